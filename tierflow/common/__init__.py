@@ -1,0 +1,1 @@
+"""Tables and small services that all domains share, one noun per file."""

@@ -1,0 +1,173 @@
+"""Who did what, when, in whose name: append-only, hash-chained, head exported by `tierflow anchor`.
+
+Entries are collected during a transaction and chained just before its commit, so that the one lock
+on the chain's head is held for a moment only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from tierflow.common.db import Model, before_commit, pk
+from tierflow.common.guards import append_only
+from tierflow.kernel.approval import digest
+from tierflow.kernel.roles import Actor
+
+GENESIS = "0" * 64
+
+
+class ChainHead(Model):
+    """The last link of a hash chain; updating it is the chain's lock."""
+
+    __tablename__ = "chain_head"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int]
+    hash: Mapped[str]
+
+
+class AuditEntry(Model):
+    """One act. `before` and `after` hold only the fields that changed."""
+
+    __tablename__ = append_only("audit_entry")
+    __table_args__ = (
+        Index("ix_audit_entry_subject", "subject_type", "subject_id", "seq"),
+        Index("ix_audit_entry_actor_id_seq", "actor_id", "seq"),
+    )
+
+    seq: Mapped[int] = pk()
+    at: Mapped[datetime]
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    on_behalf_of_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    actor_name: Mapped[str]
+    action: Mapped[str]
+    subject_type: Mapped[str]
+    subject_id: Mapped[int]
+    reason: Mapped[str]
+    before: Mapped[dict[str, Any]]
+    after: Mapped[dict[str, Any]]
+    prev_hash: Mapped[str]
+    hash: Mapped[str] = mapped_column(unique=True)
+
+
+@dataclass(frozen=True)
+class _Pending:
+    at: datetime
+    actor: Actor
+    on_behalf_of_id: int | None
+    action: str
+    subject_type: str
+    subject_id: int
+    reason: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
+def record(
+    session: Session,
+    actor: Actor,
+    action: str,
+    subject_type: str,
+    subject_id: int,
+    now: datetime,
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    reason: str = "",
+    on_behalf_of_id: int | None = None,
+) -> None:
+    """Note an act; it is written with the transaction's commit or not at all. Values must be JSON."""
+    pending = _Pending(
+        now, actor, on_behalf_of_id, action, subject_type, subject_id, reason, dict(before or {}), dict(after or {})
+    )
+    session.info.setdefault("audit", []).append(pending)
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields that differ, as (old values, new values)."""
+    keys = [key for key in {*before, *after} if before.get(key) != after.get(key)]
+    return {key: before.get(key) for key in keys}, {key: after.get(key) for key in keys}
+
+
+def link_hash(prev_hash: str, fields: Mapping[str, Any]) -> str:
+    """The hash of a link: over the previous hash and everything the entry says."""
+    return digest([prev_hash, dict(fields)])
+
+
+def _fields(entry: AuditEntry) -> dict[str, Any]:
+    return {
+        "seq": entry.seq,
+        "at": entry.at.isoformat(),
+        "actor_id": entry.actor_id,
+        "on_behalf_of_id": entry.on_behalf_of_id,
+        "actor_name": entry.actor_name,
+        "action": entry.action,
+        "subject_type": entry.subject_type,
+        "subject_id": entry.subject_id,
+        "reason": entry.reason,
+        "before": entry.before,
+        "after": entry.after,
+    }
+
+
+def write_pending(session: Session) -> None:
+    """Chain what was recorded. Takes the chain's lock: runs last, from `transaction()`."""
+    pending: list[_Pending] = session.info.pop("audit", [])
+    if not pending:
+        return
+    head = session.execute(
+        update(ChainHead)
+        .where(ChainHead.name == "audit")
+        .values(seq=ChainHead.seq + len(pending))
+        .returning(ChainHead.seq, ChainHead.hash)
+    ).one()
+    seq, prev = head.seq - len(pending), head.hash
+    for act in pending:
+        seq += 1
+        entry = AuditEntry(
+            seq=seq,
+            at=act.at,
+            actor_id=act.actor.user_id or None,
+            on_behalf_of_id=act.on_behalf_of_id,
+            actor_name=act.actor.name,
+            action=act.action,
+            subject_type=act.subject_type,
+            subject_id=act.subject_id,
+            reason=act.reason,
+            before=act.before,
+            after=act.after,
+            prev_hash=prev,
+        )
+        entry.hash = prev = link_hash(prev, _fields(entry))
+        session.add(entry)
+    session.execute(update(ChainHead).where(ChainHead.name == "audit").values(hash=prev))
+    session.flush()
+
+
+before_commit.append(write_pending)
+
+
+def verify_chain(session: Session, batch: int = 2000) -> Iterator[str]:
+    """Walk the chain and yield every lie found: a gap, a changed entry, a head that does not fit."""
+    prev, seq = GENESIS, 0
+    while True:
+        rows = session.scalars(select(AuditEntry).where(AuditEntry.seq > seq).order_by(AuditEntry.seq).limit(batch))
+        entries = rows.all()
+        for entry in entries:
+            if entry.seq != seq + 1:
+                yield f"audit: entry {seq + 1} is missing"
+            if entry.prev_hash != prev or entry.hash != link_hash(entry.prev_hash, _fields(entry)):
+                yield f"audit: entry {entry.seq} was altered"
+            prev, seq = entry.hash, entry.seq
+        session.expunge_all()
+        if len(entries) < batch:
+            break
+    head = session.get(ChainHead, "audit")
+    if head is None or (head.seq, head.hash) != (seq, prev):
+        yield "audit: the chain's head does not fit its last entry"

@@ -1,0 +1,96 @@
+"""The working calendar in tables: a notice per loading of a year, its exceptions, never changed.
+
+The State Council's days come built in for the published years; an administrator loads what is new.
+The calendar's version is the number of the newest notice.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import ForeignKey, Index, func, insert, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from tierflow.common.db import Model, pk
+from tierflow.common.guards import append_only
+from tierflow.kernel.calendar import WorkingCalendar
+
+
+class CalendarNotice(Model):
+    """One published year as loaded once; the newest of a year is in force."""
+
+    __tablename__ = append_only("calendar_notice")
+    __table_args__ = (Index("ix_calendar_notice_year", "year", "id"),)
+
+    id: Mapped[int] = pk()
+    year: Mapped[int]
+    source: Mapped[str]
+    loaded_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    loaded_at: Mapped[datetime]
+
+
+class CalendarDay(Model):
+    """An exception to Monday-Friday: a day off, or a make-up working day (调休上班)."""
+
+    __tablename__ = append_only("calendar_day")
+
+    notice_id: Mapped[int] = mapped_column(ForeignKey("calendar_notice.id"), primary_key=True)
+    on: Mapped[date] = mapped_column("on_day", primary_key=True)
+    is_working: Mapped[bool]
+    name: Mapped[str]
+
+
+def load_year(
+    session: Session, year: int, days: dict[date, tuple[bool, str]], source: str, user_id: int | None, now: datetime
+) -> CalendarNotice:
+    """Load a year's exceptions, `{day: (is it a working day, name)}`. Empty means: published, and has none."""
+    notice = CalendarNotice(year=year, source=source, loaded_by_id=user_id, loaded_at=now)
+    session.add(notice)
+    session.flush()
+    rows = [{"notice_id": notice.id, "on": on, "is_working": works, "name": name} for on, (works, name) in days.items()]
+    if rows:
+        session.execute(insert(CalendarDay), rows)
+    return notice
+
+
+def working_calendar(session: Session) -> WorkingCalendar:
+    """The calendar in force. One query when nothing was loaded since the last call."""
+    version = session.scalar(select(func.max(CalendarNotice.id))) or 0
+    key = (str(session.get_bind().engine.url), version)
+    if key not in _calendars:
+        if len(_calendars) > 8:  # many databases in one process happens in tests only
+            _calendars.clear()
+        _calendars[key] = _build(session, version)
+    return _calendars[key]
+
+
+_calendars: dict[tuple[str, int], WorkingCalendar] = {}
+
+
+def _build(session: Session, version: int) -> WorkingCalendar:
+    newest = select(func.max(CalendarNotice.id)).group_by(CalendarNotice.year)
+    published: dict[int, dict[date, bool]] = {
+        year: {} for year in session.scalars(select(CalendarNotice.year).where(CalendarNotice.id.in_(newest)))
+    }
+    rows = session.execute(
+        select(CalendarNotice.year, CalendarDay.on, CalendarDay.is_working)
+        .join(CalendarDay, CalendarDay.notice_id == CalendarNotice.id)
+        .where(CalendarNotice.id.in_(newest))
+    )
+    for year, on, is_working in rows:
+        published[year][on] = is_working
+    return WorkingCalendar(published=published, version=version)
+
+
+def built_in_years() -> dict[int, dict[date, tuple[bool, str]]]:
+    """The State Council's days for every year the installed package knows, 2004 on."""
+    import chinese_calendar as cc
+
+    years: dict[int, dict[date, tuple[bool, str]]] = {}
+    for on, name in cc.holidays.items():
+        years.setdefault(on.year, {})
+        if on.weekday() < 5:
+            years[on.year][on] = (False, str(name))
+    for on, name in cc.workdays.items():
+        years.setdefault(on.year, {})[on] = (True, str(name))
+    return dict(sorted(years.items()))

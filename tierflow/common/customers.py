@@ -1,0 +1,154 @@
+"""Customers: who they are, whose they are, and who may see them."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, select, true
+from sqlalchemy import text as sql
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from tierflow.common.db import Model, pk
+from tierflow.kernel.errors import NotFound
+from tierflow.kernel.roles import Actor, Role
+
+CLASSES = ("direct", "exclusive_agent", "dealer")
+
+
+class Customer(Model):
+    """A company that was admitted (CHEM-7.2). Keyed by credit code, or by organisation code where it has none."""
+
+    __tablename__ = "customer"
+    __table_args__ = (
+        CheckConstraint("credit_code IS NOT NULL OR organisation_code IS NOT NULL", name="has_code"),
+        Index("ix_customer_region_id", "region_id", "number"),
+        Index("ix_customer_account_manager_id", "account_manager_id", "number"),
+        Index("ix_customer_name_key", "name_key"),
+        Index("ix_customer_phone_key", "phone_key"),
+        Index("ix_customer_account_key", "account_key"),
+        Index(
+            "uq_customer_organisation_code",
+            "organisation_code",
+            unique=True,
+            sqlite_where=sql("credit_code IS NULL"),
+            postgresql_where=sql("credit_code IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = pk()
+    number: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    name_key: Mapped[str]
+    credit_code: Mapped[str | None] = mapped_column(unique=True)
+    organisation_code: Mapped[str | None]
+    needs_credit_code: Mapped[bool] = mapped_column(default=False)
+    legal_representative: Mapped[str]
+    address: Mapped[str]
+    contact_name: Mapped[str]
+    phone: Mapped[str]
+    phone_key: Mapped[str]
+    bank_name: Mapped[str]
+    bank_account: Mapped[str]
+    account_key: Mapped[str]
+    invoice_address: Mapped[str]
+    invoice_phone: Mapped[str]
+    region_id: Mapped[int] = mapped_column(ForeignKey("region.id"))
+    account_manager_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    approved_at: Mapped[datetime]
+    approved_on: Mapped[date]
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class CustomerLine(Model):
+    """The class a customer has for a product line, and since when (CHEM-9.1, CHEM-10.1)."""
+
+    __tablename__ = "customer_line"
+    __table_args__ = (
+        CheckConstraint("class IN ('direct', 'exclusive_agent', 'dealer')", name="class"),
+        CheckConstraint("to_on IS NULL OR to_on > from_on", name="period"),
+        UniqueConstraint("customer_id", "product_line_id", "from_on"),
+        Index(
+            "uq_customer_line_open",
+            "customer_id",
+            "product_line_id",
+            unique=True,
+            sqlite_where=sql("to_on IS NULL"),
+            postgresql_where=sql("to_on IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = pk()
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"))
+    product_line_id: Mapped[int] = mapped_column(ForeignKey("product_line.id"))
+    customer_class: Mapped[str] = mapped_column("class")
+    from_on: Mapped[date]
+    to_on: Mapped[date | None]
+
+
+class CustomerOffice(Model):
+    """The resident factory offices a customer was distributed to (CHEM-8.2); they see no others."""
+
+    __tablename__ = "customer_office"
+
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), primary_key=True)
+    office_id: Mapped[int] = mapped_column(ForeignKey("office.id"), primary_key=True)
+    since: Mapped[datetime]
+
+
+SEES_ALL = frozenset(
+    {Role.FINANCE_REVIEWER, Role.GENERAL_MANAGER, Role.DISTRIBUTION_COMPANY, Role.COMMITTEE_MEMBER}
+)
+
+
+def visible_rows(actor: Actor, region_column: Any, manager_column: Any) -> Any:
+    """SQL condition for anything that has a region and an account manager: own and delegated; own regions; all."""
+    if actor.is_system or actor.roles & SEES_ALL:
+        return true()
+    condition = sql("1 = 0")
+    own = actor.user_ids_as(Role.ACCOUNT_MANAGER)
+    if own:
+        condition = manager_column.in_(own)
+    regions = actor.scopes(Role.SALES_MANAGER)
+    if regions:
+        condition = condition | region_column.in_(regions) if own else region_column.in_(regions)
+    return condition
+
+
+def visible(actor: Actor) -> Any:
+    """SQL condition: the customers this actor may see."""
+    condition = visible_rows(actor, Customer.region_id, Customer.account_manager_id)
+    offices = actor.scopes(Role.RESIDENT_OFFICE)
+    if offices:
+        theirs = select(CustomerOffice.customer_id).where(CustomerOffice.office_id.in_(offices))
+        condition = condition | Customer.id.in_(theirs)
+    return condition
+
+
+def get_visible(session: Session, actor: Actor, customer_id: int) -> Customer:
+    """The customer, when it exists and the actor may see it; else `NotFound`."""
+    customer = session.scalar(select(Customer).where(Customer.id == customer_id, visible(actor)))
+    if customer is None:
+        raise NotFound
+    return customer
+
+
+# Legal tails and places carry no meaning when two spellings of one company are compared.
+_LEGAL_TAILS = ("有限责任公司", "股份有限公司", "集团有限公司", "有限公司", "集团公司", "公司", "集团")
+
+
+def name_key(name: str) -> str:
+    """A company name as compared: width and case folded, blanks and brackets out, legal tail off."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    kept = "".join(c for c in folded if c.isalnum())
+    for tail in _LEGAL_TAILS:
+        if kept.endswith(tail) and len(kept) > len(tail) + 1:
+            return kept.removesuffix(tail)
+    return kept
+
+
+def digits_key(value: str) -> str:
+    """A telephone or bank account as compared: its digits only; +86 off a telephone."""
+    digits = "".join(c for c in unicodedata.normalize("NFKC", value) if c.isdigit())
+    return digits.removeprefix("0086") if digits.startswith("0086") else digits

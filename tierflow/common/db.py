@@ -1,0 +1,187 @@
+"""The database: engine settings, column types, and the one place that commits.
+
+Reads run in a read-only transaction that the database itself enforces; writes run inside
+`transaction()`, which on SQLite begins with BEGIN IMMEDIATE so that two writers queue instead of
+losing each other's updates.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import JSON, BigInteger, DateTime, Engine, Integer, MetaData, Select, String, create_engine, event, func
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+# 64-bit everywhere; SQLite only auto-numbers a column declared INTEGER.
+Id = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant. Stored as UTC on both engines (SQLite has no zone), always aware in Python."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """Refuse naive times; hand UTC to the driver."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """Give aware UTC back."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Declarative base with named constraints."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
+        int: BigInteger(),
+        datetime: UtcDateTime(),
+        dict[str, Any]: JSON(),
+        list[Any]: JSON(),
+        str: String(),
+    }
+
+
+db = SQLAlchemy(model_class=Base, disable_autonaming=True)
+
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model
+
+
+def pk() -> Mapped[int]:
+    """A numeric primary key."""
+    return mapped_column(Id, primary_key=True)
+
+
+_writing: ContextVar[bool] = ContextVar("tierflow_writing", default=False)
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Options for `create_engine`, by the kind of database."""
+    if url.startswith("sqlite"):
+        return {"connect_args": {"timeout": 15, "check_same_thread": False}}
+    timeouts = "-c statement_timeout=60000 -c lock_timeout=15000 -c idle_in_transaction_session_timeout=60000"
+    return {"pool_pre_ping": True, "pool_size": 5, "max_overflow": 5, "connect_args": {"options": timeouts}}
+
+
+def make_engine(url: str) -> Engine:
+    """An engine outside Flask (command line, migrations, drills), with the same guards."""
+    return create_engine(url, **engine_options(url))
+
+
+@event.listens_for(Engine, "connect")
+def _on_connect(connection: Any, _record: Any) -> None:
+    if type(connection).__module__.startswith("sqlite3"):
+        connection.isolation_level = None  # we say BEGIN ourselves, see _on_begin
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "recursive_triggers=ON",
+            "busy_timeout=15000",
+            "cache_size=-65536",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+
+@event.listens_for(Engine, "begin")
+def _on_begin(connection: Any) -> None:
+    writing = _writing.get()
+    if connection.dialect.name == "sqlite":
+        read_only = not writing
+        if connection.info.get("query_only") != read_only:
+            connection.exec_driver_sql(f"PRAGMA query_only={'ON' if read_only else 'OFF'}")
+            connection.info["query_only"] = read_only
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    elif not writing:
+        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+
+
+@contextmanager
+def write_access() -> Iterator[None]:
+    """Let transactions begun inside be writing ones. Only `transaction` and migrations use it."""
+    token = _writing.set(True)
+    try:
+        yield
+    finally:
+        _writing.reset(token)
+
+
+# Run just before the commit, in order: late work that takes a global lock (the audit chain).
+BeforeCommit = Callable[[Session], None]
+before_commit: list[BeforeCommit] = []
+# Run after a commit that succeeded: wake-up calls, never work that may not be lost.
+after_commit: list[Callable[[], None]] = []
+
+
+@contextmanager
+def transaction(session: Session | None = None) -> Iterator[Session]:
+    """The one place that commits. Ends any read transaction first; rolls back on every exception.
+
+    Not nestable: what belongs together is called inside one `transaction()`.
+    """
+    live: Session = session if session is not None else db.session()
+    if _writing.get():
+        raise RuntimeError("transaction() inside transaction()")
+    live.rollback()
+    live.info.clear()
+    with write_access():
+        try:
+            yield live
+            live.flush()
+            for hook in before_commit:
+                hook(live)
+            live.commit()
+        except BaseException:
+            live.rollback()
+            raise
+    for wake in after_commit:
+        wake()
+
+
+def is_sqlite(session: Session) -> bool:
+    """Whether the session speaks to SQLite."""
+    return session.get_bind().dialect.name == "sqlite"
+
+
+def capped_count(session: Session, query: Select[Any], cap: int = 100) -> int:
+    """How many rows a query has, counting no further than `cap`: flat as data grow."""
+    return session.scalar(func.count().select().select_from(query.limit(cap).subquery())) or 0
+
+
+def in_force(from_on: Any, to_on: Any, on: date) -> Any:
+    """SQL condition: the half-open period [from_on, to_on) holds the day; no end = open."""
+    return (from_on <= on) & ((to_on.is_(None)) | (to_on > on))
+
+
+def data_dir() -> str:
+    """Where the default database, backups and exports lie."""
+    return os.environ.get("TIERFLOW_DATA_DIR", "var")

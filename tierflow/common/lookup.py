@@ -1,0 +1,64 @@
+"""The search box: any part of a name, its pinyin or initials, any code; an index lookup, never a scan."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+
+from pypinyin import Style, lazy_pinyin
+from sqlalchemy import Index, delete, insert, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from tierflow.common.db import Model
+
+LONGEST_KEY = 24
+
+
+class SearchKey(Model):
+    """One ending of one searchable word; a prefix of it is found by the primary key's index."""
+
+    __tablename__ = "search_key"
+    __table_args__ = (
+        Index("ix_search_key_key", "key", "subject_type", "subject_id", postgresql_ops={"key": "text_pattern_ops"}),
+    )
+
+    subject_type: Mapped[str] = mapped_column(primary_key=True)
+    subject_id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+
+
+def fold(value: str) -> str:
+    """Width and case folded, only letters and digits kept."""
+    return "".join(c for c in unicodedata.normalize("NFKC", value).casefold() if c.isalnum())
+
+
+def keys_of(names: Iterable[str], codes: Iterable[str]) -> set[str]:
+    """Every ending of each name, of its pinyin by syllable and of its initials; codes from their start and last 6."""
+    keys: set[str] = set()
+    for name in names:
+        word = fold(name)
+        keys |= {word[i:][:LONGEST_KEY] for i in range(len(word))}
+        syllables = lazy_pinyin(word)
+        initials = "".join(lazy_pinyin(word, style=Style.FIRST_LETTER))
+        keys |= {initials[i:][:LONGEST_KEY] for i in range(len(initials))}
+        keys |= {"".join(syllables[i:])[:LONGEST_KEY] for i in range(len(syllables))}
+    for code in codes:
+        word = fold(code)
+        keys |= {word[:LONGEST_KEY], word[-6:]}
+    return {key for key in keys if key}
+
+
+def index(session: Session, subject: tuple[str, int], names: Iterable[str], codes: Iterable[str]) -> None:
+    """(Re)write the search keys of a subject, in the transaction that changed it."""
+    session.execute(delete(SearchKey).where(SearchKey.subject_type == subject[0], SearchKey.subject_id == subject[1]))
+    rows = [{"subject_type": subject[0], "subject_id": subject[1], "key": key} for key in sorted(keys_of(names, codes))]
+    if rows:
+        session.execute(insert(SearchKey), rows)
+
+
+def matching(subject_type: str, query: str) -> object:
+    """A SELECT of the ids of subjects with a key that begins with the query, for use in an IN."""
+    word = fold(query)[:LONGEST_KEY]
+    return select(SearchKey.subject_id).where(
+        SearchKey.key >= word, SearchKey.key < word + "\U0010ffff", SearchKey.subject_type == subject_type
+    )

@@ -1,0 +1,165 @@
+"""Notices: written to an outbox in the transaction that causes them, delivered after it.
+
+Every notice is in the recipient's in-app inbox at once; `Delivery` rows carry it out by mail and
+robot, with retries and a dead letter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, insert, select
+from sqlalchemy import text as sql
+from sqlalchemy.dialects.postgresql import insert as insert_postgres
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from tierflow.common.db import Model, is_sqlite, pk
+from tierflow.common.users import User
+from tierflow.kernel.text import Text
+
+
+class Channel(Model):
+    """A way out of the house: SMTP, or a robot of WeCom, DingTalk or Feishu."""
+
+    __tablename__ = "channel"
+    __table_args__ = (CheckConstraint("kind IN ('smtp', 'wecom', 'dingtalk', 'feishu')", name="kind"),)
+
+    id: Mapped[int] = pk()
+    kind: Mapped[str]
+    name: Mapped[str]
+    settings: Mapped[dict[str, Any]]
+    topics: Mapped[list[Any]]  # notice kinds it carries; empty = all
+    is_enabled: Mapped[bool] = mapped_column(default=True)
+
+
+class Notice(Model):
+    """One message to one account. The text is a sentence and its parameters, translated when shown."""
+
+    __tablename__ = "notice"
+    __table_args__ = (
+        UniqueConstraint("user_id", "dedupe_key"),
+        Index("ix_notice_user_id", "user_id", "id"),
+        Index(
+            "ix_notice_unread",
+            "user_id",
+            "id",
+            sqlite_where=sql("read_at IS NULL"),
+            postgresql_where=sql("read_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = pk()
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    kind: Mapped[str]
+    msgid: Mapped[str]
+    params: Mapped[dict[str, Any]]
+    subject_type: Mapped[str]
+    subject_id: Mapped[int]
+    dedupe_key: Mapped[str]
+    created_at: Mapped[datetime]
+    read_at: Mapped[datetime | None]
+
+
+class Delivery(Model):
+    """One attempt series of a notice over a channel. `state`: waiting, sent, dead."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        CheckConstraint("state IN ('waiting', 'sent', 'dead')", name="state"),
+        UniqueConstraint("notice_id", "channel_id"),
+        Index(
+            "ix_delivery_waiting",
+            "next_try_at",
+            "id",
+            sqlite_where=sql("state = 'waiting'"),
+            postgresql_where=sql("state = 'waiting'"),
+        ),
+    )
+
+    id: Mapped[int] = pk()
+    notice_id: Mapped[int] = mapped_column(ForeignKey("notice.id"))
+    channel_id: Mapped[int] = mapped_column(ForeignKey("channel.id"))
+    state: Mapped[str]
+    tries: Mapped[int] = mapped_column(default=0)
+    next_try_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    last_error: Mapped[str] = mapped_column(default="")
+
+
+def _plain(message: Text) -> dict[str, Any]:
+    return {name: _plain_value(value) for name, value in message.params.items()}
+
+
+def _plain_value(value: object) -> Any:
+    if isinstance(value, Text):
+        return {"msgid": value.msgid, "params": _plain(value)}
+    return value
+
+
+def as_text(msgid: str, params: dict[str, Any]) -> Text:
+    """The sentence back from its stored form."""
+    return Text(
+        msgid,
+        {
+            name: as_text(value["msgid"], value["params"]) if isinstance(value, dict) else value
+            for name, value in params.items()
+        },
+    )
+
+
+def notify(
+    session: Session,
+    user_ids: Iterable[int],
+    kind: str,
+    message: Text,
+    subject: tuple[str, int],
+    now: datetime,
+    *,
+    dedupe_key: str,
+) -> list[int]:
+    """Write one notice per account and queue it on the channels that carry its kind.
+
+    The same `dedupe_key` reaches an account once. Returns the ids of the notices written. Robots speak to a
+    group: each robot channel carries one delivery per call, not one per recipient.
+    """
+    ids = sorted(set(user_ids))
+    if not ids:
+        return []
+    insert_ = insert_sqlite if is_sqlite(session) else insert_postgres
+    rows = [
+        {
+            "user_id": user_id,
+            "kind": kind,
+            "msgid": message.msgid,
+            "params": _plain(message),
+            "subject_type": subject[0],
+            "subject_id": subject[1],
+            "dedupe_key": dedupe_key,
+            "created_at": now,
+        }
+        for user_id in ids
+    ]
+    written = list(
+        session.execute(insert_(Notice).values(rows).on_conflict_do_nothing().returning(Notice.id, Notice.user_id))
+    )
+    if not written:
+        return []
+    channels = [
+        channel
+        for channel in session.scalars(select(Channel).where(Channel.is_enabled.is_(True)))
+        if not channel.topics or kind in channel.topics
+    ]
+    mailable = set(session.scalars(select(User.id).where(User.id.in_(ids), User.email.is_not(None))))
+    deliveries = []
+    for channel in channels:
+        targets = [row.id for row in written if row.user_id in mailable] if channel.kind == "smtp" else [written[0].id]
+        deliveries += [
+            {"notice_id": notice_id, "channel_id": channel.id, "state": "waiting", "next_try_at": now}
+            for notice_id in targets
+        ]
+    if deliveries:
+        session.execute(insert(Delivery), deliveries)
+    return [row.id for row in written]

@@ -1,0 +1,62 @@
+"""Policy versions: every number of the rulebook, with the day it comes into force (CHEM-18, CMTE-2.1)."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from tierflow.common.db import Model, pk
+from tierflow.kernel.policy import Policy, in_force
+
+
+class PolicyVersion(Model):
+    """One version. Adopted versions are never changed; a new one follows."""
+
+    __tablename__ = "policy_version"
+    __table_args__ = (
+        CheckConstraint("state IN ('draft', 'adopted', 'dropped')", name="state"),
+        CheckConstraint("state <> 'adopted' OR in_force_from IS NOT NULL", name="adopted_has_day"),
+        Index("ix_policy_version_state", "state", "in_force_from"),
+    )
+
+    id: Mapped[int] = pk()
+    version: Mapped[int] = mapped_column(unique=True)
+    state: Mapped[str]
+    in_force_from: Mapped[date | None]
+    values: Mapped[dict[str, Any]]
+    drafter: Mapped[str]
+    source: Mapped[str]
+    adopted_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    adopted_at: Mapped[datetime | None]
+
+
+def as_value(row: PolicyVersion) -> Policy:
+    """The version as the rules read it."""
+    if row.in_force_from is None:
+        raise ValueError("a draft is not in force")
+    return Policy(
+        version=row.version,
+        in_force_from=row.in_force_from,
+        values=row.values,
+        drafter=row.drafter,
+        source=row.source,
+    )
+
+
+def policy_on(session: Session, on: date) -> Policy:
+    """The version in force on a day."""
+    rows = session.scalars(
+        select(PolicyVersion)
+        .where(PolicyVersion.state == "adopted", PolicyVersion.in_force_from <= on)
+        .order_by(PolicyVersion.in_force_from.desc(), PolicyVersion.version.desc())
+        .limit(1)
+    )
+    return in_force([as_value(row) for row in rows], on)
+
+
+def policy_numbered(session: Session, version: int) -> Policy:
+    """A version by its number, for replay."""
+    return as_value(session.scalars(select(PolicyVersion).where(PolicyVersion.version == version)).one())

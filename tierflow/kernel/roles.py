@@ -1,0 +1,219 @@
+"""Who may do what: the one permission table, and the person who acts.
+
+Default deny: an action that is not in the table is refused to everybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from tierflow.kernel.errors import Forbidden
+from tierflow.kernel.text import mark
+
+
+class Role(StrEnum):
+    """The offices of the company. The value is what the database and the API say."""
+
+    ACCOUNT_MANAGER = "account_manager"
+    SALES_MANAGER = "sales_manager"
+    FINANCE_REVIEWER = "finance_reviewer"
+    GENERAL_MANAGER = "general_manager"
+    RESIDENT_OFFICE = "resident_office"
+    WAREHOUSE_KEEPER = "warehouse_keeper"
+    DISTRIBUTION_COMPANY = "distribution_company"
+    COMMITTEE_MEMBER = "committee_member"
+    ADMINISTRATOR = "administrator"
+
+
+ROLE_LABELS = {
+    Role.ACCOUNT_MANAGER: mark("account manager"),
+    Role.SALES_MANAGER: mark("sales manager"),
+    Role.FINANCE_REVIEWER: mark("finance reviewer"),
+    Role.GENERAL_MANAGER: mark("general manager"),
+    Role.RESIDENT_OFFICE: mark("resident factory office"),
+    Role.WAREHOUSE_KEEPER: mark("warehouse keeper"),
+    Role.DISTRIBUTION_COMPANY: mark("distribution company"),
+    Role.COMMITTEE_MEMBER: mark("committee member"),
+    Role.ADMINISTRATOR: mark("administrator"),
+}
+
+# What a grant of the role must name besides the user; roles not listed reach everywhere.
+SCOPE_OF_ROLE = {
+    Role.SALES_MANAGER: "region",
+    Role.RESIDENT_OFFICE: "office",
+    Role.WAREHOUSE_KEEPER: "warehouse",
+}
+
+# The right to hand out rights is never lent.
+NEVER_DELEGATED = frozenset({Role.ADMINISTRATOR})
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A role, and the region, office or warehouse it is held for (`None`: everywhere)."""
+
+    role: Role
+    scope_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Somebody whose office the actor holds by a delegation in force today."""
+
+    user_id: int
+    person_id: int
+    name: str
+    grants: frozenset[Grant]
+    delegation_id: int
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts. `person_id` is the human being: two accounts of one person are one person.
+
+    `token_scopes` is `None` for a signed-in browser; for an API token it holds what the token was issued for
+    (`customer:read`, `application:write`, `*:read` …).
+    """
+
+    user_id: int
+    person_id: int
+    name: str
+    grants: frozenset[Grant] = frozenset()
+    principals: tuple[Principal, ...] = ()
+    token_scopes: frozenset[str] | None = None
+    is_system: bool = False
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """Every role the actor holds today, own or by delegation."""
+        return frozenset(grant.role for grant in self.all_grants())
+
+    def all_grants(self) -> Iterator[Grant]:
+        """Own grants, then those of the principals."""
+        yield from self.grants
+        for principal in self.principals:
+            yield from principal.grants
+
+    def holds(self, role: Role, scope_id: int | None = None) -> bool:
+        """Whether the actor holds the role for that scope, own or by delegation."""
+        return any(covers(grant, role, scope_id) for grant in self.all_grants())
+
+    def capacity_for(self, role: Role, scope_id: int | None = None) -> Principal | Actor | None:
+        """In whose name the actor can use a role: the own one first, else a principal's."""
+        if any(covers(grant, role, scope_id) for grant in self.grants):
+            return self
+        for principal in self.principals:
+            if any(covers(grant, role, scope_id) for grant in principal.grants):
+                return principal
+        return None
+
+    def scopes(self, role: Role) -> frozenset[int | None]:
+        """The regions, offices or warehouses the role is held for."""
+        return frozenset(grant.scope_id for grant in self.all_grants() if grant.role is role)
+
+    def user_ids_as(self, role: Role) -> frozenset[int]:
+        """The accounts under which the actor may look at things as this role: own and the principals'."""
+        ids = {principal.user_id for principal in self.principals if any(g.role is role for g in principal.grants)}
+        if any(grant.role is role for grant in self.grants):
+            ids.add(self.user_id)
+        return frozenset(ids)
+
+    def limited_to(self, scopes: frozenset[str]) -> Actor:
+        """The same person behind an API token of these scopes."""
+        return replace(self, token_scopes=scopes)
+
+
+def covers(grant: Grant, role: Role, scope_id: int | None) -> bool:
+    """Whether a grant serves for a role in a scope; a grant without scope serves everywhere."""
+    return grant.role is role and (grant.scope_id is None or scope_id is None or grant.scope_id == scope_id)
+
+
+@dataclass(frozen=True)
+class Permission:
+    """One row of the table. `roles` is `None` for whoever is signed in."""
+
+    action: str
+    writes: bool
+    roles: frozenset[Role] | None
+
+
+_R = Role
+_SALES = frozenset({_R.ACCOUNT_MANAGER, _R.SALES_MANAGER})
+_APPROVERS = frozenset({_R.SALES_MANAGER, _R.FINANCE_REVIEWER, _R.GENERAL_MANAGER})
+_LOOKERS = frozenset({_R.DISTRIBUTION_COMPANY, _R.COMMITTEE_MEMBER})
+_READ, _WRITE = False, True
+
+_ROWS: tuple[tuple[str, bool, frozenset[Role] | None], ...] = (
+    # what everybody has
+    ("self.read", _READ, None),
+    ("self.write", _WRITE, None),
+    ("inbox.read", _READ, None),
+    ("inbox.write", _WRITE, None),
+    ("opinion.answer", _WRITE, None),
+    ("policy.read", _READ, None),
+    ("calendar.read", _READ, None),
+    ("delegation.own", _WRITE, None),
+    # account opening, CHEM-7
+    ("application.read", _READ, _SALES | _APPROVERS | _LOOKERS),
+    ("application.write", _WRITE, frozenset({_R.ACCOUNT_MANAGER})),
+    ("application.decide", _WRITE, _APPROVERS),
+    ("application.export", _WRITE, _SALES | _APPROVERS | _LOOKERS),
+    # customers
+    ("customer.read", _READ, _SALES | _APPROVERS | _LOOKERS | {_R.RESIDENT_OFFICE}),
+    ("customer.export", _WRITE, _SALES | _APPROVERS | _LOOKERS),
+    ("filter.write", _WRITE, None),
+    # administration: settings and logs, never customer data
+    ("people.read", _READ, frozenset({_R.ADMINISTRATOR})),
+    ("people.write", _WRITE, frozenset({_R.ADMINISTRATOR})),
+    ("grant.decide", _WRITE, frozenset({_R.ADMINISTRATOR})),
+    ("delegation.any", _WRITE, frozenset({_R.ADMINISTRATOR})),
+    ("reference.read", _READ, frozenset({_R.ADMINISTRATOR})),
+    ("reference.write", _WRITE, frozenset({_R.ADMINISTRATOR})),
+    ("calendar.write", _WRITE, frozenset({_R.ADMINISTRATOR})),
+    ("channel.read", _READ, frozenset({_R.ADMINISTRATOR})),
+    ("channel.write", _WRITE, frozenset({_R.ADMINISTRATOR})),
+    ("log.read", _READ, frozenset({_R.ADMINISTRATOR})),
+    ("log.export", _WRITE, frozenset({_R.ADMINISTRATOR})),
+    ("job.read", _READ, frozenset({_R.ADMINISTRATOR})),
+    ("job.write", _WRITE, frozenset({_R.ADMINISTRATOR})),
+)
+
+PERMISSIONS: dict[str, Permission] = {action: Permission(action, writes, roles) for action, writes, roles in _ROWS}
+
+
+def is_allowed(actor: Actor, action: str) -> bool:
+    """Whether the table lets this actor take this action (row scope is the query's business)."""
+    permission = PERMISSIONS.get(action)
+    if permission is None:
+        return False
+    if actor.token_scopes is not None and not _token_covers(actor.token_scopes, permission):
+        return False
+    if actor.is_system:
+        return True
+    return permission.roles is None or bool(permission.roles & actor.roles)
+
+
+def require(actor: Actor, action: str) -> None:
+    """First line of every service. Raises `Forbidden`."""
+    if not is_allowed(actor, action):
+        raise Forbidden(action)
+
+
+def _token_covers(scopes: frozenset[str], permission: Permission) -> bool:
+    area = permission.action.partition(".")[0]
+    kind = "write" if permission.writes else "read"
+    return f"{area}:{kind}" in scopes or f"*:{kind}" in scopes
+
+
+# Tokens never reach what guards them: passwords, factors, other tokens.
+TOKEN_SCOPES = tuple(
+    sorted(
+        {f"{p.action.partition('.')[0]}:{'write' if p.writes else 'read'}" for p in PERMISSIONS.values()}
+        - {"self:write", "people:write", "grant:write"}
+        | {"*:read"}
+    )
+)
+
+SYSTEM = Actor(user_id=0, person_id=0, name="tierflow", is_system=True)

@@ -1,0 +1,1 @@
+"""What every page and API call needs: signing in, access, forms, errors, paging, exports, charts."""

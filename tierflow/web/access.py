@@ -1,0 +1,261 @@
+"""The door: every view says what it needs, reads cannot write, and writes commit in one place.
+
+    @bp.get("/customers")
+    @reads("customer.read")
+    def customers(*, session, actor, now): ...
+
+    @bp.post("/applications/<id:application_id>/submit")
+    @writes("application.write")
+    def submit(*, session, actor, now, application_id): ...
+
+A view without such a line keeps the app from starting. Denials are logged and change nothing else.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from flask import Flask, Response, abort, current_app, g, make_response, redirect, request, url_for
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from flask_wtf.csrf import generate_csrf as generate_csrf  # re-exported for templates
+
+from tierflow.common import sessions
+from tierflow.common.db import db, transaction
+from tierflow.common.idempotency import claim, keep_answer
+from tierflow.kernel.approval import digest
+from tierflow.kernel.errors import Forbidden, Invalid, Refused
+from tierflow.kernel.roles import PERMISSIONS, Actor, is_allowed
+from tierflow.web.context import COOKIE, address, current_actor, now, today, wants_json
+
+csrf = CSRFProtect()
+
+View = Callable[..., Any]
+OnInvalid = Callable[..., Any]
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a view declares. `action` None: open to everybody (login page, health, static)."""
+
+    action: str | None
+    writes: bool
+    unready_ok: bool = False  # reachable before the second factor or a forced password change is done
+
+
+def public(view: View) -> View:
+    """A view for anybody; must be reviewed in the route table like every other."""
+    view.__access__ = Access(None, writes=False)  # type: ignore[attr-defined]
+    return view
+
+
+def reads(action: str, *, unready_ok: bool = False) -> Callable[[View], View]:
+    """A view that only reads, in a transaction the database keeps read-only."""
+
+    def decorate(view: View) -> View:
+        @functools.wraps(view)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return view(*args, session=db.session(), actor=current_actor(), now=now(), **kwargs)
+
+        wrapper.__access__ = Access(action, writes=False, unready_ok=unready_ok)  # type: ignore[attr-defined]
+        return wrapper
+
+    return decorate
+
+
+def writes(action: str, *, on_invalid: OnInvalid | None = None, unready_ok: bool = False) -> Callable[[View], View]:
+    """A view that writes: one transaction, the actor read again inside it, the idempotency key honoured.
+
+    `on_invalid(session=, actor=, now=, errors=, refusals=, **route)` shows a form again with what was typed when
+    the view raises `Invalid` or `Refused`; without it the error page or JSON error answers.
+    """
+
+    def decorate(view: View) -> View:
+        @functools.wraps(view)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            try:
+                with transaction() as session:
+                    identify(strict=True)
+                    actor = _allowed(action)
+                    replayed = _claim_key(actor)
+                    if replayed is not None:
+                        return replayed
+                    response = make_response(view(*args, session=session, actor=actor, now=now(), **kwargs))
+                    _keep_answer(actor, response)
+                    return response
+            except (Invalid, Refused) as error:
+                if on_invalid is None or wants_json():
+                    raise
+                errors = error.errors if isinstance(error, Invalid) else {}
+                refusals = error.refusals if isinstance(error, Refused) else ()
+                page = on_invalid(
+                    *args, session=db.session(), actor=current_actor(), now=now(), errors=errors, refusals=refusals, **kwargs
+                )
+                response = make_response(page)
+                response.status_code = 422 if isinstance(error, Invalid) else 409
+                return response
+
+        wrapper.__access__ = Access(action, writes=True, unready_ok=unready_ok)  # type: ignore[attr-defined]
+        return wrapper
+
+    return decorate
+
+
+def identify(*, strict: bool = False) -> None:
+    """Find out who asks, by API token or session cookie. `strict`: again, in the present transaction."""
+    session = db.session()
+    header = request.headers.get("Authorization", "")
+    found = None
+    if header.startswith("Bearer "):
+        found = sessions.actor_of_token(session, header.removeprefix("Bearer ").strip(), now(), today())
+        g.by_token = found is not None
+    elif cookie := request.cookies.get(COOKIE):
+        found = sessions.actor_of_cookie(session, cookie, now(), today())
+    g.actor, g.user = found or (None, None)
+    if strict and found is None:
+        unauthenticated()
+
+
+def unauthenticated() -> NoReturn:
+    """Sign in first: a redirect for people, 401 for programs."""
+    if wants_json():
+        abort(401)
+    target = request.full_path if request.method == "GET" else None
+    abort(redirect(url_for("session.login", next=target)))
+
+
+def _allowed(action: str) -> Actor:
+    actor = current_actor()
+    if actor is None:
+        unauthenticated()
+    if not is_allowed(actor, action):
+        raise Forbidden(action)
+    return actor
+
+
+def _request_hash() -> str:
+    form = {key: request.form.getlist(key) for key in request.form if key not in ("csrf_token",)}
+    files = {name: file.filename for name, file in request.files.items()}
+    body = "" if form or files else request.get_data(as_text=True)
+    return digest([request.method, request.full_path, form, files, body])
+
+
+def _key() -> str | None:
+    key = request.headers.get("Idempotency-Key") or request.form.get("idempotency_key")
+    return key[:120] if key else None
+
+
+def _claim_key(actor: Actor) -> Response | None:
+    key = _key()
+    if key is None:
+        return None
+    answer = claim(db.session(), actor.user_id, key, _request_hash(), now())
+    if answer is None:
+        return None
+    headers = {"Content-Type": answer.get("type", "text/html"), "Idempotent-Replay": "true"}
+    if answer.get("location"):
+        headers["Location"] = answer["location"]
+    return Response(answer.get("body", ""), status=answer.get("status", 200), headers=headers)
+
+
+def _keep_answer(actor: Actor, response: Response) -> None:
+    key = _key()
+    if key is None or response.is_streamed or response.status_code >= 400:
+        return
+    body = response.get_data(as_text=True) if response.mimetype in ("application/json", "text/html") else ""
+    keep_answer(
+        db.session(),
+        actor.user_id,
+        key,
+        {
+            "status": response.status_code,
+            "type": response.content_type,
+            "location": response.headers.get("Location"),
+            "body": body[:20000],
+        },
+    )
+
+
+def declared(app: Flask) -> dict[str, Access]:
+    """Each endpoint's access; raises when one declares none, or an action the table does not have."""
+    found = {}
+    for endpoint, view in app.view_functions.items():
+        access = getattr(view, "__access__", None)
+        if access is None:
+            raise RuntimeError(f"{endpoint} declares no access: add @reads, @writes or @public")
+        if access.action is not None and access.action not in PERMISSIONS:
+            raise RuntimeError(f"{endpoint}: {access.action} is not in the permission table")
+        found[endpoint] = access
+    for rule in app.url_map.iter_rules():
+        unsafe = (rule.methods or set()) - SAFE
+        access = found[rule.endpoint]
+        if access.action is not None and bool(unsafe) != access.writes:
+            raise RuntimeError(f"{rule} {sorted(unsafe)}: GET reads and every other method writes")
+    return found
+
+
+def check_request() -> Response | None:
+    """Before every request: who is it, may they, and did the form come from us."""
+    if request.endpoint is None:
+        return None  # 404 or 405, answered without telling who may see what
+    access: Access = current_app.extensions["access"][request.endpoint]
+    if access.action is None and request.endpoint.endswith("static"):
+        return None
+    identify()
+    if access.action is not None:
+        actor = current_actor()
+        if actor is None:
+            unauthenticated()
+        if not access.unready_ok and (step := unfinished_step()) is not None:
+            if wants_json():
+                raise Forbidden(step)
+            return redirect(url_for(step))
+        if not is_allowed(actor, access.action):
+            raise Forbidden(access.action)
+    if request.method not in SAFE and not g.get("by_token", False):
+        csrf.protect()
+    return None
+
+
+def unfinished_step() -> str | None:
+    """The endpoint a signed-in person must pass first: a forced password change, a required second factor."""
+    user, actor = g.get("user"), g.get("actor")
+    if user is None or actor is None or g.get("by_token", False):
+        return None
+    if user.must_change_password:
+        return "session.password"
+    if user.totp_confirmed_at is None and needs_second_factor(actor):
+        return "session.enrol"
+    return None
+
+
+def needs_second_factor(actor: Actor) -> bool:
+    """Whether policy asks a second factor of one of the actor's own roles."""
+    if not current_app.config["SECOND_FACTOR_ENFORCED"]:
+        return False
+    from tierflow.common.policies import policy_on
+
+    wanted = set(policy_on(db.session(), today()).words("second_factor.roles"))
+    return any(grant.role.value in wanted for grant in actor.grants)
+
+
+def log_denial(kind: str, detail: str) -> None:
+    """Note a refusal in the security log, in a transaction of its own."""
+    actor = current_actor()
+    with transaction() as session:
+        sessions.log_security(
+            session,
+            kind,
+            now(),
+            user_id=actor.user_id if actor else None,
+            login=actor.name if actor else "",
+            address=address(),
+            detail=detail,
+        )
+
+
+__all__ = ["CSRFError", "Access", "csrf", "generate_csrf", "public", "reads", "writes"]

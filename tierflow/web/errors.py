@@ -1,0 +1,140 @@
+"""One error table: what was raised, which status, and how it is said to people and programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, Response, jsonify, make_response, render_template, request
+from flask_babel import gettext as _
+from sqlalchemy.exc import DBAPIError, OperationalError
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from tierflow.common.db import db
+from tierflow.kernel.errors import Forbidden, Invalid, NotFound, Refusal, Refused, Throttled
+from tierflow.web.access import CSRFError, log_denial
+from tierflow.web.context import wants_json
+from tierflow.web.i18n import show
+
+
+def sentences() -> dict[int, tuple[str, str]]:
+    """Status -> (what happened, what to do next), in the reader's language."""
+    return {
+        400: (_("The request cannot be read."), _("Go back, reload the page and try again.")),
+        401: (_("Please sign in."), _("Your session has ended or was never begun.")),
+        403: (_("You may not do this."), _("Ask an administrator if your work needs it.")),
+        404: (_("There is nothing here."), _("It does not exist, or it is not yours to see.")),
+        405: (_("This address does not do that."), _("Use the buttons on the page.")),
+        409: (_("This cannot be done."), _("See the reasons below; reload the page to see the present state.")),
+        413: (_("The upload is too large."), _("A file may have 10 MB at most.")),
+        415: (_("This kind of content is not understood."), _("Send JSON or a form.")),
+        422: (_("Some entries need correcting."), _("Go back and see the marked fields; nothing was stored.")),
+        429: (_("Too many attempts."), _("Wait a while and try again.")),
+        500: (_("Something went wrong on our side."), _("Nothing was stored. Try again; if it stays, tell us the number below.")),
+        503: (_("The database does not answer."), _("Nothing was stored. Try again in a moment.")),
+    }
+
+
+def refusal_json(refusal: Refusal) -> dict[str, Any]:
+    """A refusal for programs."""
+    return {"clause": refusal.clause, "reason": show(refusal.reason), "field": refusal.field}
+
+
+def say_errors(errors: Any) -> Any:
+    """Field errors with every message in the reader's language."""
+    if isinstance(errors, dict):
+        return {str(key): say_errors(value) for key, value in errors.items()}
+    if isinstance(errors, (list, tuple)):
+        return [say_errors(value) for value in errors]
+    return show(errors) if not isinstance(errors, (int, float, bool)) else errors
+
+
+def answer(
+    status: int,
+    *,
+    errors: Any = None,
+    refusals: tuple[Refusal, ...] = (),
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """The error as page or JSON."""
+    sentence, advice = sentences().get(status, (_("This did not work."), _("Go back and try again.")))
+    if wants_json():
+        body: dict[str, Any] = {"code": status, "message": sentence}
+        if errors:
+            body["errors"] = say_errors(errors)
+        if refusals:
+            body["refusals"] = [refusal_json(refusal) for refusal in refusals]
+        response = jsonify(body)
+    else:
+        page = render_template(
+            "errors/error.html",
+            code=status,
+            sentence=sentence,
+            advice=advice,
+            errors=say_errors(errors) if errors else {},
+            refusals=refusals,
+        )
+        response = make_response(page)
+    response.status_code = status
+    response.headers.extend(headers or {})
+    return response
+
+
+def init(app: Flask) -> None:
+    """Register the table."""
+
+    @app.errorhandler(Invalid)
+    def invalid(error: Invalid) -> Response:
+        return answer(422, errors=error.errors)
+
+    @app.errorhandler(Refused)
+    def refused(error: Refused) -> Response:
+        return answer(409, refusals=error.refusals)
+
+    @app.errorhandler(Forbidden)
+    def forbidden(error: Forbidden) -> Response:
+        log_denial("denied", f"{request.method} {request.path} {error.action}")
+        return answer(403)
+
+    @app.errorhandler(NotFound)
+    def not_found(_error: NotFound) -> Response:
+        return answer(404)
+
+    @app.errorhandler(Throttled)
+    def throttled(error: Throttled) -> Response:
+        return answer(429, headers={"Retry-After": str(error.retry_after_seconds)})
+
+    @app.errorhandler(CSRFError)
+    def stale_form(_error: CSRFError) -> Response:
+        log_denial("csrf", f"{request.method} {request.path}")
+        return answer(400)
+
+    @app.errorhandler(OperationalError)
+    def database_gone(error: OperationalError) -> Response:
+        app.logger.exception("database: %s", error.orig)
+        db.session.rollback()
+        return answer(503, headers={"Retry-After": "5"})
+
+    @app.errorhandler(DBAPIError)
+    def database_refused(error: DBAPIError) -> Response:
+        app.logger.exception("database: %s", error.orig)
+        db.session.rollback()
+        if error.connection_invalidated:
+            return answer(503, headers={"Retry-After": "5"})
+        return answer(500)
+
+    @app.errorhandler(HTTPException)
+    def http(error: HTTPException) -> Response:
+        if error.response is not None:  # a redirect raised through abort()
+            return make_response(error.response)
+        if isinstance(error, InternalServerError):
+            db.session.rollback()
+        status = error.code or 500
+        if status == 401 or status == 403:
+            log_denial("denied", f"{request.method} {request.path}")
+        data = getattr(error, "data", None) or {}
+        headers = {
+            key: value
+            for key, value in error.get_headers()
+            if key.lower() not in ("content-type", "content-length")
+        }
+        return answer(status, errors=data.get("errors") or data.get("messages"), headers=headers)

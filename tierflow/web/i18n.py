@@ -1,0 +1,90 @@
+"""Two languages. English sentences are the keys; the Chinese ones are read from .po files at start, no build step.
+
+Every package with screens has `translations/zh.po`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations, Translations
+from flask import Flask, g, has_request_context, request
+from flask_babel import Babel, Domain
+from flask_babel import gettext as _gettext
+
+from tierflow.kernel.text import Text
+
+LANGUAGES = ("zh", "en")
+BABEL_LOCALE = {"zh": "zh_Hans_CN", "en": "en"}
+
+
+def catalogue_files() -> list[Path]:
+    """Every zh.po of the product."""
+    return sorted(Path(__file__).resolve().parent.parent.glob("**/translations/zh.po"))
+
+
+class PoDomain(Domain):  # type: ignore[misc]
+    """flask-babel's domain, fed from .po files."""
+
+    def get_translations(self) -> NullTranslations:
+        """The catalogue of the reader's language."""
+        return chinese() if language() == "zh" else NullTranslations()
+
+
+@lru_cache(maxsize=1)
+def chinese() -> Translations:
+    """All Chinese sentences, merged over the packages."""
+    merged = Translations()
+    for path in catalogue_files():
+        buffer = BytesIO()
+        with path.open("rb") as file:
+            write_mo(buffer, read_po(file, locale="zh_Hans_CN"))
+        buffer.seek(0)
+        part = Translations(buffer)
+        if merged._catalog:
+            merged._catalog.update(part._catalog)
+        else:
+            merged = part
+    return merged
+
+
+def translator(lang: str) -> Callable[[str], str]:
+    """Sentence to sentence, for mail and print-outs made outside a request."""
+    return chinese().ugettext if lang == "zh" else str
+
+
+def language() -> str:
+    """zh or en: the account's choice, the browser's cookie, then Chinese."""
+    if not has_request_context():
+        return "zh"
+    if "language" not in g:
+        user = g.get("user")
+        chosen = user.locale if user is not None else request.cookies.get("lang")
+        if request.path.startswith("/api/"):
+            chosen = request.headers.get("X-Language") or request.accept_languages.best_match(LANGUAGES) or chosen
+        g.language = chosen if chosen in LANGUAGES else "zh"
+    return str(g.language)
+
+
+def show(message: Text | str) -> str:
+    """A sentence in the reader's language."""
+    if isinstance(message, Text):
+        return message.render(_gettext)
+    return _gettext(message) if message else ""
+
+
+def init(app: Flask) -> None:
+    """Attach flask-babel with our catalogue."""
+    babel = Babel(
+        app,
+        locale_selector=lambda: BABEL_LOCALE[language()],
+        timezone_selector=lambda: "Asia/Shanghai",
+    )
+    babel.domain_instance = PoDomain()
+    app.jinja_env.globals["show"] = show
+    app.jinja_env.filters["show"] = show
