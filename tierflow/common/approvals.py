@@ -17,12 +17,15 @@ from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tierflow.common import audit
+from tierflow.common.calendars import working_calendar
 from tierflow.common.db import Model, pk
 from tierflow.common.guards import append_only
+from tierflow.common.policies import policy_on
 from tierflow.common.users import User, actor_of
 from tierflow.kernel import approval
 from tierflow.kernel.approval import SUBMIT_SEAT, Chain, State, Verdict
 from tierflow.kernel.errors import Conflict, Forbidden, NotFound, Refusal, refuse_if_any
+from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, Principal, Role
 from tierflow.kernel.text import text
 
@@ -37,7 +40,7 @@ class ApprovalCase(Model):
         Index(
             "ix_approval_case_waiting",
             "waiting_role",
-            "waiting_since",
+            "due_at",
             "id",
             sqlite_where=sql("state = 'in_approval'"),
             postgresql_where=sql("state = 'in_approval'"),
@@ -46,12 +49,12 @@ class ApprovalCase(Model):
             "ix_approval_case_region",
             "waiting_role",
             "region_id",
-            "waiting_since",
+            "due_at",
             "id",
             sqlite_where=sql("state = 'in_approval'"),
             postgresql_where=sql("state = 'in_approval'"),
         ),
-        Index("ix_approval_case_submitter", "submitter_id", "state", "waiting_since"),
+        Index("ix_approval_case_submitter", "submitter_id", "state", "due_at", "id"),
     )
 
     id: Mapped[int] = pk()
@@ -66,6 +69,7 @@ class ApprovalCase(Model):
     step: Mapped[str | None]
     waiting_role: Mapped[str | None]
     waiting_since: Mapped[datetime]
+    due_at: Mapped[datetime]  # when a waiting step is escalated; sorts the inbox
     version: Mapped[int] = mapped_column(default=0)
     content_hash: Mapped[str] = mapped_column(default="")
     all_green: Mapped[bool] = mapped_column(default=False)
@@ -211,6 +215,7 @@ def open_case(
         submitter_id=actor.user_id,
         state=State.DRAFT.value,
         waiting_since=now,
+        due_at=now,
         opened_at=now,
     )
     session.add(case)
@@ -488,25 +493,11 @@ def opinions_of(session: Session, case_id: int) -> list[tuple[AskedOpinion, User
     return [(row.AskedOpinion, row.User) for row in rows]
 
 
-def waiting_for(actor: Actor) -> Any:
-    """SQL condition: cases whose waiting step this actor's office could decide, and has no other seat in.
+def waiting_conditions(actor: Actor) -> list[Any]:
+    """SQL conditions, one per office and region the actor holds: cases whose waiting step they could decide.
 
-    Roles held for regions see their regions' cases; the four-eyes rule hides what they may not decide.
+    One condition each, so that each is one ordered index walk. The four-eyes rule hides what they may not decide.
     """
-    conditions = []
-    for role in {step.role for chain in CHAINS.values() for step in chain.steps}:
-        scopes = actor.scopes(role)
-        if not scopes:
-            continue
-        condition = ApprovalCase.waiting_role == role.value
-        if None not in scopes:
-            condition &= ApprovalCase.region_id.in_(scopes)
-        conditions.append(condition)
-    if not conditions:
-        return sql("1 = 0")
-    held = conditions[0]
-    for condition in conditions[1:]:
-        held |= condition
     seated = (
         select(ApprovalSeat.case_id)
         .where(
@@ -516,7 +507,28 @@ def waiting_for(actor: Actor) -> Any:
         )
         .exists()
     )
-    return (ApprovalCase.state == State.IN_APPROVAL.value) & held & ~seated
+    conditions = []
+    for role in sorted({step.role for chain in CHAINS.values() for step in chain.steps}):
+        held = actor.scopes(role)
+        for scope in [None] if None in held else sorted(filter(None, held)):
+            condition = (ApprovalCase.state == State.IN_APPROVAL.value) & (ApprovalCase.waiting_role == role.value)
+            if scope is not None:
+                condition &= ApprovalCase.region_id == scope
+            conditions.append(condition & ~seated)
+    return conditions
+
+
+def returned_condition(actor: Actor) -> Any:
+    """SQL condition: cases sent back to the actor (or to whom they stand in for) for correction."""
+    mine = {actor.user_id, *(principal.user_id for principal in actor.principals)}
+    return ApprovalCase.submitter_id.in_(mine) & (ApprovalCase.state == State.RETURNED.value)
+
+
+def escalation_due(session: Session, now: datetime) -> datetime:
+    """When a step that begins to wait now has waited longer than policy allows."""
+    policy = policy_on(session, local_day(now))
+    days = policy.integer("approval.escalate_after_working_days")
+    return working_calendar(session).deadline_at(now, days, policy.time("office.closes_at")).at
 
 
 def _move(
@@ -538,6 +550,7 @@ def _move(
         "step": move.step,
         "waiting_role": role.value if role else None,
         "waiting_since": now,
+        "due_at": escalation_due(session, now),
         "version": ApprovalCase.version + 1,
         "ended_at": now if move.state in approval.ENDED else None,
     }

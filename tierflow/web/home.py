@@ -1,0 +1,100 @@
+"""The inbox, the search box, health, and what has no other home."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, request, url_for
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as BaseResponse
+
+from tierflow.common.db import db
+from tierflow.common.notices import Notice, as_text
+from tierflow.kernel.errors import Invalid
+from tierflow.kernel.roles import Actor
+from tierflow.kernel.text import text as sentence
+from tierflow.web import inbox as inbox_service
+from tierflow.web.access import public, reads, writes
+
+bp = Blueprint("home", __name__)
+
+
+@bp.get("/")
+@reads("inbox.read")
+def inbox(*, session: Session, actor: Actor, now: datetime) -> str:
+    """Everything that waits for me, most urgent first."""
+    after = _read_place(request.args.get("after"))
+    found = inbox_service.items(session, actor, after=after)
+    page, more = found[:30], len(found) > 30
+    place = _place(page[-1]) if more else None
+    return render_template("home/inbox.html", items=page, kinds=inbox_service.kinds(), next_place=place, now=now)
+
+
+def _place(item: inbox_service.Item) -> str:
+    return base64.urlsafe_b64encode(json.dumps([item.due.isoformat(), item.subject_id]).encode()).decode()
+
+
+def _read_place(value: str | None) -> tuple[datetime, int] | None:
+    if not value:
+        return None
+    try:
+        stamp, subject_id = json.loads(base64.urlsafe_b64decode(value))
+        due = datetime.fromisoformat(stamp)
+        if due.tzinfo is None or not isinstance(subject_id, int):
+            raise ValueError(value)
+        return due, subject_id
+    except (ValueError, TypeError) as error:
+        raise Invalid({"after": [sentence("This page address is not valid; begin at the first page.")]}) from error
+
+
+@bp.get("/notices")
+@reads("inbox.read")
+def notices(*, session: Session, actor: Actor, now: datetime) -> str:
+    """What I was told, newest first."""
+    rows = session.scalars(
+        select(Notice).where(Notice.user_id == actor.user_id).order_by(Notice.id.desc()).limit(100)
+    ).all()
+    return render_template("home/notices.html", notices=[(row, as_text(row.msgid, row.params)) for row in rows])
+
+
+@bp.post("/notices/read")
+@writes("inbox.write")
+def read_notices(*, session: Session, actor: Actor, now: datetime) -> BaseResponse:
+    """Mark everything as read."""
+    unread = session.scalars(select(Notice).where(Notice.user_id == actor.user_id, Notice.read_at.is_(None)))
+    for notice in unread:
+        notice.read_at = now
+    return redirect(url_for("home.notices"))
+
+
+@bp.get("/search")
+@reads("inbox.read")
+def search(*, session: Session, actor: Actor, now: datetime) -> str:
+    """One box for customers and applications: code, name, pinyin."""
+    query = request.args.get("q", "").strip()[:100]
+    finders: list[Any] = current_app.extensions["finders"]
+    hits = [hit for find in finders for hit in find(session, actor, query)] if query else []
+    return render_template("home/search.html", q=query, hits=hits)
+
+
+@bp.get("/healthz")
+@public
+def healthz() -> tuple[Response, int]:
+    """Whether web and database answer, for a load balancer."""
+    db.session.execute(text("SELECT 1"))
+    checks: dict[str, Any] = {"database": "ok"}
+    for name, check in current_app.extensions["health"].items():
+        checks[name] = check(db.session())
+    late = any(value != "ok" for value in checks.values())
+    return jsonify({"status": "late" if late else "ok", **checks}), 503 if late else 200
+
+
+@bp.get("/favicon.ico")
+@public
+def favicon() -> BaseResponse:
+    """Browsers ask for it whatever the page says."""
+    return redirect(url_for("web.static", filename="favicon.svg"))

@@ -1,0 +1,131 @@
+"""The one inbox: everything that waits for me, most urgent first, whatever part of the product it comes from.
+
+A source is a SELECT with the columns (kind, id, title, since, due); `app.py` registers one per kind of
+waiting. Each is one ordered index walk, so that the page stays flat as work piles up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import current_app, url_for
+from sqlalchemy import Select, func, literal, select, union_all
+from sqlalchemy.orm import Session
+
+from tierflow.common import approvals
+from tierflow.common.approvals import ApprovalCase, AskedOpinion
+from tierflow.kernel.roles import Actor
+from tierflow.kernel.text import mark
+
+Source = Callable[[Actor], Iterable[Select[Any]]]
+
+CAP = 100
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of waiting work: its word, its icon, and the page it opens (endpoint and its argument)."""
+
+    label: str
+    icon: str
+    endpoint: str
+    argument: str
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of the inbox. `subject_id` is what the kind's page takes."""
+
+    kind: str
+    subject_id: int
+    title: str
+    since: datetime
+    due: datetime
+
+    @property
+    def url(self) -> str:
+        """Where a click leads."""
+        kind = kinds()[self.kind]
+        return url_for(kind.endpoint, **{kind.argument: self.subject_id})
+
+
+def kinds() -> dict[str, Kind]:
+    """The registered kinds of waiting work."""
+    found: dict[str, Kind] = current_app.extensions["inbox_kinds"]
+    return found
+
+
+def row(kind: Any, subject_id: Any, title: Any, since: Any, due: Any) -> Select[Any]:
+    """The SELECT of a source, to be narrowed by its conditions."""
+    return select(
+        (literal(kind) if isinstance(kind, str) else kind).label("kind"),
+        subject_id.label("subject_id"),
+        title.label("title"),
+        since.label("since"),
+        due.label("due"),
+    )
+
+
+def approval_source(actor: Actor) -> Iterable[Select[Any]]:
+    """Cases that wait for the actor's decision; the kind is the subject's."""
+    base = row(
+        ApprovalCase.subject_type, ApprovalCase.subject_id, ApprovalCase.title, ApprovalCase.waiting_since, ApprovalCase.due_at
+    )
+    yield from (base.where(condition) for condition in approvals.waiting_conditions(actor))
+    returned = row(
+        ApprovalCase.subject_type + ".returned",
+        ApprovalCase.subject_id,
+        ApprovalCase.title,
+        ApprovalCase.waiting_since,
+        ApprovalCase.due_at,
+    )
+    yield returned.where(approvals.returned_condition(actor))
+
+
+def opinion_source(actor: Actor) -> Iterable[Select[Any]]:
+    """Opinions asked of the actor and copies not read yet."""
+    mine = {actor.user_id, *(principal.user_id for principal in actor.principals)}
+    yield (
+        row("opinion", AskedOpinion.id, ApprovalCase.title, AskedOpinion.asked_at, AskedOpinion.asked_at)
+        .join(ApprovalCase, ApprovalCase.id == AskedOpinion.case_id)
+        .where(AskedOpinion.asked_id.in_(mine), AskedOpinion.answered_at.is_(None))
+    )
+
+
+def _selects(actor: Actor) -> list[Select[Any]]:
+    sources: Sequence[Source] = current_app.extensions["inbox_sources"]
+    return [query for source in sources for query in source(actor)]
+
+
+def items(session: Session, actor: Actor, *, after: tuple[datetime, int] | None = None, size: int = 30) -> list[Item]:
+    """The most urgent items after a place, `size + 1` of them at most (one more tells that there are more)."""
+    parts = []
+    for query in _selects(actor):
+        columns = query.selected_columns
+        if after is not None:
+            place = (columns["due"] > after[0]) | ((columns["due"] == after[0]) & (columns["subject_id"] > after[1]))
+            query = query.where(place)
+        ordered = query.order_by(columns["due"], columns["subject_id"]).limit(size + 1)
+        parts.append(select(ordered.subquery()))
+    if not parts:
+        return []
+    merged = union_all(*parts).subquery()
+    rows = session.execute(select(merged).order_by(merged.c.due, merged.c.subject_id).limit(size + 1))
+    return [Item(r.kind, r.subject_id, r.title, r.since, r.due) for r in rows]
+
+
+def count(session: Session, actor: Actor) -> int:
+    """How many wait, counted no further than `CAP` + 1."""
+    parts = [
+        select(query.with_only_columns(literal(1).label("one"), maintain_column_froms=True).limit(CAP + 1).subquery())
+        for query in _selects(actor)
+    ]
+    if not parts:
+        return 0
+    return session.scalar(select(func.count()).select_from(union_all(*parts).subquery())) or 0
+
+
+OPINION = Kind(mark("Your opinion is asked"), "chat-left-text", "home.opinion", "opinion_id")

@@ -1,0 +1,81 @@
+"""The JSON API: OpenAPI 3.1 from the same schemas, Swagger UI from local files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint as FlaskBlueprint
+from flask import Flask, Response, render_template, send_from_directory
+from flask_smorest import Api, Blueprint
+
+from tierflow.web.access import public
+
+API_PREFIX = "/api/v1"
+
+
+class QuietApi(Api):  # type: ignore[misc]
+    """flask-smorest without its app-wide error handler: `web.errors` is the one table."""
+
+    def _register_error_handlers(self) -> None:
+        """Leave errors to the table."""
+
+
+def api_blueprint(name: str, title: str) -> Blueprint:
+    """A blueprint under /api/v1; `title` is its tag in the documentation."""
+    return Blueprint(f"api_{name}", __name__, url_prefix=API_PREFIX, description=title)
+
+
+docs = FlaskBlueprint("docs", __name__, url_prefix="/api")
+
+
+@docs.get("/docs")
+@public
+def ui() -> str:
+    """Swagger UI over our own description, no outside address."""
+    return render_template("docs/swagger.html")
+
+
+@docs.get("/docs/assets/<path:filename>")
+@public
+def assets(filename: str) -> Response:
+    """Swagger UI's files, from the installed package."""
+    from openapi_ui_bundles import swagger_ui
+
+    return send_from_directory(swagger_ui.static_path, filename)
+
+
+def init(app: Flask) -> QuietApi:
+    """Attach the API; domain blueprints register on what this returns."""
+    app.config.update(
+        API_TITLE="tierflow",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/api",
+        OPENAPI_JSON_PATH="openapi.json",
+        API_SPEC_OPTIONS={
+            "info": {"description": "Customer qualification, tiers and service."},
+            "components": {
+                "securitySchemes": {
+                    "token": {"type": "http", "scheme": "bearer"},
+                    "session": {"type": "apiKey", "in": "cookie", "name": "tierflow_session"},
+                }
+            },
+            "security": [{"token": []}, {"session": []}],
+        },
+    )
+    api = QuietApi(app)
+    for endpoint in ("api-docs.openapi_json",):
+        if endpoint in app.view_functions:
+            public_view: Any = app.view_functions[endpoint]
+            app.view_functions[endpoint] = public(_plain(public_view))
+    app.register_blueprint(docs)
+    return api
+
+
+def _plain(view: Any) -> Any:
+    def describe(**kwargs: Any) -> Any:
+        return view(**kwargs)
+
+    return describe
+
+

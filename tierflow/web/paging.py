@@ -1,0 +1,114 @@
+"""Lists that stay flat as data grow: pages by key, never by OFFSET, and counts that stop at a cap."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Select, and_, or_
+from sqlalchemy.orm import Session
+
+from tierflow.kernel.errors import Invalid
+from tierflow.kernel.text import text
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Sort:
+    """One sort key: its column and direction. The last of a list must be unique."""
+
+    name: str
+    column: Any
+    descending: bool = False
+
+
+@dataclass(frozen=True)
+class Page(Generic[Row]):
+    """A page of rows and the cursors to its neighbours (None: there is none)."""
+
+    rows: Sequence[Row]
+    after: str | None
+    before: str | None
+    size: int
+
+
+def page_of(
+    session: Session, query: Select[Any], sorts: Sequence[Sort], *, cursor: str | None = None, size: int = 30
+) -> Page[Any]:
+    """One page of `query`. The cursor says where the page begins and in which direction; raises `Invalid` for a bad one.
+
+    The sort columns must be among the selected columns or attributes of the selected entity, never NULL.
+    """
+    backwards, values = _read_cursor(cursor, sorts)
+    directed = [(sort, sort.descending != backwards) for sort in sorts]
+    if values is not None:
+        query = query.where(_beyond(directed, values))
+    query = query.add_columns(*[sort.column.label(f"_key_{i}") for i, sort in enumerate(sorts)])
+    query = query.order_by(None).order_by(
+        *[sort.column.desc() if descending else sort.column.asc() for sort, descending in directed]
+    )
+    found = session.execute(query.limit(size + 1)).all()
+    more = len(found) > size
+    found = found[:size]
+    if backwards:
+        found = list(reversed(found))
+    width = len(sorts)
+    rows = [row[0] if len(row) == width + 1 else row[:-width] for row in found]
+    first = found[0][-width:] if found else None
+    last = found[-1][-width:] if found else None
+    has_next = more if not backwards else bool(values is not None)
+    has_before = (values is not None) if not backwards else more
+    return Page(
+        rows=rows,
+        after=_cursor("a", last) if last is not None and has_next else None,
+        before=_cursor("b", first) if first is not None and has_before else None,
+        size=size,
+    )
+
+
+def _beyond(directed: list[tuple[Sort, bool]], values: list[Any]) -> Any:
+    alternatives = []
+    for i, (sort, descending) in enumerate(directed):
+        equal = [earlier.column == values[j] for j, (earlier, _d) in enumerate(directed[:i])]
+        step = sort.column < values[i] if descending else sort.column > values[i]
+        alternatives.append(and_(*equal, step))
+    return or_(*alternatives)
+
+
+def _cursor(direction: str, values: Sequence[Any]) -> str:
+    plain = [value.isoformat() if isinstance(value, date) else value for value in values]
+    raw = json.dumps([direction, *plain], separators=(",", ":"), ensure_ascii=False)
+    return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str | None, sorts: Sequence[Sort]) -> tuple[bool, list[Any] | None]:
+    if not cursor:
+        return False, None
+    try:
+        direction, *plain = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if direction not in ("a", "b") or len(plain) != len(sorts):
+            raise ValueError(cursor)
+        values = [_typed(sort.column.type.python_type, value) for sort, value in zip(sorts, plain, strict=True)]
+    except (ValueError, TypeError, NotImplementedError) as error:
+        raise Invalid({"cursor": [text("This page address is not valid; begin at the first page.")]}) from error
+    return direction == "b", values
+
+
+def _typed(kind: type, value: Any) -> Any:
+    if kind is datetime:
+        stamp = datetime.fromisoformat(value)
+        if stamp.tzinfo is None:
+            raise ValueError(value)
+        return stamp
+    if kind is date:
+        return date.fromisoformat(value)
+    if kind is int and not (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**62):
+        raise ValueError(value)
+    if kind is str and not isinstance(value, str):
+        raise ValueError(value)
+    return value

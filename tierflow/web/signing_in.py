@@ -1,0 +1,104 @@
+"""Signing in: password, second factor, throttle. The verbs; the pages are in `session_pages`."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pyotp
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from tierflow.common import audit, sessions
+from tierflow.common.policies import policy_on
+from tierflow.common.sessions import LoginAttempt
+from tierflow.common.users import User
+from tierflow.kernel.errors import Invalid, Throttled
+from tierflow.kernel.months import local_day
+from tierflow.kernel.roles import Actor
+from tierflow.kernel.text import text
+
+# argon2id with the library's defaults; tests put a cheaper one in its place.
+HASHER = PasswordHasher()
+# Checked when the login does not exist, so that both answers take the same time.
+_NOBODY = HASHER.hash("nobody has this password")
+
+
+def hash_password(password: str) -> str:
+    """argon2id hash of a password."""
+    return HASHER.hash(password)
+
+
+def password_fits(user: User | None, password: str) -> bool:
+    """Whether the password is the account's; takes as long when there is no account."""
+    try:
+        return HASHER.verify(user.password_hash if user else _NOBODY, password) and user is not None
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def throttle(session: Session, login: str, address: str, now: datetime) -> None:
+    """Raise `Throttled` when there were too many failures of this login or from this address."""
+    policy = policy_on(session, local_day(now))
+    most = policy.integer("login.attempts")
+    window = timedelta(minutes=policy.integer("login.window_minutes"))
+    by_login, by_address = sessions.failures_since(session, login, address, now - window)
+    # An office shares one address: it may fail more often than one account.
+    if by_login >= most or by_address >= most * 10:
+        raise Throttled(int(window.total_seconds()))
+
+
+def check_password(session: Session, login: str, password: str, address: str, now: datetime) -> User | None:
+    """The account, when the password is right; None, with the failure on record, when not."""
+    user = session.scalar(select(User).where(User.login == login))
+    if user is not None and user.disabled_at is not None:
+        user = None
+    if password_fits(user, password):
+        session.execute(delete(LoginAttempt).where(LoginAttempt.login == login))
+        return user
+    session.add(LoginAttempt(login=login, address=address, at=now))
+    sessions.log_security(
+        session, "login.failed", now, user_id=user.id if user else None, login=login, address=address, detail=""
+    )
+    return None
+
+
+def check_code(session: Session, user: User, code: str, now: datetime) -> bool:
+    """Whether the six digits are right; a code works once."""
+    if user.totp_secret is None:
+        return False
+    totp = pyotp.TOTP(user.totp_secret)
+    step = int(now.timestamp()) // totp.interval
+    for candidate in (step - 1, step, step + 1):
+        if pyotp.utils.strings_equal(totp.generate_otp(candidate), code):
+            # One conditional update: of two browsers with one code, one gets in.
+            used = session.execute(
+                update(User)
+                .where(User.id == user.id, (User.totp_last_step.is_(None)) | (User.totp_last_step < candidate))
+                .values(totp_last_step=candidate)
+                .returning(User.id)
+            ).scalar_one_or_none()
+            return used is not None
+    return False
+
+
+def change_password(session: Session, actor: Actor, old: str, new: str, now: datetime, keep_secret: str | None) -> None:
+    """Set the actor's own password; every other browser must sign in again. Raises `Invalid`."""
+    user = session.get_one(User, actor.user_id)
+    if not password_fits(user, old):
+        raise Invalid({"old": [text("This is not your present password.")]})
+    set_password(session, user, new, now)
+    user.must_change_password = False
+    sessions.end_sessions_of(session, user.id, except_secret=keep_secret)
+    audit.record(session, actor, "password.change", "user", user.id, now)
+
+
+def set_password(session: Session, user: User, new: str, now: datetime) -> None:
+    """Store a new password that policy accepts. Raises `Invalid`."""
+    least = policy_on(session, local_day(now)).integer("password.minimum_length")
+    if len(new) < least:
+        raise Invalid({"new": [text("A password has at least %(least)s characters.", least=least)]})
+    if len(set(new)) < 5 or user.login.casefold() in new.casefold():
+        raise Invalid({"new": [text("This password is too easy to guess.")]})
+    user.password_hash = hash_password(new)
