@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+
 @dataclass(frozen=True)
 class Text:
     """An English sentence with `%(name)s` places; translated only where it is shown.
