@@ -1,0 +1,175 @@
+// Forms: double clicks, unsaved changes, autosave, checks while typing, dropped files, filters that send themselves.
+(function () {
+  "use strict";
+  const { post, word, icon, ICONS } = window.tierflow;
+  const $ = (selector, within) => (within || document).querySelector(selector);
+  const $$ = (selector, within) => Array.from((within || document).querySelectorAll(selector));
+
+  // One submission a form. The buttons are disabled after the browser has gathered the fields, so that the pressed
+  // button's value is sent; the idempotency key stays, so a repeated sending is recognised by the server anyway.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method === "get" || form.method === "dialog" || form.hasAttribute("data-resubmit")) return;
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    form.dataset.sent = "1";
+    form.removeAttribute("data-dirty");
+    setTimeout(() => {
+      const own = form.id ? $$(`button[form="${CSS.escape(form.id)}"]`) : [];
+      [...$$("button[type=submit], button:not([type])", form), ...own].forEach((button) => { button.disabled = true; });
+      event.submitter?.setAttribute("aria-busy", "true");
+    }, 0);
+  });
+  // Coming back by the browser's history must find live buttons again.
+  window.addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    $$("form[data-sent]").forEach((form) => {
+      delete form.dataset.sent;
+      $$("button", form).forEach((button) => { button.disabled = false; button.removeAttribute("aria-busy"); });
+    });
+  });
+
+  // Unsaved changes
+  document.addEventListener("input", (event) => event.target.form?.setAttribute("data-dirty", ""));
+  window.addEventListener("beforeunload", (event) => {
+    if ($("form[data-guard][data-dirty]")) { event.preventDefault(); event.returnValue = word("unsaved"); }
+  });
+
+  // Autosave of drafts. Neither files nor the idempotency key go along: each saving is a new, harmless act.
+  function told(form, text, bad) {
+    const state = $("[data-autosave-state]", form) || $("[data-autosave-state]");
+    if (!state) return;
+    state.classList.toggle("is-bad", Boolean(bad));
+    state.replaceChildren(icon(bad ? "exclamation-circle-fill" : "cloud-check"), document.createTextNode(text));
+  }
+  function clock() {
+    const now = new Date();
+    return `${String(now.getHours()).padStart(2, "0")}:${String(now.getMinutes()).padStart(2, "0")}`;
+  }
+  $$("form[data-autosave-url]").forEach((form) => {
+    let timer = 0;
+    let running = false;
+    let again = false;
+    async function save() {
+      if (form.dataset.sent) return;
+      if (running) { again = true; return; }
+      running = true;
+      const body = new FormData();
+      new FormData(form).forEach((value, name) => { if (typeof value === "string" && name !== "idempotency_key") body.append(name, value); });
+      told(form, word("saving"));
+      try {
+        const answer = await post(form.dataset.autosaveUrl, body);
+        if (!answer.ok) throw new Error(String(answer.status));
+        const said = (answer.headers.get("Content-Type") || "").includes("json") ? await answer.json() : {};
+        const version = $("input[name=version]", form);
+        if (version && said.version !== undefined) version.value = said.version;
+        if (!again) form.removeAttribute("data-dirty");
+        told(form, word("saved", { time: said.saved_at || clock() }));
+      } catch (error) {
+        told(form, word("saveFailed"), true);
+      }
+      running = false;
+      if (again) { again = false; save(); }
+    }
+    form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(save, 1200); });
+  });
+
+  // Checks while typing: POST name and value; the answer is HTML, or JSON {messages: [{kind, text, url}]}.
+  function line(message) {
+    const kind = message.kind || "info";
+    const row = document.createElement("div");
+    row.className = `check-line is-${kind}`;
+    const text = document.createElement(message.url ? "a" : "span");
+    text.textContent = message.text;
+    if (message.url) text.href = message.url;
+    row.append(icon(ICONS[kind] || ICONS.info), text);
+    return row;
+  }
+  $$("[data-check-url]").forEach((input) => {
+    const place = document.getElementById(`${input.id}-check`);
+    let timer = 0;
+    let asked = input.value.trim();
+    let turn = 0;
+    async function check() {
+      const value = input.value.trim();
+      if (value === asked) return;
+      asked = value;
+      const mine = (turn += 1);
+      if (!value) { place.replaceChildren(); return; }
+      const body = new FormData();
+      body.append("name", input.name);
+      body.append("value", value);
+      try {
+        const answer = await post(input.dataset.checkUrl, body);
+        if (mine !== turn) return; // a later question is already on its way
+        if (!answer.ok) throw new Error(String(answer.status));
+        if ((answer.headers.get("Content-Type") || "").includes("json")) {
+          const said = await answer.json();
+          place.replaceChildren(...(said.messages || []).map(line));
+        } else place.innerHTML = await answer.text(); // our own server's escaped template
+      } catch (error) {
+        if (mine === turn) place.replaceChildren(line({ kind: "warn", text: word("loadFailed") }));
+      }
+    }
+    input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(check, 600); });
+    input.addEventListener("change", () => { clearTimeout(timer); check(); });
+  });
+
+  // Dropped files: shown and measured before anything is sent.
+  function fileLine(file, problem) {
+    const row = document.createElement("div");
+    row.className = problem ? "filedrop-file is-bad" : "filedrop-file";
+    if (!problem && file.type.startsWith("image/")) {
+      const picture = document.createElement("img");
+      picture.alt = "";
+      picture.src = URL.createObjectURL(file);
+      picture.addEventListener("load", () => URL.revokeObjectURL(picture.src), { once: true });
+      row.append(picture);
+    } else row.append(icon(problem ? "exclamation-circle-fill" : "file-earmark-pdf"));
+    const name = document.createElement("span");
+    name.textContent = problem || file.name;
+    row.append(name);
+    if (!problem) {
+      const size = document.createElement("small");
+      size.textContent = file.size < 1048576 ? `${Math.ceil(file.size / 1024)} KB` : `${(file.size / 1048576).toFixed(1)} MB`;
+      row.append(size);
+    }
+    return row;
+  }
+  $$("[data-filedrop]").forEach((drop) => {
+    const input = $("input[type=file]", drop);
+    const list = document.getElementById(`${input.id}-files`);
+    const most = Number(drop.dataset.maxBytes);
+    const kinds = (input.accept || "").toLowerCase().split(",").map((each) => each.trim()).filter(Boolean);
+    const problemOf = (file) => {
+      if (kinds.length && !kinds.some((kind) => file.name.toLowerCase().endsWith(kind))) return word("wrongKind", { name: file.name });
+      if (most && file.size > most) return word("tooBig", { name: file.name, size: String(Math.floor(most / 1048576)) });
+      return "";
+    };
+    ["dragenter", "dragover"].forEach((name) => drop.addEventListener(name, () => drop.classList.add("is-over")));
+    ["dragleave", "drop"].forEach((name) => drop.addEventListener(name, () => drop.classList.remove("is-over")));
+    input.addEventListener("change", () => {
+      const files = Array.from(input.files);
+      const problems = files.map(problemOf);
+      list.replaceChildren(...files.map((file, at) => fileLine(file, problems[at])));
+      const bad = problems.some(Boolean);
+      if (bad) input.value = "";
+      drop.closest(".field")?.classList.toggle("field-bad", bad);
+    });
+  });
+
+  // "Long-term" empties and locks its date.
+  document.addEventListener("change", (event) => {
+    const other = event.target.dataset?.locks && document.getElementById(event.target.dataset.locks);
+    if (!other) return;
+    other.disabled = event.target.checked;
+    if (other.disabled) other.value = "";
+  });
+
+  // Filters send themselves on a choice; words are sent by Enter. Empty fields stay out of the address.
+  $$("form[data-auto-submit]").forEach((form) => {
+    form.addEventListener("change", (event) => { if (!event.target.matches("[type=search], [type=text]")) form.requestSubmit(); });
+    form.addEventListener("submit", () => {
+      $$("input, select", form).filter((field) => field.value === "").forEach((field) => { field.disabled = true; });
+    });
+  });
+})();
