@@ -287,7 +287,7 @@ def current_content(session: Session, case: ApprovalCase, round_: int | None = N
     query = select(ApprovalRound.content).where(
         ApprovalRound.case_id == case.id, ApprovalRound.round == (case.round if round_ is None else round_)
     )
-    content = session.scalar(query)
+    content: dict[str, Any] | None = session.scalar(query)
     if content is None:
         raise NotFound
     return content
@@ -416,9 +416,7 @@ def decisions_of(session: Session, case_id: int) -> list[tuple[ApprovalDecision,
     ).all()
     ids = {row.ApprovalDecision.on_behalf_of_id for row in rows} - {None}
     principals = {user.id: user for user in session.scalars(select(User).where(User.id.in_(ids)))} if ids else {}
-    return [
-        (row.ApprovalDecision, row.User, principals.get(row.ApprovalDecision.on_behalf_of_id or 0)) for row in rows
-    ]
+    return [(row.ApprovalDecision, row.User, principals.get(row.ApprovalDecision.on_behalf_of_id or 0)) for row in rows]
 
 
 def ask(
@@ -588,5 +586,7 @@ def _moved_on(case: ApprovalCase) -> Conflict:
     if case.step is not None:
         reason = text("The case has moved on; it now waits for: %(step)s.", step=text(chain.step(case.step).label))
     else:
-        reason = text("The case has moved on; it is now %(state)s.", state=text(approval.STATE_LABELS[State(case.state)]))
+        reason = text(
+            "The case has moved on; it is now %(state)s.", state=text(approval.STATE_LABELS[State(case.state)])
+        )
     return Conflict(Refusal("conflict", reason))

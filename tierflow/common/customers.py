@@ -97,9 +97,7 @@ class CustomerOffice(Model):
     since: Mapped[datetime]
 
 
-SEES_ALL = frozenset(
-    {Role.FINANCE_REVIEWER, Role.GENERAL_MANAGER, Role.DISTRIBUTION_COMPANY, Role.COMMITTEE_MEMBER}
-)
+SEES_ALL = frozenset({Role.FINANCE_REVIEWER, Role.GENERAL_MANAGER, Role.DISTRIBUTION_COMPANY, Role.COMMITTEE_MEMBER})
 
 
 def visible_rows(actor: Actor, region_column: Any, manager_column: Any) -> Any:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import JSON, BigInteger, DateTime, Engine, Integer, MetaData, Select, String, create_engine, event, func
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, registry
 from sqlalchemy.types import TypeDecorator
 
 NAMING = {
@@ -54,16 +54,18 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Base(DeclarativeBase):
-    """Declarative base with named constraints."""
+    """Declarative base with named constraints and our column types."""
 
-    metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
-        int: BigInteger(),
-        datetime: UtcDateTime(),
-        dict[str, Any]: JSON(),
-        list[Any]: JSON(),
-        str: String(),
-    }
+    registry = registry(
+        metadata=MetaData(naming_convention=NAMING),
+        type_annotation_map={
+            int: BigInteger(),
+            datetime: UtcDateTime(),
+            dict[str, Any]: JSON(),
+            list[Any]: JSON(),
+            str: String(),
+        },
+    )
 
 
 db = SQLAlchemy(model_class=Base, disable_autonaming=True)

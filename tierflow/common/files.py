@@ -9,7 +9,7 @@ import hashlib
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, select
-from sqlalchemy.orm import Mapped, Session, deferred, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tierflow.common.db import Model, pk
 from tierflow.common.guards import append_only
@@ -21,7 +21,7 @@ class FileContent(Model):
     __tablename__ = append_only("file_content")
 
     sha256: Mapped[str] = mapped_column(primary_key=True)
-    content: Mapped[bytes] = deferred(mapped_column(LargeBinary))
+    content: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     size: Mapped[int]
 
 

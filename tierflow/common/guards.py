@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, text
 
 # No UPDATE, DELETE, REPLACE or TRUNCATE, for anybody.
 APPEND_ONLY: set[str] = set()
@@ -43,17 +43,22 @@ def missing_guards(connection: Connection, tables: dict[str, set[str]]) -> list[
 
     `tables` maps each table to its index names, as the models declare them.
     """
-    found: list[str] = []
-    inspector = inspect(connection)
-    existing = set(inspector.get_table_names())
-    for table, indexes in sorted(tables.items()):
-        if table not in existing:
-            found.append(f"table {table}")
-            continue
-        present = {str(index["name"]) for index in inspector.get_indexes(table)}
-        found += [f"index {name}" for name in sorted(indexes - present)]
-    found += [f"trigger {name}" for name in sorted(_expected(connection) - _triggers(connection))]
-    return found
+    present = _tables_and_indexes(connection)
+    wanted = {f"table {table}" for table in tables}
+    wanted |= {f"index {name}" for indexes in tables.values() for name in indexes}
+    found = sorted(wanted - present)
+    return found + [f"trigger {name}" for name in sorted(_expected(connection) - _triggers(connection))]
+
+
+def _tables_and_indexes(connection: Connection) -> set[str]:
+    if connection.dialect.name == "sqlite":
+        query = "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'index')"
+    else:
+        query = (
+            "SELECT CASE relkind WHEN 'i' THEN 'index' ELSE 'table' END, relname FROM pg_class "
+            "WHERE relkind IN ('r', 'p', 'i') AND relnamespace = current_schema()::regnamespace"
+        )
+    return {f"{kind} {name}" for kind, name in connection.execute(text(query))}
 
 
 def _expected(connection: Connection) -> set[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -32,6 +33,7 @@ class UserSession(Model):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     second_factor_at: Mapped[datetime | None]
+    must_enrol: Mapped[bool] = mapped_column(default=False)  # policy wants a second factor that is not set up
     address: Mapped[str]
     agent: Mapped[str]
 
@@ -88,7 +90,15 @@ def hash_secret(secret: str) -> str:
 
 
 def start_session(
-    session: Session, user: User, now: datetime, hours: int, address: str, agent: str, second_factor: bool
+    session: Session,
+    user: User,
+    now: datetime,
+    hours: int,
+    address: str,
+    agent: str,
+    *,
+    second_factor: bool,
+    must_enrol: bool = False,
 ) -> str:
     """Open a session and return the cookie's secret."""
     secret = secrets.token_urlsafe(32)
@@ -99,6 +109,7 @@ def start_session(
             created_at=now,
             expires_at=now + timedelta(hours=hours),
             second_factor_at=now if second_factor else None,
+            must_enrol=must_enrol,
             address=address[:64],
             agent=agent[:200],
         )
@@ -119,19 +130,26 @@ def end_sessions_of(session: Session, user_id: int, except_secret: str | None = 
     session.execute(query)
 
 
-def actor_of_cookie(session: Session, secret: str, now: datetime, on: date) -> tuple[Actor, User] | None:
+@dataclass(frozen=True)
+class SignedIn:
+    """Who asks: the actor, the account, and whether a second factor must be set up first."""
+
+    actor: Actor
+    user: User
+    must_enrol: bool = False
+
+
+def of_cookie(session: Session, secret: str, now: datetime, on: date) -> SignedIn | None:
     """Who is signed in with this cookie now; None when the session ended or the account is disabled."""
-    user = session.scalar(
-        select(User)
+    row = session.execute(
+        select(User, UserSession.must_enrol)
         .join(UserSession, UserSession.user_id == User.id)
-        .where(
-            UserSession.token_hash == hash_secret(secret), UserSession.expires_at > now, User.disabled_at.is_(None)
-        )
-    )
-    return None if user is None else (actor_of(session, user, on), user)
+        .where(UserSession.token_hash == hash_secret(secret), UserSession.expires_at > now, User.disabled_at.is_(None))
+    ).one_or_none()
+    return None if row is None else SignedIn(actor_of(session, row.User, on), row.User, row.must_enrol)
 
 
-def actor_of_token(session: Session, secret: str, now: datetime, on: date) -> tuple[Actor, User] | None:
+def of_token(session: Session, secret: str, now: datetime, on: date) -> SignedIn | None:
     """Whose API token this is, limited to its scopes; None when revoked, over or the account is disabled."""
     row = session.execute(
         select(User, ApiToken.scopes)
@@ -145,7 +163,7 @@ def actor_of_token(session: Session, secret: str, now: datetime, on: date) -> tu
     ).one_or_none()
     if row is None:
         return None
-    return actor_of(session, row.User, on).limited_to(frozenset(row.scopes)), row.User
+    return SignedIn(actor_of(session, row.User, on).limited_to(frozenset(row.scopes)), row.User)
 
 
 def revoke_tokens_of(session: Session, user_id: int, now: datetime) -> None:
@@ -167,7 +185,5 @@ def log_security(
 ) -> None:
     """Append to the security log."""
     session.add(
-        SecurityEvent(
-            at=now, kind=kind, user_id=user_id, login=login[:120], address=address[:64], detail=detail[:500]
-        )
+        SecurityEvent(at=now, kind=kind, user_id=user_id, login=login[:120], address=address[:64], detail=detail[:500])
     )

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from flask import Flask, Response, abort, current_app, g, make_response, redirect, request, url_for
-from flask_wtf.csrf import CSRFError, CSRFProtect
-from flask_wtf.csrf import generate_csrf as generate_csrf  # re-exported for templates
+from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
+from werkzeug.wrappers import Response as BaseResponse
 
 from tierflow.common import sessions
 from tierflow.common.db import db, transaction
@@ -93,7 +93,13 @@ def writes(action: str, *, on_invalid: OnInvalid | None = None, unready_ok: bool
                 errors = error.errors if isinstance(error, Invalid) else {}
                 refusals = error.refusals if isinstance(error, Refused) else ()
                 page = on_invalid(
-                    *args, session=db.session(), actor=current_actor(), now=now(), errors=errors, refusals=refusals, **kwargs
+                    *args,
+                    session=db.session(),
+                    actor=current_actor(),
+                    now=now(),
+                    errors=errors,
+                    refusals=refusals,
+                    **kwargs,
                 )
                 response = make_response(page)
                 response.status_code = 422 if isinstance(error, Invalid) else 409
@@ -111,11 +117,11 @@ def identify(*, strict: bool = False) -> None:
     header = request.headers.get("Authorization", "")
     found = None
     if header.startswith("Bearer "):
-        found = sessions.actor_of_token(session, header.removeprefix("Bearer ").strip(), now(), today())
+        found = sessions.of_token(session, header.removeprefix("Bearer ").strip(), now(), today())
         g.by_token = found is not None
     elif cookie := request.cookies.get(COOKIE):
-        found = sessions.actor_of_cookie(session, cookie, now(), today())
-    g.actor, g.user = found or (None, None)
+        found = sessions.of_cookie(session, cookie, now(), today())
+    g.signed_in = found
     if strict and found is None:
         unauthenticated()
 
@@ -198,7 +204,7 @@ def declared(app: Flask) -> dict[str, Access]:
     return found
 
 
-def check_request() -> Response | None:
+def check_request() -> BaseResponse | None:
     """Before every request: who is it, may they, and did the form come from us."""
     if request.endpoint is None:
         return None  # 404 or 405, answered without telling who may see what
@@ -223,24 +229,14 @@ def check_request() -> Response | None:
 
 def unfinished_step() -> str | None:
     """The endpoint a signed-in person must pass first: a forced password change, a required second factor."""
-    user, actor = g.get("user"), g.get("actor")
-    if user is None or actor is None or g.get("by_token", False):
+    signed_in: sessions.SignedIn | None = g.get("signed_in")
+    if signed_in is None or g.get("by_token", False):
         return None
-    if user.must_change_password:
+    if signed_in.user.must_change_password:
         return "session.password"
-    if user.totp_confirmed_at is None and needs_second_factor(actor):
+    if signed_in.must_enrol and signed_in.user.totp_confirmed_at is None:
         return "session.enrol"
     return None
-
-
-def needs_second_factor(actor: Actor) -> bool:
-    """Whether policy asks a second factor of one of the actor's own roles."""
-    if not current_app.config["SECOND_FACTOR_ENFORCED"]:
-        return False
-    from tierflow.common.policies import policy_on
-
-    wanted = set(policy_on(db.session(), today()).words("second_factor.roles"))
-    return any(grant.role.value in wanted for grant in actor.grants)
 
 
 def log_denial(kind: str, detail: str) -> None:
@@ -258,4 +254,4 @@ def log_denial(kind: str, detail: str) -> None:
         )
 
 
-__all__ = ["CSRFError", "Access", "csrf", "generate_csrf", "public", "reads", "writes"]
+__all__ = ["Access", "CSRFError", "csrf", "generate_csrf", "public", "reads", "writes"]

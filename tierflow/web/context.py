@@ -8,6 +8,7 @@ from typing import cast
 from flask import current_app, g, request
 
 from tierflow.common.clock import Clock
+from tierflow.common.sessions import SignedIn
 from tierflow.common.users import User
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor
@@ -30,12 +31,14 @@ def today() -> date:
 
 def current_actor() -> Actor | None:
     """Who asks; None before signing in. Loaded by `web.access`."""
-    return cast("Actor | None", g.get("actor"))
+    signed_in: SignedIn | None = g.get("signed_in")
+    return signed_in.actor if signed_in else None
 
 
 def current_user() -> User | None:
     """The account that asks."""
-    return cast("User | None", g.get("user"))
+    signed_in: SignedIn | None = g.get("signed_in")
+    return signed_in.user if signed_in else None
 
 
 def address() -> str:

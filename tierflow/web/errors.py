@@ -29,7 +29,10 @@ def sentences() -> dict[int, tuple[str, str]]:
         415: (_("This kind of content is not understood."), _("Send JSON or a form.")),
         422: (_("Some entries need correcting."), _("Go back and see the marked fields; nothing was stored.")),
         429: (_("Too many attempts."), _("Wait a while and try again.")),
-        500: (_("Something went wrong on our side."), _("Nothing was stored. Try again; if it stays, tell us the number below.")),
+        500: (
+            _("Something went wrong on our side."),
+            _("Nothing was stored. Try again; if it stays, tell us the number below."),
+        ),
         503: (_("The database does not answer."), _("Nothing was stored. Try again in a moment.")),
     }
 
@@ -79,7 +82,7 @@ def answer(
     return response
 
 
-def init(app: Flask) -> None:
+def init(app: Flask) -> None:  # noqa: C901 - a table, one row per exception
     """Register the table."""
 
     @app.errorhandler(Invalid)
@@ -129,12 +132,10 @@ def init(app: Flask) -> None:
         if isinstance(error, InternalServerError):
             db.session.rollback()
         status = error.code or 500
-        if status == 401 or status == 403:
+        if status in {401, 403}:
             log_denial("denied", f"{request.method} {request.path}")
         data = getattr(error, "data", None) or {}
         headers = {
-            key: value
-            for key, value in error.get_headers()
-            if key.lower() not in ("content-type", "content-length")
+            key: value for key, value in error.get_headers() if key.lower() not in ("content-type", "content-length")
         }
         return answer(status, errors=data.get("errors") or data.get("messages"), headers=headers)

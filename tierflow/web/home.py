@@ -7,20 +7,32 @@ import json
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, flash, jsonify, redirect, render_template, request, url_for
+from flask_babel import gettext as _
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
+from tierflow.common import approvals
+from tierflow.common.approvals import ApprovalCase, AskedOpinion
 from tierflow.common.db import db
 from tierflow.common.notices import Notice, as_text
-from tierflow.kernel.errors import Invalid
+from tierflow.common.users import User
+from tierflow.kernel.errors import Invalid, NotFound
 from tierflow.kernel.roles import Actor
+from tierflow.kernel.text import mark
 from tierflow.kernel.text import text as sentence
 from tierflow.web import inbox as inbox_service
 from tierflow.web.access import public, reads, writes
+from tierflow.web.navigation import Nav
+from tierflow.web.schemas import Paragraph, Schema, flat_errors, form_data, load
 
 bp = Blueprint("home", __name__)
+
+NAV = [
+    Nav(mark("Work"), 0, mark("Inbox"), "inbox", "home.inbox", "inbox.read"),
+    Nav(mark("Work"), 1, mark("Notices"), "bell", "home.notices", "inbox.read"),
+]
 
 
 @bp.get("/")
@@ -97,4 +109,57 @@ def healthz() -> tuple[Response, int]:
 @public
 def favicon() -> BaseResponse:
     """Browsers ask for it whatever the page says."""
-    return redirect(url_for("web.static", filename="favicon.svg"))
+    return redirect(url_for("web.static", filename="mark.svg"))
+
+
+@bp.get("/opinions/<int(max=9007199254740991):opinion_id>")
+@reads("inbox.read")
+def opinion(*, session: Session, actor: Actor, now: datetime, opinion_id: int) -> str:
+    """An opinion asked of me, with what it is about."""
+    row, case = _opinion(session, actor, opinion_id)
+    return _opinion_page(session, actor, row, case, {}, ())
+
+
+def _opinion(session: Session, actor: Actor, opinion_id: int) -> tuple[AskedOpinion, ApprovalCase]:
+    row = session.get(AskedOpinion, opinion_id)
+    if row is None or row.asked_id not in {actor.user_id, *(p.user_id for p in actor.principals)}:
+        raise NotFound
+    return row, session.get_one(ApprovalCase, row.case_id)
+
+
+def _opinion_page(
+    session: Session, actor: Actor, row: AskedOpinion, case: ApprovalCase, errors: dict[str, Any], refusals: Any
+) -> str:
+    summary = current_app.extensions["summaries"].get(case.subject_type)
+    return render_template(
+        "home/opinion.html",
+        opinion=row,
+        case=case,
+        asked_by=session.get_one(User, row.asked_by_id),
+        content=summary(session, approvals.current_content(session, case, row.round)) if summary else [],
+        errors=errors,
+        refusals=refusals,
+    )
+
+
+def _opinion_again(
+    *, session: Session, actor: Actor, now: datetime, opinion_id: int, errors: Any, refusals: Any
+) -> str:
+    row, case = _opinion(session, actor, opinion_id)
+    return _opinion_page(session, actor, row, case, flat_errors(errors), refusals)
+
+
+class AnswerSchema(Schema):
+    """An opinion in words."""
+
+    answer = Paragraph(required=True, most=2000)
+
+
+@bp.post("/opinions/<int(max=9007199254740991):opinion_id>")
+@writes("opinion.answer", on_invalid=_opinion_again)
+def answer_opinion(*, session: Session, actor: Actor, now: datetime, opinion_id: int) -> BaseResponse:
+    """Give the opinion; the chain does not move."""
+    given = load(AnswerSchema(), form_data())
+    approvals.answer(session, opinion_id, given["answer"], actor, now)
+    flash(_("Your opinion is recorded."), "ok")
+    return redirect(url_for("home.inbox"))

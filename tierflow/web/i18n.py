@@ -63,8 +63,8 @@ def language() -> str:
     if not has_request_context():
         return "zh"
     if "language" not in g:
-        user = g.get("user")
-        chosen = user.locale if user is not None else request.cookies.get("lang")
+        signed_in = g.get("signed_in")
+        chosen = signed_in.user.locale if signed_in is not None else request.cookies.get("lang")
         if request.path.startswith("/api/"):
             chosen = request.headers.get("X-Language") or request.accept_languages.best_match(LANGUAGES) or chosen
         g.language = chosen if chosen in LANGUAGES else "zh"

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import current_app, url_for
-from sqlalchemy import Select, func, literal, select, union_all
+from sqlalchemy import Select, func, literal, select, true, union_all
 from sqlalchemy.orm import Session
 
 from tierflow.common import approvals
@@ -49,7 +49,8 @@ class Item:
     def url(self) -> str:
         """Where a click leads."""
         kind = kinds()[self.kind]
-        return url_for(kind.endpoint, **{kind.argument: self.subject_id})
+        values: dict[str, Any] = {kind.argument: self.subject_id}
+        return url_for(kind.endpoint, **values)
 
 
 def kinds() -> dict[str, Kind]:
@@ -72,7 +73,11 @@ def row(kind: Any, subject_id: Any, title: Any, since: Any, due: Any) -> Select[
 def approval_source(actor: Actor) -> Iterable[Select[Any]]:
     """Cases that wait for the actor's decision; the kind is the subject's."""
     base = row(
-        ApprovalCase.subject_type, ApprovalCase.subject_id, ApprovalCase.title, ApprovalCase.waiting_since, ApprovalCase.due_at
+        ApprovalCase.subject_type,
+        ApprovalCase.subject_id,
+        ApprovalCase.title,
+        ApprovalCase.waiting_since,
+        ApprovalCase.due_at,
     )
     yield from (base.where(condition) for condition in approvals.waiting_conditions(actor))
     returned = row(
@@ -107,8 +112,9 @@ def items(session: Session, actor: Actor, *, after: tuple[datetime, int] | None 
         columns = query.selected_columns
         if after is not None:
             place = (columns["due"] > after[0]) | ((columns["due"] == after[0]) & (columns["subject_id"] > after[1]))
-            query = query.where(place)
-        ordered = query.order_by(columns["due"], columns["subject_id"]).limit(size + 1)
+        else:
+            place = true()
+        ordered = query.where(place).order_by(columns["due"], columns["subject_id"]).limit(size + 1)
         parts.append(select(ordered.subquery()))
     if not parts:
         return []

@@ -77,5 +77,3 @@ def _plain(view: Any) -> Any:
         return view(**kwargs)
 
     return describe
-
-

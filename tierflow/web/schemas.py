@@ -32,9 +32,7 @@ def _messages(field: type[fields.Field[Any]], **messages: Any) -> None:
 
 
 _messages(fields.String, invalid=_l("Text is wanted here."), invalid_utf8=_l("Text is wanted here."))
-_messages(
-    fields.Number, invalid=_l("A number is wanted here."), too_large=_l("This number is too large.")
-)
+_messages(fields.Number, invalid=_l("A number is wanted here."), too_large=_l("This number is too large."))
 _messages(fields.Integer, invalid=_l("A whole number is wanted here."))
 _messages(fields.Boolean, invalid=_l("Yes or no is wanted here."))
 _messages(
@@ -54,7 +52,7 @@ _messages(fields.Enum, unknown=_l("Choose one of the list."))
 
 def one_of(choices: Any) -> ma.validate.OneOf:
     """One of these values."""
-    return ma.validate.OneOf(tuple(choices), error=_l("Choose one of the list."))  # type: ignore[arg-type]
+    return ma.validate.OneOf(tuple(choices), error=_l("Choose one of the list."))
 
 
 def length(minimum: int | None = None, maximum: int | None = None) -> ma.validate.Length:
@@ -65,13 +63,17 @@ def length(minimum: int | None = None, maximum: int | None = None) -> ma.validat
         sentence = _l("At least %(least)s characters.", least=minimum)
     else:
         sentence = _l("Between %(least)s and %(most)s characters.", least=minimum, most=maximum)
-    return ma.validate.Length(min=minimum, max=maximum, error=sentence)  # type: ignore[arg-type]
+    return ma.validate.Length(min=minimum, max=maximum, error=sentence)
 
 
 def between(minimum: int | None, maximum: int | None) -> ma.validate.Range:
     """A number within bounds, both included."""
-    sentence = _l("Between %(least)s and %(most)s.", least=minimum if minimum is not None else "…", most=maximum if maximum is not None else "…")
-    return ma.validate.Range(min=minimum, max=maximum, error=sentence)  # type: ignore[arg-type]
+    sentence = _l(
+        "Between %(least)s and %(most)s.",
+        least=minimum if minimum is not None else "…",
+        most=maximum if maximum is not None else "…",
+    )
+    return ma.validate.Range(min=minimum, max=maximum, error=sentence)
 
 
 class Integer(fields.Integer):
@@ -163,7 +165,8 @@ def load(schema: Schema, data: Any) -> Any:
     try:
         return schema.load(data)
     except ma.ValidationError as error:
-        raise Invalid(error.normalized_messages()) from error
+        messages = error.messages if isinstance(error.messages, dict) else {"_schema": error.messages}
+        raise Invalid(messages) from error
 
 
 def form_data(*, lists: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from tierflow.common import audit, sessions
 from tierflow.common.db import db, transaction
 from tierflow.common.policies import policy_on
-from tierflow.common.users import User
+from tierflow.common.users import User, actor_of
 from tierflow.kernel.errors import Invalid
 from tierflow.kernel.roles import Actor
 from tierflow.web import signing_in
@@ -111,12 +111,19 @@ def sign_in() -> Any:
 def _open(session: Session, user: User, *, second_factor: bool) -> BaseResponse:
     policy = policy_on(session, today())
     hours = policy.integer("session.hours")
+    wanted = policy.words("second_factor.roles")
+    roles = {grant.role.value for grant in actor_of(session, user, today()).grants}
     secret = sessions.start_session(
-        session, user, now(), hours, address(), request.headers.get("User-Agent", ""), second_factor
+        session,
+        user,
+        now(),
+        hours,
+        address(),
+        request.headers.get("User-Agent", ""),
+        second_factor=second_factor,
+        must_enrol=not second_factor and bool(roles & set(wanted)),
     )
-    sessions.log_security(
-        session, "login", now(), user_id=user.id, login=user.login, address=address(), detail=""
-    )
+    sessions.log_security(session, "login", now(), user_id=user.id, login=user.login, address=address(), detail="")
     browser.clear()  # a fresh CSRF secret for the new session
     response = redirect(safe_target(request.args.get("next") or request.form.get("next")))
     response.set_cookie(
@@ -173,9 +180,7 @@ def check_second_factor() -> Any:
 def logout(*, session: Session, actor: Actor, now: Any) -> BaseResponse:
     """End the session on the server: the cookie is worth nothing afterwards."""
     sessions.end_session(session, request.cookies.get(COOKIE, ""))
-    sessions.log_security(
-        session, "logout", now, user_id=actor.user_id, login=actor.name, address=address(), detail=""
-    )
+    sessions.log_security(session, "logout", now, user_id=actor.user_id, login=actor.name, address=address(), detail="")
     browser.clear()
     response = redirect(url_for("session.login"))
     response.delete_cookie(COOKIE)
@@ -259,7 +264,7 @@ def _enrol_page(errors: dict[str, Any]) -> str:
     user = current_user()
     secret = browser.get("totp_secret") or pyotp.random_base32()
     browser["totp_secret"] = secret
-    uri = pyotp.TOTP(secret).provisioning_uri(user.login if user else "", issuer_name="tierflow")
+    uri = pyotp.TOTP(secret).provisioning_uri(name=user.login if user else "", issuer_name="tierflow")
     drawing = segno.make(uri, error="m").svg_inline(scale=5, border=2, dark="#0b3b45", light="#ffffff")
     return render_template(
         "session/second_factor.html",
@@ -288,4 +293,3 @@ def confirm_enrolment(*, session: Session, actor: Actor, now: Any) -> BaseRespon
     browser.pop("totp_secret", None)
     flash(_("The second factor is set up."), "ok")
     return redirect(url_for("home.inbox"))
-

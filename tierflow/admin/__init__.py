@@ -1,0 +1,1 @@
+"""Administration: people and their rights, delegation, reference data, calendar, channels, logs, jobs."""

@@ -1,0 +1,143 @@
+"""Composition root: the only module that knows every domain."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, request
+from flask_bootstrap import Bootstrap5
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from tierflow.admin import pages as admin
+from tierflow.common import tables as _tables  # noqa: F401 - every table is known before the first query
+from tierflow.common.clock import system_clock
+from tierflow.common.db import db, engine_options
+from tierflow.common.schema import defects
+from tierflow.web import access, errors, home, i18n, inbox, openapi, session_pages, shell
+
+DEFAULTS: dict[str, Any] = {
+    "CLOCK": system_clock,
+    "DEMO_LOGINS": (),
+    "WTF_CSRF_CHECK_DEFAULT": False,  # web.access checks, after it knows whether a token asks
+    "WTF_CSRF_TIME_LIMIT": None,  # as long as the browser's session
+    "SESSION_COOKIE_NAME": "tierflow_browser",
+    "SESSION_COOKIE_HTTPONLY": True,
+    "SESSION_COOKIE_SAMESITE": "Lax",
+    "SESSION_COOKIE_SECURE": False,
+    "MAX_CONTENT_LENGTH": 12 * 1024 * 1024,
+    "MAX_FORM_MEMORY_SIZE": 2 * 1024 * 1024,
+    "SEND_FILE_MAX_AGE_DEFAULT": 31536000,
+    "BOOTSTRAP_SERVE_LOCAL": True,
+    "CHECK_SCHEMA": True,
+}
+
+
+def from_environment() -> dict[str, Any]:
+    """Settings from TIERFLOW_* variables; docs/operations.md lists them."""
+    settings: dict[str, Any] = {}
+    if url := os.environ.get("TIERFLOW_DATABASE_URL"):
+        settings["SQLALCHEMY_DATABASE_URI"] = url
+    if key := os.environ.get("TIERFLOW_SECRET_KEY"):
+        settings["SECRET_KEY"] = key
+    if os.environ.get("TIERFLOW_HTTPS") == "1":
+        settings["SESSION_COOKIE_SECURE"] = True
+    if proxies := os.environ.get("TIERFLOW_TRUSTED_PROXIES"):
+        settings["TRUSTED_PROXIES"] = int(proxies)
+    return settings
+
+
+def build(config: Mapping[str, Any] | None = None) -> Flask:
+    """The application. Refuses to start with a route that declares no access or a database without its guards."""
+    app = Flask("tierflow", static_folder=None, template_folder="web/templates")
+    app.config.update(DEFAULTS)
+    app.config.update(from_environment())
+    app.config.update(config or {})
+    _check_settings(app)
+    url = app.config["SQLALCHEMY_DATABASE_URI"]
+    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", engine_options(url))
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    if proxies := app.config.get("TRUSTED_PROXIES"):
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
+
+    db.init_app(app)
+    Bootstrap5(app)
+    i18n.init(app)
+    access.csrf.init_app(app)
+    errors.init(app)
+    shell.init(app)
+    app.extensions.update(nav=[], inbox_sources=[], inbox_kinds={}, finders=[], health={}, summaries={})
+    app.register_blueprint(shell.assets)
+    app.register_blueprint(session_pages.bp)
+    app.register_blueprint(home.bp)
+    api = openapi.init(app)
+    _compose(app, api)
+    _mark_static(app)
+    app.extensions["access"] = access.declared(app)
+    app.before_request(access.check_request)
+    app.after_request(_harden)
+    if app.config["CHECK_SCHEMA"]:
+        with app.app_context():
+            found = defects(db.engine)
+        if found:
+            raise RuntimeError("this database cannot be served:\n  " + "\n  ".join(found))
+    return app
+
+
+def _compose(app: Flask, api: openapi.QuietApi) -> None:
+    """Wire the domains together: pages, API, navigation, inbox, search."""
+    extensions = app.extensions
+    app.register_blueprint(admin.bp)
+    extensions["nav"] += home.NAV
+    extensions["inbox_sources"] += [inbox.approval_source, inbox.opinion_source]
+    extensions["inbox_kinds"]["opinion"] = inbox.OPINION
+
+
+def _check_settings(app: Flask) -> None:
+    if not app.config.get("SQLALCHEMY_DATABASE_URI"):
+        raise RuntimeError("TIERFLOW_DATABASE_URL is not set")
+    if not app.config.get("SECRET_KEY"):
+        raise RuntimeError("TIERFLOW_SECRET_KEY is not set")
+
+
+def local_secret(folder: Path) -> str:
+    """A secret key kept in a file, for a machine that has none in its environment (the demo)."""
+    path = folder / "secret_key"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48))
+    return path.read_text().strip()
+
+
+def _mark_static(app: Flask) -> None:
+    for endpoint, view in app.view_functions.items():
+        if endpoint.endswith("static"):
+            app.view_functions[endpoint] = access.public(_passing(view))
+
+
+def _passing(view: Any) -> Any:
+    def static(**kwargs: Any) -> Any:
+        return view(**kwargs)
+
+    return static
+
+
+POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; frame-src 'self'; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'self'"
+)
+
+
+def _harden(response: Response) -> Response:
+    headers = response.headers
+    headers.setdefault("Content-Security-Policy", POLICY)
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "same-origin")
+    headers.setdefault("X-Frame-Options", "SAMEORIGIN")
+    if request.endpoint is not None and not request.endpoint.endswith("static"):
+        headers.setdefault("Cache-Control", "no-store")
+    return response

@@ -1,0 +1,5 @@
+"""The `tierflow` command."""
+
+
+def main() -> None:
+    """Run a command."""

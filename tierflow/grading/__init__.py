@@ -1,0 +1,1 @@
+"""Monthly levels and periodic reviews (CHEM-9, 16)."""

@@ -1,0 +1,111 @@
+"""What every page is given: who reads, navigation, inbox count, language, theme, versioned assets."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Flask, current_app, g, request, url_for
+
+from tierflow.common.db import db
+from tierflow.kernel.money import format_yuan
+from tierflow.kernel.months import SHANGHAI
+from tierflow.kernel.roles import ROLE_LABELS, is_allowed
+from tierflow.kernel.tonnage import format_tonnes
+from tierflow.web import inbox, navigation
+from tierflow.web.access import generate_csrf
+from tierflow.web.context import current_actor, current_user, today
+from tierflow.web.i18n import language, show
+
+assets = Blueprint("web", __name__, static_folder="static", static_url_path="/assets")
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The reader as the shell shows them."""
+
+    name: str
+    role_names: list[str]
+
+
+def init(app: Flask) -> None:
+    """Register context processors, globals and filters."""
+    app.context_processor(shell_context)
+    app.jinja_env.globals.update(
+        csrf_token=generate_csrf, idempotency_key=idempotency_key, asset=asset, may=may, today=today
+    )
+    app.jinja_env.filters.update(day=day, moment=moment, tonnes=format_tonnes, yuan=format_yuan)
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+
+
+def shell_context() -> dict[str, Any]:
+    """Values for base.html; the inbox is counted once a page."""
+    actor, user = current_actor(), current_user()
+    reader = None
+    waiting = None
+    if actor is not None and "error" not in g:
+        reader = Reader(actor.name, [show(ROLE_LABELS[role]) for role in sorted(actor.roles)])
+        if "waiting" not in g:
+            g.waiting = inbox.count(db.session(), actor)
+        waiting = g.waiting
+    theme = user.theme if user is not None else request.cookies.get("theme", "auto")
+    return {
+        "actor": reader,
+        "nav": navigation.groups(actor),
+        "inbox_count": waiting,
+        "lang": language(),
+        "theme": theme if theme in ("light", "dark", "auto") else "auto",
+        "banner": _banner(),
+    }
+
+
+def _banner() -> dict[str, str] | None:
+    actor = current_actor()
+    for check in current_app.extensions.get("banners", ()):
+        found: dict[str, str] | None = check(db.session(), actor)
+        if found is not None:
+            return found
+    return None
+
+
+def may(action: str) -> bool:
+    """For templates: whether to show a button. The service decides again."""
+    actor = current_actor()
+    return actor is not None and is_allowed(actor, action)
+
+
+def idempotency_key() -> str:
+    """A fresh key for a form."""
+    return secrets.token_urlsafe(16)
+
+
+@lru_cache(maxsize=256)
+def _fingerprint(path: str, _mtime: int) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:10]
+
+
+def asset(filename: str) -> str:
+    """The address of a file of ours, with its version, so that it can be cached for good."""
+    path = Path(__file__).parent / "static" / filename
+    version = _fingerprint(str(path), path.stat().st_mtime_ns) if path.exists() else "0"
+    return url_for("web.static", filename=filename, v=version)
+
+
+def day(value: date | datetime | None) -> str:
+    """2026-11-22, in Shanghai."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        value = value.astimezone(SHANGHAI).date()
+    return value.isoformat()
+
+
+def moment(value: datetime | None) -> str:
+    """2026-11-22 17:30, in Shanghai."""
+    return "" if value is None else value.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
