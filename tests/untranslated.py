@@ -1,4 +1,4 @@
-"""Sentences without a Chinese translation. `python -m tests.untranslated tierflow/onboarding` prints them as PO entries."""
+"""Sentences without a Chinese translation; `python -m tests.untranslated tierflow/admin` prints them as PO entries."""
 
 from __future__ import annotations
 

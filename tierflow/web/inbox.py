@@ -110,10 +110,9 @@ def items(session: Session, actor: Actor, *, after: tuple[datetime, int] | None 
     parts = []
     for query in _selects(actor):
         columns = query.selected_columns
+        place: Any = true()
         if after is not None:
             place = (columns["due"] > after[0]) | ((columns["due"] == after[0]) & (columns["subject_id"] > after[1]))
-        else:
-            place = true()
         ordered = query.where(place).order_by(columns["due"], columns["subject_id"]).limit(size + 1)
         parts.append(select(ordered.subquery()))
     if not parts:

@@ -40,7 +40,7 @@ class Page(Generic[Row]):
 def page_of(
     session: Session, query: Select[Any], sorts: Sequence[Sort], *, cursor: str | None = None, size: int = 30
 ) -> Page[Any]:
-    """One page of `query`. The cursor says where the page begins and in which direction; raises `Invalid` for a bad one.
+    """One page of `query`. The cursor says where it begins and in which direction; raises `Invalid` for a bad one.
 
     The sort columns must be among the selected columns or attributes of the selected entity, never NULL.
     """
