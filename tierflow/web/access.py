@@ -44,6 +44,7 @@ class Access:
 
     action: str | None
     writes: bool
+    preview: bool = False  # asked by POST because its question is long; stores nothing
     unready_ok: bool = False  # reachable before the second factor or a forced password change is done
 
 
@@ -53,15 +54,18 @@ def public(view: View) -> View:
     return view
 
 
-def reads(action: str, *, unready_ok: bool = False) -> Callable[[View], View]:
-    """A view that only reads, in a transaction the database keeps read-only."""
+def reads(action: str, *, preview: bool = False, unready_ok: bool = False) -> Callable[[View], View]:
+    """A view that only reads, in a transaction the database keeps read-only.
+
+    `preview`: a question put by POST (what would this rule decide?); nothing is stored.
+    """
 
     def decorate(view: View) -> View:
         @functools.wraps(view)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             return view(*args, session=db.session(), actor=current_actor(), now=now(), **kwargs)
 
-        wrapper.__access__ = Access(action, writes=False, unready_ok=unready_ok)  # type: ignore[attr-defined]
+        wrapper.__access__ = Access(action, writes=False, preview=preview, unready_ok=unready_ok)  # type: ignore[attr-defined]
         return wrapper
 
     return decorate
@@ -199,7 +203,7 @@ def declared(app: Flask) -> dict[str, Access]:
     for rule in app.url_map.iter_rules():
         unsafe = (rule.methods or set()) - SAFE
         access = found[rule.endpoint]
-        if access.action is not None and bool(unsafe) != access.writes:
+        if access.action is not None and bool(unsafe) != (access.writes or access.preview):
             raise RuntimeError(f"{rule} {sorted(unsafe)}: GET reads and every other method writes")
     return found
 
