@@ -14,12 +14,14 @@ A view without such a line keeps the app from starting. Denials are logged and c
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from flask import Flask, Response, abort, current_app, g, make_response, redirect, request, url_for
 from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
+from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as BaseResponse
 
 from tierflow.common import sessions
@@ -149,9 +151,15 @@ def _allowed(action: str) -> Actor:
 
 def _request_hash() -> str:
     form = {key: request.form.getlist(key) for key in request.form if key not in ("csrf_token",)}
-    files = {name: file.filename for name, file in request.files.items()}
+    files = {name: _file_hash(file) for name, file in request.files.items()}
     body = "" if form or files else request.get_data(as_text=True)
     return digest([request.method, request.full_path, form, files, body])
+
+
+def _file_hash(file: FileStorage) -> list[str | None]:
+    content = hashlib.file_digest(file.stream, "sha256").hexdigest()  # type: ignore[arg-type]
+    file.stream.seek(0)
+    return [file.filename, content]
 
 
 def _key() -> str | None:
@@ -185,7 +193,7 @@ def _keep_answer(actor: Actor, response: Response) -> None:
             "status": response.status_code,
             "type": response.content_type,
             "location": response.headers.get("Location"),
-            "body": body[:20000],
+            "body": body,
         },
     )
 
@@ -211,6 +219,7 @@ def declared(app: Flask) -> dict[str, Access]:
 def check_request() -> BaseResponse | None:
     """Before every request: who is it, may they, and did the form come from us."""
     if request.endpoint is None:
+        identify()
         return None  # 404 or 405, answered without telling who may see what
     access: Access = current_app.extensions["access"][request.endpoint]
     if access.action is None and request.endpoint.endswith("static"):

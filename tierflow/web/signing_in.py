@@ -49,19 +49,21 @@ def throttle(session: Session, login: str, address: str, now: datetime) -> None:
         raise Throttled(int(window.total_seconds()))
 
 
-def check_password(session: Session, login: str, password: str, address: str, now: datetime) -> User | None:
-    """The account, when the password is right; None, with the failure on record, when not."""
-    user = session.scalar(select(User).where(User.login == login))
-    if user is not None and user.disabled_at is not None:
-        user = None
-    if password_fits(user, password):
-        session.execute(delete(LoginAttempt).where(LoginAttempt.login == login))
-        return user
+def find_account(session: Session, login: str) -> User | None:
+    """The enabled account of that name."""
+    return session.scalar(select(User).where(User.login == login, User.disabled_at.is_(None)))
+
+
+def forget_failures(session: Session, login: str) -> None:
+    """A right password clears the account's throttle."""
+    session.execute(delete(LoginAttempt).where(LoginAttempt.login == login))
+
+
+def note_failure(session: Session, login: str, user: User | None, address: str, now: datetime) -> None:
+    """Keep a failed attempt, for the throttle and the security log."""
     session.add(LoginAttempt(login=login, address=address, at=now))
-    sessions.log_security(
-        session, "login.failed", now, user_id=user.id if user else None, login=login, address=address, detail=""
-    )
-    return None
+    user_id = user.id if user is not None else None
+    sessions.log_security(session, "login.failed", now, user_id=user_id, login=login, address=address, detail="")
 
 
 def check_code(session: Session, user: User, code: str, now: datetime) -> bool:
