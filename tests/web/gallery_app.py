@@ -77,9 +77,7 @@ def create_app() -> Flask:
         asset=lambda filename: url_for("web.static", filename=filename, v="0"),
     )
     Bootstrap5(app)
-    app.register_blueprint(
-        Blueprint("web", "gallery", static_folder=str(WEB / "static"), static_url_path="/assets")
-    )
+    app.register_blueprint(Blueprint("web", "gallery", static_folder=str(WEB / "static"), static_url_path="/assets"))
     _pages(app)
     return app
 
