@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from tierflow.web.charts import Point, Series, Threshold, bars, line, nice_top, plain, sparkline, stacked_bars
+from tierflow.web.charts import Point, Series, Threshold, bars, line, nice_step, plain, sparkline, stacked_bars
 
 TONNE = 1_000_000
 
@@ -20,11 +20,12 @@ def parse(markup: str) -> ET.Element:
 
 
 @pytest.mark.parametrize(
-    ("largest", "top"),
-    [(0, 1), (-5, 1), (1, 1), (3, 4), (9, 10), (10, 10), (11, 20), (81, 100), (2999, 4000), (10**15 + 1, 2 * 10**15)],
+    ("largest", "step"),
+    [(1, 1), (3, 1), (5, 2), (9, 5), (10, 5), (81, 50), (281, 100), (2999, 1000), (10**15 + 1, 5 * 10**14)],
 )
-def test_axis_ends_on_a_round_number_not_below_the_largest(largest: int, top: int) -> None:
-    assert nice_top(largest) == top
+def test_four_round_steps_reach_the_largest_value(largest: int, step: int) -> None:
+    assert nice_step(largest) == step
+    assert 4 * step >= largest
 
 
 def test_bars_draw_one_rect_a_value_and_no_rect_for_a_gap() -> None:

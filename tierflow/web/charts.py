@@ -1,8 +1,9 @@
 """Charts as SVG drawn on the server: they follow the theme through classes, print, and need no script.
 
 Values are whole numbers in their own unit (grams, fen, counts); only places on the paper are fractions. Across, places
-are percentages, so a chart fills its column and its words never stretch; down, they are pixels. Words of the axes stand
-in the margins the class `chart` keeps free. Every function returns safe markup; pair it with the macro `chart_with_table`.
+are percentages, so a chart fills its column and its words never stretch; down, they are pixels. Words of the axes
+stand in the margins the class `chart` keeps free. Every function returns safe markup; pair it with the macro
+`chart_with_table`.
 """
 
 from __future__ import annotations
@@ -15,11 +16,32 @@ from markupsafe import Markup
 Format = Callable[[int], str]
 
 _TICKS = 4
+# Lines are told apart best by these series colours in this order; bars take them as they come.
+_LINE_ORDER = (1, 3, 4, 5, 2)
+
+_FRAME = Markup('<svg class="{}" width="100%" height="{}" role="img" aria-label="{}">{}</svg>')
+_ACROSS = Markup('<line class="{}" x1="0" x2="100%" y1="{}" y2="{}"/>')
+_TICK = Markup('<text x="-8" y="{}" text-anchor="end">{}</text>')
+_LABEL = Markup('<text class="{}" x="{}%" y="{}" text-anchor="middle">{}</text>')
+_MARK = Markup('<g class="chart-mark"><title>{}</title>{}</g>')
+_BAR = Markup('<rect class="chart-{}" x="{}%" y="{}" width="{}%" height="{}"{}/>')
+_ROUND = Markup(' rx="2"')
+_DOT = Markup('<circle class="chart-dot {}" cx="{}%" cy="{}" r="4"/>')
+_PATH = Markup('<path class="{}" d="{}" vector-effect="non-scaling-stroke"/>')
+_THRESHOLD = Markup('<g><title>{}</title>{}<text class="chart-threshold-label" x="100%" dx="6" y="{}">{}</text></g>')
+_STRETCHED = Markup('<svg width="100%" height="{0}" viewBox="0 0 100 {0}" preserveAspectRatio="none">{1}</svg>')
+_LEGEND_ITEM = Markup(
+    '<li><svg width="10" height="10" aria-hidden="true"><rect class="{}" width="10" height="10" rx="2"/></svg>{}</li>'
+)
+_SPARK = Markup('<svg class="sparkline" width="{}" height="{}" role="img" aria-label="{}"><title>{}</title>{}</svg>')
 
 
 @dataclass(frozen=True)
 class Point:
-    """One value under its label. `value` None is a gap, not a zero; `kind` is ok, warn, bad or muted; `note` adds to the tooltip."""
+    """One value under its label.
+
+    `value` None is a gap, not a zero; `kind` is ok, warn, bad or muted; `note` adds to the tooltip.
+    """
 
     label: str
     value: int | None
@@ -49,18 +71,21 @@ def plain(value: int) -> str:
     return f"{value:,}"
 
 
-def nice_top(largest: int) -> int:
-    """Return the smallest 1, 2, 4, 5 or 8 times a power of ten that is not below `largest` (at least 1); splits into four ticks."""
-    if largest <= 0:
-        return 1
-    power = int(10 ** (len(str(largest)) - 1))
-    return next(step * power for step in (1, 2, 4, 5, 8, 10) if step * power >= largest)
+def nice_step(largest: int) -> int:
+    """Return the smallest 1, 2 or 5 times a power of ten that reaches `largest` in four ticks."""
+    power = 1
+    while True:
+        for step in (power, 2 * power, 5 * power):
+            if step * _TICKS >= largest:
+                return step
+        power *= 10
 
 
 @dataclass(frozen=True)
 class _Scale:
     low: int
     high: int
+    step: int
     height: int
 
     def y(self, value: int) -> float:
@@ -68,37 +93,38 @@ class _Scale:
 
 
 def _scale(values: Sequence[int], thresholds: Sequence[Threshold], height: int) -> _Scale:
-    every = [*values, *(t.value for t in thresholds)]
-    low, high = min(0, *every, 0), max(0, *every, 0)
-    return _Scale(-nice_top(-low) if low < 0 else 0, nice_top(high) if high > 0 or low == 0 else 0, height)
+    every = [0, *values, *(t.value for t in thresholds)]
+    low, high = min(every), max(every)
+    step = nice_step(max(high, -low, 1))
+    top = max(-(-high // step), 0 if low < 0 else 1)
+    return _Scale(low // step * step, top * step, step, height)
 
 
 def _join(parts: Sequence[Markup]) -> Markup:
     return Markup("").join(parts)
 
 
+def _tip(*parts: str) -> str:
+    return " · ".join(part for part in parts if part)
+
+
 def _grid(scale: _Scale, form: Format) -> Markup:
-    span = scale.high - scale.low
-    ticks = sorted({scale.low + span * i // _TICKS for i in range(_TICKS + 1)} | {0})
-    lines = [
-        Markup(
-            '<line class="{}" x1="0" x2="100%" y1="{}" y2="{}"/><text x="-8" y="{}" text-anchor="end">{}</text>'
-        ).format(
-            "chart-base" if tick == 0 else "chart-grid", scale.y(tick), scale.y(tick), scale.y(tick) + 4, form(tick)
-        )
-        for tick in ticks
-    ]
-    return _join(lines)
+    drawn = []
+    for tick in range(scale.low, scale.high + 1, scale.step):
+        y = scale.y(tick)
+        drawn.append(_ACROSS.format("chart-grid" if tick else "chart-base", y, y) + _TICK.format(y + 4, form(tick)))
+    return _join(drawn)
 
 
-def _labels(labels: Sequence[str], height: int, middle: Callable[[int], float]) -> Markup:
+def _labels(labels: Sequence[str], height: int) -> Markup:
     # Every second label may be left out on narrow screens; the last one always stays.
-    odd = (len(labels) + 1) % 2
+    odd = len(labels) % 2
+    pitch = 100 / len(labels)
     return _join(
         [
-            Markup('<text class="{}" x="{}%" y="{}" text-anchor="middle">{}</text>').format(
+            _LABEL.format(
                 "chart-x chart-alt" if len(labels) > 6 and at % 2 == odd else "chart-x",
-                round(middle(at), 3),
+                round(pitch * (at + 0.5), 3),
                 height + 18,
                 text,
             )
@@ -107,42 +133,27 @@ def _labels(labels: Sequence[str], height: int, middle: Callable[[int], float]) 
     )
 
 
-def _threshold_lines(thresholds: Sequence[Threshold], scale: _Scale, form: Format) -> Markup:
-    return _join(
-        [
-            Markup(
-                '<g><title>{}: {}</title><line class="chart-threshold chart-threshold-{}" x1="0" x2="100%" y1="{}" y2="{}"/>'
-                '<text class="chart-threshold-label" x="100%" y="{}" text-anchor="end">{}</text></g>'
-            ).format(t.label, form(t.value), t.kind, scale.y(t.value), scale.y(t.value), scale.y(t.value) - 5, t.label)
-            for t in thresholds
-        ]
-    )
+def _lines_across(thresholds: Sequence[Threshold], scale: _Scale, form: Format) -> Markup:
+    drawn = []
+    for threshold in thresholds:
+        y = scale.y(threshold.value)
+        across = _ACROSS.format(f"chart-threshold chart-threshold-{threshold.kind}", y, y)
+        drawn.append(_THRESHOLD.format(f"{threshold.label}: {form(threshold.value)}", across, y + 4, threshold.label))
+    return _join(drawn)
 
 
-def _frame(title: str, height: int, body: Markup) -> Markup:
-    return Markup('<svg class="chart" width="100%" height="{}" role="img" aria-label="{}">{}</svg>').format(
-        height, title, body
-    )
+def _frame(title: str, height: int, body: Markup, marked: bool = False) -> Markup:
+    return _FRAME.format("chart chart-marked" if marked else "chart", height, title, body)
 
 
 def _nothing(title: str, height: int, words: str) -> Markup:
-    base = Markup('<line class="chart-base" x1="0" x2="100%" y1="{}" y2="{}"/>').format(height, height)
-    text = Markup('<text class="chart-none" x="50%" y="{}" text-anchor="middle">{}</text>').format(height // 2, words)
-    return _frame(title, height, base + text)
+    base = _ACROSS.format("chart-base", height, height)
+    return _frame(title, height, base + _LABEL.format("chart-none", 50, height // 2, words))
 
 
 def _legend(names: Sequence[str], kinds: Sequence[str]) -> Markup:
-    items = [
-        Markup(
-            '<li><svg width="10" height="10" aria-hidden="true"><rect class="{}" width="10" height="10" rx="2"/></svg>{}</li>'
-        ).format(kind, name)
-        for name, kind in zip(names, kinds, strict=True)
-    ]
+    items = [_LEGEND_ITEM.format(kind, name) for name, kind in zip(names, kinds, strict=True)]
     return Markup('<ul class="chart-legend">{}</ul>').format(_join(items))
-
-
-def _tip(*parts: str) -> str:
-    return " · ".join(part for part in parts if part)
 
 
 def bars(
@@ -162,31 +173,20 @@ def bars(
     scale = _scale(values, thresholds, height)
     pitch = 100 / len(points)
     width = min(pitch * 0.62, 8.0)
-    drawn = []
+    drawn, words = [], []
     for at, point in enumerate(points):
         if point.value is None:
             continue
         top, foot = sorted((scale.y(point.value), scale.y(0)))
         middle = round(pitch * (at + 0.5), 3)
-        drawn.append(
-            Markup(
-                '<g class="chart-mark"><title>{}</title><rect class="chart-{}" x="{}%" y="{}" width="{}%" height="{}" rx="2"/>{}</g>'
-            ).format(
-                _tip(point.label, form(point.value), point.note),
-                point.kind or "s1",
-                round(middle - width / 2, 3),
-                top,
-                round(width, 3),
-                max(round(foot - top, 2), 1 if point.value else 0),
-                Markup('<text class="chart-value" x="{}%" y="{}" text-anchor="middle">{}</text>').format(
-                    middle, top - 6, form(point.value)
-                )
-                if show_values
-                else "",
-            )
-        )
-    body = _grid(scale, form) + _join(drawn) + _threshold_lines(thresholds, scale, form)
-    return _frame(title, height, body + _labels([p.label for p in points], height, lambda at: pitch * (at + 0.5)))
+        deep = max(round(foot - top, 2), 1 if point.value else 0)
+        left = round(middle - width / 2, 3)
+        bar = _BAR.format(point.kind or "s1", left, top, round(width, 3), deep, _ROUND)
+        drawn.append(_MARK.format(_tip(point.label, form(point.value), point.note), bar))
+        if show_values:
+            words.append(_LABEL.format("chart-value", middle, top - 6, form(point.value)))
+    body = _grid(scale, form) + _join(drawn) + _lines_across(thresholds, scale, form) + _join(words)
+    return _frame(title, height, body + _labels([p.label for p in points], height), bool(thresholds))
 
 
 def stacked_bars(
@@ -199,36 +199,28 @@ def stacked_bars(
     height: int = 176,
     empty: str = "—",
 ) -> Markup:
-    """Draw one bar a label, its series stacked in order, with a legend. Values must not be negative."""
-    totals = [sum(s.values[at] or 0 for s in series) for at in range(len(labels))]
-    if not labels or not any(totals):
-        return _nothing(title, height, empty)
+    """Draw one bar a label, its series stacked in order, with a legend. Raises ValueError for negative values."""
     if any((value or 0) < 0 for s in series for value in s.values):
         raise ValueError("stacked values must not be negative")
+    totals = [sum(s.values[at] or 0 for s in series) for at in range(len(labels))]
+    if not any(totals):
+        return _nothing(title, height, empty)
     scale = _scale(totals, thresholds, height)
     pitch = 100 / len(labels)
     width = min(pitch * 0.62, 8.0)
     drawn = []
     for at, label in enumerate(labels):
         below = 0
+        left = round(pitch * (at + 0.5) - width / 2, 3)
         for number, one in enumerate(series):
             value = one.values[at] or 0
             if value:
-                drawn.append(
-                    Markup(
-                        '<g class="chart-mark"><title>{}</title><rect class="chart-s{}" x="{}%" y="{}" width="{}%" height="{}"/></g>'
-                    ).format(
-                        _tip(label, one.name, form(value)),
-                        number % 5 + 1,
-                        round(pitch * (at + 0.5) - width / 2, 3),
-                        scale.y(below + value),
-                        round(width, 3),
-                        round(scale.y(below) - scale.y(below + value), 2),
-                    )
-                )
+                top, foot = scale.y(below + value), scale.y(below)
+                bar = _BAR.format(f"s{number % 5 + 1}", left, top, round(width, 3), round(foot - top, 2), "")
+                drawn.append(_MARK.format(_tip(label, one.name, form(value)), bar))
             below += value
-    body = _grid(scale, form) + _join(drawn) + _threshold_lines(thresholds, scale, form)
-    svg = _frame(title, height, body + _labels(labels, height, lambda at: pitch * (at + 0.5)))
+    body = _grid(scale, form) + _join(drawn) + _lines_across(thresholds, scale, form)
+    svg = _frame(title, height, body + _labels(labels, height), bool(thresholds))
     return svg + _legend([s.name for s in series], [f"chart-s{n % 5 + 1}" for n in range(len(series))])
 
 
@@ -243,6 +235,10 @@ def _runs(values: Sequence[int | None]) -> list[list[tuple[int, int]]]:
     return [run for run in found if run]
 
 
+def _path(places: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{'L' if i else 'M'}{x} {y}" for i, (x, y) in enumerate(places))
+
+
 def line(
     labels: Sequence[str],
     series: Sequence[Series],
@@ -253,69 +249,44 @@ def line(
     height: int = 176,
     empty: str = "—",
 ) -> Markup:
-    """Draw one line a series, broken where a value is missing; a single series is filled beneath, several get a legend."""
+    """Draw one line a series, broken at gaps; a single series is filled beneath, several get a legend."""
     values = [value for s in series for value in s.values if value is not None]
     if not labels or not values:
         return _nothing(title, height, empty)
     scale = _scale(values, thresholds, height)
     pitch = 100 / len(labels)
-
-    def x(at: int) -> float:
-        return round(pitch * (at + 0.5), 3)
-
+    kinds = [f"chart-s{_LINE_ORDER[n % 5]}" for n in range(len(series))]
     strokes, dots = [], []
-    for number, one in enumerate(series):
-        kind = f"chart-s{number % 5 + 1}"
+    for kind, one in zip(kinds, series, strict=True):
         for run in _runs(one.values):
-            path = " ".join(f"{'L' if i else 'M'}{x(at)} {scale.y(value)}" for i, (at, value) in enumerate(run))
+            places = [(round(pitch * (at + 0.5), 3), scale.y(value)) for at, value in run]
             if len(series) == 1 and len(run) > 1:
-                area = f"{path} L{x(run[-1][0])} {scale.y(0)} L{x(run[0][0])} {scale.y(0)} Z"
-                strokes.append(Markup('<path class="chart-area {}" d="{}"/>').format(kind, area))
-            strokes.append(
-                Markup('<path class="chart-line {}" d="{}" vector-effect="non-scaling-stroke"/>').format(kind, path)
-            )
-            dots += [
-                Markup(
-                    '<g class="chart-mark"><title>{}</title><circle class="chart-dot {}" cx="{}%" cy="{}" r="4"/></g>'
-                ).format(_tip(labels[at], one.name, form(value)), kind, x(at), scale.y(value))
-                for at, value in run
-            ]
+                feet = [(places[-1][0], scale.y(0)), (places[0][0], scale.y(0))]
+                strokes.append(_PATH.format(f"chart-area {kind}", _path(places + feet)))
+            strokes.append(_PATH.format(f"chart-line {kind}", _path(places)))
+            for (at, value), (x, y) in zip(run, places, strict=True):
+                dots.append(_MARK.format(_tip(labels[at], one.name, form(value)), _DOT.format(kind, x, y)))
     # Only the strokes are stretched, inside a drawing of their own; dots and words keep their shape.
-    stretched = Markup(
-        '<svg width="100%" height="{}" viewBox="0 0 100 {}" preserveAspectRatio="none" overflow="visible">{}</svg>'
-    ).format(height, height, _join(strokes))
-    body = _grid(scale, form) + stretched + _threshold_lines(thresholds, scale, form) + _join(dots)
-    svg = _frame(title, height, body + _labels(labels, height, x))
-    if len(series) == 1:
-        return svg
-    return svg + _legend([s.name for s in series], [f"chart-s{n % 5 + 1}" for n in range(len(series))])
+    stretched = _STRETCHED.format(height, _join(strokes))
+    body = _grid(scale, form) + stretched + _lines_across(thresholds, scale, form) + _join(dots)
+    svg = _frame(title, height, body + _labels(labels, height), bool(thresholds))
+    return svg if len(series) == 1 else svg + _legend([s.name for s in series], kinds)
 
 
 def sparkline(values: Sequence[int | None], *, title: str, width: int = 88, height: int = 24) -> Markup:
     """Draw a line the size of a word, with a dot on the last value."""
     known = [value for value in values if value is not None]
     if not known:
-        body = Markup('<line class="chart-base" x1="0" x2="{}" y1="{}" y2="{}"/>').format(
-            width, height // 2, height // 2
-        )
-        return Markup('<svg class="sparkline" width="{}" height="{}" role="img" aria-label="{}">{}</svg>').format(
-            width, height, title, body
-        )
+        body = _ACROSS.format("chart-base", height // 2, height // 2)
+        return _SPARK.format(width, height, title, title, body)
     low, high = min(known), max(known)
     pace = (width - 6) / max(len(values) - 1, 1)
 
-    def place(at: int, value: int) -> str:
+    def place(at: int, value: int) -> tuple[float, float]:
         level = (value - low) / (high - low) if high > low else 0.5
-        return f"{round(3 + pace * at, 2)} {round(height - 3 - level * (height - 6), 2)}"
+        return round(3 + pace * at, 2), round(height - 3 - level * (height - 6), 2)
 
-    strokes = [
-        Markup('<path class="chart-line chart-s1" d="{}"/>').format(
-            " ".join(f"{'L' if i else 'M'}{place(*each)}" for i, each in enumerate(run))
-        )
-        for run in _runs(values)
-    ]
-    end_x, end_y = place(*_runs(values)[-1][-1]).split()
-    dot = Markup('<circle class="chart-s1" cx="{}" cy="{}" r="2.5"/>').format(end_x, end_y)
-    return Markup(
-        '<svg class="sparkline" width="{}" height="{}" role="img" aria-label="{}"><title>{}</title>{}{}</svg>'
-    ).format(width, height, title, title, _join(strokes), dot)
+    runs = [[place(*each) for each in run] for run in _runs(values)]
+    body = _join([_PATH.format("chart-line chart-s1", _path(run)) for run in runs])
+    dot = Markup('<circle class="chart-s1" cx="{}" cy="{}" r="2.5"/>').format(*runs[-1][-1])
+    return _SPARK.format(width, height, title, title, body + dot)
