@@ -70,17 +70,17 @@ def test_every_sentence_of_the_templates_is_in_chinese() -> None:
         WEB / "templates", method_map=[("**.html", "jinja2")], options_map={"**.html": {"silent": "false"}}
     )
     asked = {message if isinstance(message, str) else message[0] for _f, _l, message, _c, _x in found}
-    with (WEB / "translations" / "zh.po").open("rb") as file:
-        catalogue = read_po(file, locale="zh_Hans_CN")
-    known = {
-        (message.id if isinstance(message.id, str) else message.id[0]): message.string
-        for message in catalogue
-        if message.id
-    }
+    known = {}
+    for path in WEB.glob("**/translations/zh.po"):
+        with path.open("rb") as file:
+            catalogue = read_po(file, locale="zh_Hans_CN")
+        for message in catalogue:
+            if message.id:
+                known[message.id if isinstance(message.id, str) else message.id[0]] = message.string
+        assert not list(catalogue.check())
     assert len(asked) > 100
     assert asked <= known.keys()
     assert all(text if isinstance(text, str) else all(text) for text in known.values())
-    assert not list(catalogue.check())
 
 
 def test_what_was_typed_is_kept_and_its_message_is_tied_to_the_field(client: FlaskClient) -> None:

@@ -85,7 +85,9 @@ def notices(*, session: Session, actor: Actor, now: datetime) -> str:
     unread = capped_count(session, mine.where(Notice.read_at.is_(None)).with_only_columns(Notice.id), 100)
     return render_template(
         "home/notices.html",
-        notices=[(row, as_text(row.msgid, row.params), _subject_url(row.subject_type, row.subject_id)) for row in page.rows],
+        notices=[
+            (row, as_text(row.msgid, row.params), _subject_url(row.subject_type, row.subject_id)) for row in page.rows
+        ],
         page=page,
         unread=unread,
     )
