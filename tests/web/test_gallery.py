@@ -1,4 +1,4 @@
-"""The look holds: every macro renders in both languages, nothing is inline or from elsewhere, axe finds nothing serious."""
+"""The look holds: both languages, nothing inline, nothing from elsewhere, nothing that axe calls serious."""
 
 from __future__ import annotations
 
