@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
+from sqlalchemy import text as sql
 
 # No UPDATE, DELETE, REPLACE or TRUNCATE, for anybody.
 APPEND_ONLY: set[str] = set()
@@ -58,7 +59,7 @@ def _tables_and_indexes(connection: Connection) -> set[str]:
             "SELECT CASE relkind WHEN 'i' THEN 'index' ELSE 'table' END, relname FROM pg_class "
             "WHERE relkind IN ('r', 'p', 'i') AND relnamespace = current_schema()::regnamespace"
         )
-    return {f"{kind} {name}" for kind, name in connection.execute(text(query))}
+    return {f"{kind} {name}" for kind, name in connection.execute(sql(query))}
 
 
 def _expected(connection: Connection) -> set[str]:
@@ -69,10 +70,10 @@ def _expected(connection: Connection) -> set[str]:
 
 def _triggers(connection: Connection) -> set[str]:
     if connection.dialect.name == "sqlite":
-        rows = connection.execute(text("SELECT sql FROM sqlite_master WHERE type = 'trigger'"))
+        rows = connection.execute(sql("SELECT sql FROM sqlite_master WHERE type = 'trigger'"))
         return {_squash(row[0]) for row in rows}
     rows = connection.execute(
-        text(
+        sql(
             "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D' "
             "UNION SELECT proname FROM pg_proc WHERE proname = 'tierflow_refuse' AND prosrc LIKE '%RAISE EXCEPTION%'"
         )
@@ -80,5 +81,5 @@ def _triggers(connection: Connection) -> set[str]:
     return {row[0] for row in rows}
 
 
-def _squash(sql: str) -> str:
-    return " ".join(sql.split())
+def _squash(sql_text: str) -> str:
+    return " ".join(sql_text.split())

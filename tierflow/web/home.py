@@ -9,7 +9,8 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, flash, jsonify, redirect, render_template, request, url_for
 from flask_babel import gettext as _
-from sqlalchemy import select, text
+from sqlalchemy import select
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -97,7 +98,7 @@ def search(*, session: Session, actor: Actor, now: datetime) -> str:
 @public
 def healthz() -> tuple[Response, int]:
     """Whether web and database answer, for a load balancer."""
-    db.session.execute(text("SELECT 1"))
+    db.session.execute(sql("SELECT 1"))
     checks: dict[str, Any] = {"database": "ok"}
     for name, check in current_app.extensions["health"].items():
         checks[name] = check(db.session())

@@ -87,4 +87,6 @@ def init(app: Flask) -> None:
     )
     babel.domain_instance = PoDomain()
     app.jinja_env.globals["show"] = show
+    # A sentence printed by a template is translated, whoever forgot to ask for it.
+    app.jinja_env.finalize = lambda value: show(value) if isinstance(value, Text) else value
     app.jinja_env.filters["show"] = show
