@@ -164,6 +164,8 @@ _ROWS: tuple[tuple[str, bool, frozenset[Role] | None], ...] = (
     ("customer.read", _READ, _SALES | _APPROVERS | _LOOKERS | {_R.RESIDENT_OFFICE}),
     ("customer.export", _WRITE, _SALES | _APPROVERS | _LOOKERS),
     ("filter.write", _WRITE, None),
+    # levels, CHEM-9
+    ("grading.preview", _READ, _SALES | _APPROVERS | _LOOKERS),
     # administration: settings and logs, never customer data
     ("people.read", _READ, frozenset({_R.ADMINISTRATOR})),
     ("people.write", _WRITE, frozenset({_R.ADMINISTRATOR})),

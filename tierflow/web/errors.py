@@ -108,6 +108,16 @@ def answer(
     return response
 
 
+def _by_field(messages: Any) -> Any:
+    """webargs sorts messages by the place they came from (json, query …); people look for the field."""
+    if not isinstance(messages, dict):
+        return messages
+    flat: dict[str, Any] = {}
+    for place, found in messages.items():
+        flat.update(found if isinstance(found, dict) else {place: found})
+    return flat
+
+
 def init(app: Flask) -> None:  # noqa: C901 - a table, one row per exception
     """Register the table."""
 
@@ -164,4 +174,4 @@ def init(app: Flask) -> None:  # noqa: C901 - a table, one row per exception
         headers = {
             key: value for key, value in error.get_headers() if key.lower() not in ("content-type", "content-length")
         }
-        return answer(status, errors=data.get("errors") or data.get("messages"), headers=headers)
+        return answer(status, errors=data.get("errors") or _by_field(data.get("messages")), headers=headers)
