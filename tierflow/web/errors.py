@@ -6,11 +6,12 @@ from typing import Any
 
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from flask_babel import gettext as _
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from tierflow.common.db import db
 from tierflow.kernel.errors import Forbidden, Invalid, NotFound, Refusal, Refused, Throttled
+from tierflow.kernel.text import text
 from tierflow.web.access import CSRFError, log_denial
 from tierflow.web.context import wants_json
 from tierflow.web.i18n import show
@@ -83,6 +84,8 @@ def answer(
     headers: dict[str, str] | None = None,
 ) -> Response:
     """The error as page or JSON."""
+    if status >= 500:
+        g.error = status  # the page about it must not ask the database again
     sentence, advice = sentences().get(status) or sentences()[400 if status < 500 else 500]
     if wants_json():
         body: dict[str, Any] = {"code": status, "message": sentence}
@@ -145,6 +148,21 @@ def init(app: Flask) -> None:  # noqa: C901 - a table, one row per exception
     @app.errorhandler(CSRFError)
     def stale_form(_error: CSRFError) -> Response:
         log_denial("csrf", f"{request.method} {request.path}")
+        return answer(400)
+
+    @app.errorhandler(IntegrityError)
+    def rival(error: IntegrityError) -> Response:
+        # Services look first; what still gets here met a rival between its look and its write.
+        app.logger.warning("database: %s", error.orig)
+        db.session.rollback()
+        return answer(409, refusals=(Refusal("conflict", text("Somebody else changed this just now; look again.")),))
+
+    @app.errorhandler(DataError)
+    @app.errorhandler(RecursionError)
+    @app.errorhandler(UnicodeError)
+    def unreadable(error: Exception) -> Response:
+        app.logger.warning("unreadable request: %r", error)
+        db.session.rollback()
         return answer(400)
 
     @app.errorhandler(OperationalError)
