@@ -20,6 +20,7 @@ from tierflow.common.policies import register_terms
 from tierflow.common.schema import defects
 from tierflow.grading import api as grading_api
 from tierflow.grading.terms import GRADING_TERMS
+from tierflow.onboarding import pages as onboarding_pages
 from tierflow.web import access, errors, home, i18n, inbox, openapi, session_pages, shell
 
 DEFAULTS: dict[str, Any] = {
@@ -99,6 +100,7 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     extensions["nav"] += home.NAV
     extensions["inbox_sources"] += [inbox.approval_source, inbox.opinion_source]
     extensions["inbox_kinds"]["opinion"] = inbox.OPINION
+    onboarding_pages.init(app)
 
 
 def _check_settings(app: Flask) -> None:
