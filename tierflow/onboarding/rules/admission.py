@@ -222,8 +222,7 @@ def _lines(facts: AdmissionFacts) -> Part:
             refusals.append(Refusal("CHEM-9.1", text("%(line)s is not offered any more.", line=line.name), "lines"))
         if line.customer_class not in CLASSES_OF_SCHEME.get(line.scheme, ()):
             reason = text(
-                "%(line)s has no class %(class)s.",
-                **{"line": line.name, "class": Text(CLASS_LABELS[line.customer_class])},
+                "%(line)s has no class “%(kind)s”.", line=line.name, kind=Text(CLASS_LABELS[line.customer_class])
             )
             refusals.append(Refusal("CHEM-9.1", reason, "lines"))
     return Indicator("lines", len(facts.lines), 1, _verdict(refusals), "CHEM-9.1"), refusals

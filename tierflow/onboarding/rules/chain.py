@@ -114,8 +114,9 @@ def _line_items(content: Content, names: Mapping[int, str]) -> list[Item]:
         Item(
             f"line.{line_id}",
             text(
-                "%(line)s: class %(class)s fits",
-                **{"line": names.get(int(line_id), line_id), "class": Text(CLASS_LABELS[row["class"]])},
+                "%(line)s: the class “%(kind)s” fits",
+                line=names.get(int(line_id), line_id),
+                kind=Text(CLASS_LABELS[row["class"]]),
             ),
             "lines",
             ("lines",),
@@ -129,7 +130,7 @@ def _checklist_items(content: Content) -> list[Item]:
     return [
         Item(
             f"checklist.{name}",
-            text("The entry conditions of a %(class)s are met and proven", **{"class": Text(CLASS_LABELS[name])}),
+            text("The entry conditions are met and proven: %(kind)s", kind=Text(CLASS_LABELS[name])),
             "checklist",
             ("checks",),
         )
