@@ -3,8 +3,8 @@
 One module per part, imported as such (`from tierflow.onboarding.service import deciding`).
 
 `drafts` create_draft(session, actor, now, data=None, *, copy_of=None) · save_draft(…, application_id, data, now, *,
-    seen_version) · discard. `data`: any of `particulars.FIELDS`, "lines": [{product_line_id, customer_class}], "checks":
-    [{customer_class, item, answer, evidence}]; a key that is absent is left as it is. `seen_version` is
+    seen_version) · discard. `data`: any of `particulars.FIELDS`, "lines": [{product_line_id, customer_class}],
+    "checks": [{customer_class, item, answer, evidence}]; a key that is absent is left as it is. `seen_version` is
     `Application.version` as the page had it.
 `papers` add_paper · change_paper · remove_paper · attach_evidence · remove_evidence; a file is an `uploads.Upload`.
 `matching` find_matches: duplicates and disqualified companies, before anything is handed in.
