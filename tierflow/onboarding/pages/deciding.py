@@ -15,11 +15,13 @@ from tierflow.common.calendars import working_calendar
 from tierflow.kernel.approval import VERDICT_LABELS, Verdict
 from tierflow.kernel.errors import Refusal
 from tierflow.kernel.roles import Actor
-from tierflow.onboarding import schemas, service
+from tierflow.onboarding import schemas
 from tierflow.onboarding.pages import reading, views
 from tierflow.onboarding.pages.blueprint import APPLICATION, bp
 from tierflow.onboarding.rules.chain import Given
-from tierflow.onboarding.service.reading import waiting_all_green
+from tierflow.onboarding.service import deciding as service
+from tierflow.onboarding.service import drafts
+from tierflow.onboarding.service.reading import lines_asked, next_in_queue, waiting_all_green
 from tierflow.web.access import reads, writes
 from tierflow.web.i18n import show
 from tierflow.web.schemas import flat_errors, form_data, load
@@ -50,7 +52,7 @@ def decide_application(*, session: Session, actor: Actor, now: datetime, applica
         struck={line["product_line_id"]: line["reason"] or "" for line in given["struck"]},
     )
     flash(_("Recorded: %(verdict)s.", verdict=show(VERDICT_LABELS[Verdict(row.verdict)])), "ok")
-    following = service.next_in_queue(session, actor, application_id) if go_on else None
+    following = next_in_queue(session, actor, application_id) if go_on else None
     if following is not None:
         return redirect(url_for("onboarding.application", application_id=following))
     return redirect(url_for("home.inbox"))
@@ -79,7 +81,7 @@ def withdraw_application(*, session: Session, actor: Actor, now: datetime, appli
 def discard_application(*, session: Session, actor: Actor, now: datetime, application_id: int) -> BaseResponse:
     """Give the application up."""
     given = load(schemas.DiscardSchema(), form_data())
-    service.discard(session, actor, application_id, now, reason=given["reason"] or "")
+    drafts.discard(session, actor, application_id, now, reason=given["reason"] or "")
     flash(_("Discarded. It stays readable."), "ok")
     return redirect(url_for("onboarding.applications"))
 
@@ -95,7 +97,7 @@ def ask_opinion(*, session: Session, actor: Actor, now: datetime, application_id
 
 
 @bp.get("/applications/bulk")
-@reads("application.decide_list")
+@reads("application.read")
 def bulk(*, session: Session, actor: Actor, now: datetime) -> str:
     """Applications that can be approved together: every check green, waiting for the reader."""
     return _bulk(session, actor, now, ())
@@ -103,18 +105,20 @@ def bulk(*, session: Session, actor: Actor, now: datetime) -> str:
 
 def _bulk(session: Session, actor: Actor, now: datetime, refusals: tuple[Refusal, ...]) -> str:
     calendar = working_calendar(session)
+    found = waiting_all_green(session, actor)
+    lines = lines_asked(session, [row.application.id for row in found])
     rows = [
         {
             "token": f"{row.application.id}.{row.case.version}.{row.case.step}",
             "url": url_for("onboarding.application", application_id=row.application.id),
             "name": row.application.name,
             "number": row.application.number,
-            "lines": views.lines_in_words(row.lines),
+            "lines": views.lines_in_words(lines.get(row.application.id, ())),
             "region": row.region,
             "manager": row.account_manager,
             "due": views.deadline(views.due(row.case, calendar, now)),
         }
-        for row in waiting_all_green(session, actor)
+        for row in found
     ]
     told = [{"clause": refusal.clause, "reason": show(refusal.reason)} for refusal in refusals]
     return render_template("onboarding/bulk.html", rows=rows, refusals=told)

@@ -16,11 +16,11 @@ from sqlalchemy.orm import Session
 from tierflow.common.decisions import DecisionRecord
 from tierflow.kernel.errors import NotFound
 from tierflow.kernel.roles import Actor
-from tierflow.onboarding import service
 from tierflow.onboarding.pages import views
 from tierflow.onboarding.pages.blueprint import APPLICATION, ROW_ID, bp
 from tierflow.onboarding.rules.admission import ADMISSIBLE, INDICATOR_LABELS, as_json
 from tierflow.onboarding.service.access import get_visible
+from tierflow.onboarding.service.admitting import preview_admission
 from tierflow.web.access import reads
 from tierflow.web.i18n import show
 from tierflow.web.shell import moment
@@ -54,7 +54,7 @@ def explain_decision(*, session: Session, actor: Actor, now: datetime, applicati
 @reads("application.read")
 def explain_preview(*, session: Session, actor: Actor, now: datetime, application_id: int) -> str:
     """What the rule would say now, and on what ground."""
-    found = service.preview_admission(session, actor, application_id, now)
+    found = preview_admission(session, actor, application_id, now)
     decision = found.decision
     return _drawer(
         decision.outcome,

@@ -11,13 +11,14 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tierflow.common.approvals import capacity
 from tierflow.common.audit import AuditEntry
 from tierflow.common.calendars import working_calendar
 from tierflow.common.users import User
 from tierflow.kernel.approval import EDITABLE, State
 from tierflow.kernel.errors import Refusal
 from tierflow.kernel.months import local_day
-from tierflow.kernel.roles import Actor
+from tierflow.kernel.roles import Actor, Principal
 from tierflow.kernel.text import mark
 from tierflow.onboarding.pages import views
 from tierflow.onboarding.pages.blueprint import APPLICATION, bp
@@ -90,6 +91,8 @@ def page(
     if found.may.decide:
         shown |= deciding(session, actor, found, now)
         extra |= typed(found, errors or {}, refusals)
+        for item in shown["items"]:
+            item["verdict"], item["remark"] = extra["given"][item["key"]]
     else:
         refusals = [*refusals, *found.may.decide_refusals]
     return render_template(
@@ -226,9 +229,6 @@ def _handed_in(found: ApplicationView) -> list[dict[str, Any]]:
 
 def deciding(session: Session, actor: Actor, found: ApplicationView, now: datetime) -> dict[str, Any]:
     """What the approver's page shows beyond the application: their items, what changed for them, in whose name."""
-    from tierflow.common.approvals import capacity
-    from tierflow.kernel.roles import Principal
-
     step = ACCOUNT_OPENING.step(found.case.step or "")
     holder = capacity(actor, ACCOUNT_OPENING, found.case)
     changed = latest_changes(found)

@@ -109,10 +109,10 @@ def facts(row: Any, fields: Iterable[str], *, region: str = "", changed: Iterabl
     return found
 
 
-def state_badge(case: ApprovalCase) -> dict[str, str]:
-    """Where a case stands, as a badge: kind, icon, words."""
+def state_badge(case: ApprovalCase, *, short: bool = False) -> dict[str, str]:
+    """Where a case stands, as a badge: kind, icon, words; not `short`: with the step it waits for."""
     kind, icon = STATE_KINDS[State(case.state)]
-    if case.step is not None:
+    if case.step is not None and not short:
         words = _("waits for: %(step)s", step=show(ACCOUNT_OPENING.step(case.step).label))
     else:
         words = show(STATE_LABELS[State(case.state)])
@@ -125,12 +125,10 @@ def badge(parts: Mapping[str, str]) -> Markup:
     return Markup(template).format(parts["kind"], parts["icon"], parts["text"])
 
 
-def validity(
-    valid_from: date | None, valid_to: date | None, is_long_term: bool, today: date
-) -> dict[str, Any] | None:
+def validity(valid_from: date | None, valid_to: date | None, is_long_term: bool, today: date) -> dict[str, Any] | None:
     """How long a paper still holds, in calendar days, for `status.validity_bar`; None when it says neither."""
     if is_long_term:
-        return {"valid_to": "", "days_left": None, "percent_left": 100, "long_term": True}
+        return LONG_TERM
     if valid_to is None:
         return None
     left = (valid_to - today).days
@@ -138,6 +136,9 @@ def validity(
     whole = max((valid_to - begun).days + 1, 1)
     percent = min(max(100 * (left + 1) // whole, 0), 100)
     return {"valid_to": day(valid_to), "days_left": left, "percent_left": percent, "long_term": False}
+
+
+LONG_TERM = {"valid_to": "", "days_left": None, "percent_left": 100, "long_term": True}
 
 
 def paper_facts(paper: Any) -> str:
@@ -222,6 +223,11 @@ def lines(
     ]
 
 
+def lines_in_words(rows: Iterable[tuple[Any, ProductLine]]) -> str:
+    """Lines and classes in one line."""
+    return _(", ").join(f"{line_name(product)} {class_label(line)}" for line, product in rows)
+
+
 def line_name(line: ProductLine) -> str:
     """A product line's name in the reader's language."""
     return line.name if language() == "zh" or not line.name_en else line.name_en
@@ -232,9 +238,7 @@ def checks(rows: Iterable[CheckRow], url: Callable[[int], str]) -> list[dict[str
     found: dict[str, dict[str, Any]] = {}
     for index, row in enumerate(rows):
         name = show(CLASS_LABELS[row.customer_class])
-        part = found.setdefault(
-            row.customer_class, {"customer_class": row.customer_class, "label": name, "items": []}
-        )
+        part = found.setdefault(row.customer_class, {"customer_class": row.customer_class, "label": name, "items": []})
         part["items"].append(
             {
                 "index": index,
@@ -264,7 +268,9 @@ def due(case: ApprovalCase, calendar: WorkingCalendar, now: datetime) -> dict[st
     }
 
 
-def step_of(decision: DecisionSeen, opinions: Sequence[Mapping[str, Any]] = (), copied: Sequence[str] = ()) -> dict[str, Any]:
+def step_of(
+    decision: DecisionSeen, opinions: Sequence[Mapping[str, Any]] = (), copied: Sequence[str] = ()
+) -> dict[str, Any]:
     """One decision as a step of the stepper."""
     row, who, principal = decision
     remarks = [item["remark"] for item in row.items if item.get("verdict") == "fail" and item.get("remark")]
