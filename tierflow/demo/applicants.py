@@ -162,7 +162,7 @@ _TABLE = """
 上海 上海嘉曹化工贸易有限公司 曹志刚 芳经+醇代 approved
 苏州 苏州吴越包装材料有限公司 范晓军 烯直 approved
 苏州 苏州金鸡湖塑业有限公司 陶建平 烯直 approved expires 55
-苏州 苏州胥江化工有限公司 沈惠芳 醇经 approved struck
+苏州 苏州胥江化工有限公司 沈惠芳 芳经+醇经 approved struck
 南京 南京扬子江塑料有限公司 蒋宏 烯直 approved
 南京 江苏金陵芳烃销售有限公司 夏东 芳代 approved long
 南京 南京栖霞树脂有限公司 许国平 烯经 approved
