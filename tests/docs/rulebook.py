@@ -113,12 +113,11 @@ def _wrong_claim(book: Book, claim: Claim) -> str | None:
     rule = book.rules.get(claim.id)
     if rule is None:
         return f"{claim.place}: {claim.id or 'nothing'} is not in the rulebook"
+    if rule.status == IN_FORCE:
+        return None
     if claim.marker == "rule":
-        if rule.status != IN_FORCE:
-            return f"{claim.place}: {claim.id} is {rule.status}; mark a proven part with groundwork"
-    elif rule.status == IN_FORCE:
-        return f"{claim.place}: {claim.id} is in force; mark its tests with rule"
-    elif claim.id not in book.ground:
+        return f"{claim.place}: {claim.id} is {rule.status}; mark a proven part with groundwork"
+    if claim.id not in book.ground:
         return f"{claim.place}: {claim.id} is not listed under Ground laid"
     return None
 

@@ -104,7 +104,7 @@ def licence(title: str, company: str, code: str, rows: list[Row], issuer: str, i
     sheet.write(760, 510, issuer, 16, INK, "ra")
     sheet.seal(690, 500, 62, "登记专用章")
     buffer = BytesIO()
-    sheet.image.quantize(24).save(buffer, "PNG", optimize=True)
+    sheet.image.quantize(24, Image.Quantize.FASTOCTREE).save(buffer, "PNG", compress_level=6)
     return buffer.getvalue()
 
 
@@ -128,5 +128,7 @@ def form(title: str, company: str, rows: list[Row], signed: str) -> bytes:
     sheet.write(560, top + 130, "企业（盖章）：", 25, "black")
     sheet.seal(780, top + 170, 84, company[:9], "black")
     buffer = BytesIO()
-    sheet.image.convert("1").save(buffer, "PDF", resolution=120.0, creationDate=None, modDate=None)
+    sheet.image.convert("1", dither=Image.Dither.NONE).save(
+        buffer, "PDF", resolution=120.0, creationDate=None, modDate=None
+    )
     return buffer.getvalue()
