@@ -16,13 +16,14 @@ from jobs.board import answer_requests, publish
 from jobs.duty import Duty
 from jobs.runner import Runner
 from jobs.setup import Setup
-from jobs.watch import Watch
+from jobs.watch import Watch, steady
 from tierflow.common.db import db
 from tierflow.kernel.months import SHANGHAI
 
 log = structlog.get_logger("jobs")
 
-SECONDS = {"duties": 60, "always": 60, "pulse": 20, "requests": 3}
+PULSE_SECONDS = 20
+SECONDS = {"duties": 60, "always": 60, "requests": 3}
 
 
 def run_forever(app: Flask, duties: Sequence[Duty], setup: Setup) -> None:
@@ -33,9 +34,6 @@ def run_forever(app: Flask, duties: Sequence[Duty], setup: Setup) -> None:
     alarm = BlockingScheduler(timezone=SHANGHAI, executors={"default": ThreadPoolExecutor(len(SECONDS))})
     stopping = threading.Event()
 
-    def pulse() -> None:
-        watch.may_work(setup.clock())
-
     def do_duties() -> None:
         runner.sweep()
         publish(runner, setup.clock(), count=False)
@@ -43,7 +41,6 @@ def run_forever(app: Flask, duties: Sequence[Duty], setup: Setup) -> None:
     work: dict[str, Callable[[], object]] = {
         "duties": do_duties,
         "always": runner.always,
-        "pulse": pulse,
         "requests": lambda: answer_requests(runner),
     }
     for name, act in work.items():
@@ -64,11 +61,31 @@ def run_forever(app: Flask, duties: Sequence[Duty], setup: Setup) -> None:
         # From a thread: the alarm's own locks may be held where the signal struck.
         threading.Thread(target=alarm.shutdown).start()
 
+    pulse = threading.Thread(target=_pulse, args=(app, alarm, watch, setup, stopping), name="pulse")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     log.info("scheduler started", duties=[duty.key for duty in duties])
+    pulse.start()
     alarm.start()
+    pulse.join()
     log.info("scheduler stopped")
+
+
+def _pulse(app: Flask, alarm: BlockingScheduler, watch: Watch, setup: Setup, stopping: threading.Event) -> None:
+    """Beat by the steady clock. The alarm waits for times of day: one that was set back must be woken by hand."""
+
+    def beat() -> None:
+        watch.may_work(setup.clock())
+
+    beat_safely = _guarded(app, "pulse", beat, stopping)
+    before, ticks = setup.clock(), steady()
+    while not stopping.wait(PULSE_SECONDS):
+        beat_safely()
+        now, now_ticks = setup.clock(), steady()
+        if (now - before).total_seconds() < now_ticks - ticks - PULSE_SECONDS:
+            for job in alarm.get_jobs():
+                job.modify(next_run_time=now)
+        before, ticks = now, now_ticks
 
 
 def _guarded(app: Flask, name: str, act: Callable[[], object], stopping: threading.Event) -> Callable[[], None]:

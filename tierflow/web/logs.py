@@ -42,9 +42,8 @@ def _cleaned(value: Any) -> Any:
     return value
 
 
-def configure(form: str | None = None) -> None:
-    """Set up logging for this process. `form`: json or console; TIERFLOW_LOG, else by whether a person looks on."""
-    form = form or os.environ.get("TIERFLOW_LOG") or ("console" if sys.stderr.isatty() else "json")
+def _speak_through_logging() -> list[Any]:
+    """structlog hands its events to the standard library; returns the processors both share."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -53,16 +52,27 @@ def configure(form: str | None = None) -> None:
         structlog.processors.format_exc_info,
         hide_secrets,
     ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    return shared
+
+
+def configure(form: str | None = None) -> None:
+    """Set up logging for this process. `form`: json or console; TIERFLOW_LOG, else by whether a person looks on."""
+    form = form or os.environ.get("TIERFLOW_LOG") or ("console" if sys.stderr.isatty() else "json")
+    shared = _speak_through_logging()
     renderer = (
         structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
         if form == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler()
     handler.setFormatter(
@@ -80,6 +90,9 @@ def configure(form: str | None = None) -> None:
 
 def init(app: Flask) -> None:
     """Give every request an id, and log it when it is answered. Query strings stay out: they hold what was searched."""
+
+    if not structlog.is_configured():
+        _speak_through_logging()
 
     def begin() -> None:
         given = request.headers.get("X-Request-ID", "")
