@@ -16,7 +16,10 @@ from tierflow.admin import pages as admin
 from tierflow.common import tables as _tables  # noqa: F401 - every table is known before the first query
 from tierflow.common.clock import system_clock
 from tierflow.common.db import db, engine_options
+from tierflow.common.policies import register_terms
 from tierflow.common.schema import defects
+from tierflow.grading import api as grading_api
+from tierflow.grading.terms import GRADING_TERMS
 from tierflow.web import access, errors, home, i18n, inbox, openapi, session_pages, shell
 
 DEFAULTS: dict[str, Any] = {
@@ -91,6 +94,8 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     """Wire the domains together: pages, API, navigation, inbox, search."""
     extensions = app.extensions
     app.register_blueprint(admin.bp)
+    register_terms(GRADING_TERMS)
+    api.register_blueprint(grading_api.blp)
     extensions["nav"] += home.NAV
     extensions["inbox_sources"] += [inbox.approval_source, inbox.opinion_source]
     extensions["inbox_kinds"]["opinion"] = inbox.OPINION
