@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from tierflow.kernel.calendar import WorkingCalendar
 from tierflow.kernel.months import AnyPeriod, local_day, local_instant
-from tierflow.kernel.text import mark
 
 
 class CatchUp(StrEnum):
@@ -108,12 +107,6 @@ class Doubt(StrEnum):
     BACK = "back"
     GAP = "gap"
 
-
-DOUBTS = {
-    Doubt.FORWARD: mark("The clock of the server jumped forward."),
-    Doubt.BACK: mark("The clock of the server jumped back."),
-    Doubt.GAP: mark("The scheduler was silent for more than 35 days, or the clock was wrong."),
-}
 
 # Smaller steps are a clock being set right; what they bring early or late is a matter of hours.
 JUMP_FORWARD = timedelta(hours=12)

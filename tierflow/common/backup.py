@@ -14,7 +14,8 @@ import uuid
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import URL, Engine, inspect, text
+from sqlalchemy import URL, Engine, inspect
+from sqlalchemy import text as sql
 
 from tierflow.common.db import write_access
 
@@ -81,7 +82,7 @@ def has_content(engine: Engine) -> bool:
     with engine.connect() as connection:
         if not inspect(connection).has_table("user_account"):
             return False
-        return connection.execute(text("SELECT 1 FROM user_account LIMIT 1")).first() is not None
+        return connection.execute(sql("SELECT 1 FROM user_account LIMIT 1")).first() is not None
 
 
 def _sqlite_file(engine: Engine) -> Path:
@@ -135,12 +136,12 @@ def _swap(source: Path, live: Path) -> None:
 def _empty_postgres(engine: Engine) -> None:
     with write_access(), engine.begin() as connection:
         others = connection.execute(
-            text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+            sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
         ).scalar_one()
         if others:
             raise BackupError("the database is in use: stop the web server and the scheduler first")
-        connection.execute(text("DROP SCHEMA public CASCADE"))
-        connection.execute(text("CREATE SCHEMA public"))
+        connection.execute(sql("DROP SCHEMA public CASCADE"))
+        connection.execute(sql("CREATE SCHEMA public"))
 
 
 def _pg(program: str, url: URL | None, *arguments: str) -> None:
