@@ -76,7 +76,7 @@
     $$("button[name=theme]", form).forEach((button) => button.setAttribute("aria-pressed", String(button.value === wish)));
     const body = new FormData(form);
     body.set("theme", wish);
-    post(form.action, body).catch(() => toast("warn", word("loadFailed")));
+    post(form.getAttribute("action"), body).catch(() => toast("warn", word("loadFailed")));
   }, true);
 
   // Navigation

@@ -9,12 +9,14 @@
   // button's value is sent; the idempotency key stays, so a repeated sending is recognised by the server anyway.
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (event.defaultPrevented || form.method === "get" || form.method === "dialog" || form.hasAttribute("data-resubmit")) return;
+    // Attributes, not properties: a field named "id" or "method" would stand in the property's place.
+    if (event.defaultPrevented || form.getAttribute("method") !== "post" || form.hasAttribute("data-resubmit")) return;
     if (form.dataset.sent) { event.preventDefault(); return; }
     form.dataset.sent = "1";
     form.removeAttribute("data-dirty");
     setTimeout(() => {
-      const own = form.id ? $$(`button[form="${CSS.escape(form.id)}"]`) : [];
+      const id = form.getAttribute("id");
+      const own = id ? $$(`button[form="${CSS.escape(id)}"]`) : [];
       [...$$("button[type=submit], button:not([type])", form), ...own].forEach((button) => { button.disabled = true; });
       event.submitter?.setAttribute("aria-busy", "true");
     }, 0);
