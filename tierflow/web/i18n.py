@@ -24,8 +24,9 @@ BABEL_LOCALE = {"zh": "zh_Hans_CN", "en": "en"}
 
 
 def catalogue_files() -> list[Path]:
-    """Every zh.po of the product."""
-    return sorted(Path(__file__).resolve().parent.parent.glob("**/translations/zh.po"))
+    """Every zh.po of the product, the scheduler's beside it included."""
+    package = Path(__file__).resolve().parent.parent
+    return sorted([*package.glob("**/translations/zh.po"), *package.parent.glob("jobs/translations/zh.po")])
 
 
 class PoDomain(Domain):  # type: ignore[misc]
