@@ -11,14 +11,14 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tierflow.common.approvals import capacity
+from tierflow.common.approvals import capacity, facts_of
 from tierflow.common.audit import AuditEntry
 from tierflow.common.calendars import working_calendar
 from tierflow.common.users import User
 from tierflow.kernel.approval import EDITABLE, State
 from tierflow.kernel.errors import Refusal
 from tierflow.kernel.months import local_day
-from tierflow.kernel.roles import Actor, Principal
+from tierflow.kernel.roles import Actor
 from tierflow.kernel.text import mark
 from tierflow.onboarding.pages import views
 from tierflow.onboarding.pages.blueprint import APPLICATION, bp
@@ -230,13 +230,14 @@ def _handed_in(found: ApplicationView) -> list[dict[str, Any]]:
 def deciding(session: Session, actor: Actor, found: ApplicationView, now: datetime) -> dict[str, Any]:
     """What the approver's page shows beyond the application: their items, what changed for them, in whose name."""
     step = ACCOUNT_OPENING.step(found.case.step or "")
-    holder = capacity(actor, ACCOUNT_OPENING, found.case)
+    holder = capacity(actor, ACCOUNT_OPENING, found.case, facts_of(session, found.case))
+    principal = holder[0] if holder else None
     changed = latest_changes(found)
     return {
         "step": step.key,
         "step_label": show(step.label),
         "case_version": found.case.version,
-        "for_whom": holder.name if isinstance(holder, Principal) else None,
+        "for_whom": principal.name if principal else None,
         "items": items(found, changed, local_day(now)),
         "changes": diff(session, changed, [change for change in changed if change.group in step.examines]),
         "strikeable": [
