@@ -41,6 +41,27 @@ class DecisionSeen(NamedTuple):
     principal: User | None
 
 
+class AskedLine(NamedTuple):
+    """A line asked for, and what it is."""
+
+    line: ApplicationLine
+    product_line: ProductLine
+
+
+class ScannedPaper(NamedTuple):
+    """A paper and its scan."""
+
+    paper: Paper
+    file: StoredFile
+
+
+class OpinionSeen(NamedTuple):
+    """An opinion asked, and of whom."""
+
+    opinion: AskedOpinion
+    user: User
+
+
 @dataclass(frozen=True)
 class CheckRow:
     """An entry condition asked for, with its answer so far."""
@@ -78,11 +99,11 @@ class ApplicationView:
     submitter: User
     customer: Customer | None
     copied_from: Application | None
-    lines: Sequence[tuple[ApplicationLine, ProductLine]]
+    lines: Sequence[AskedLine]
     checks: Sequence[CheckRow]
-    papers: Sequence[tuple[Paper, StoredFile]]
+    papers: Sequence[ScannedPaper]
     decisions: Sequence[DecisionSeen]
-    opinions: Sequence[tuple[AskedOpinion, User]]
+    opinions: Sequence[OpinionSeen]
     rounds: Sequence[ApprovalRound]
     items: Sequence[Item]
     changes: Sequence[Change]
@@ -111,7 +132,7 @@ def view(session: Session, actor: Actor, application_id: int) -> ApplicationView
         checks=_checks(session, application, [line.customer_class for line, _ in lines]),
         papers=papers_with_files(session, Paper.application_id == application.id),
         decisions=decided,
-        opinions=approvals.opinions_of(session, case.id),
+        opinions=[OpinionSeen(*row) for row in approvals.opinions_of(session, case.id)],
         rounds=rounds,
         items=items_for(session, case, case.step) if case.step else (),
         changes=_changes_for(case, decided, rounds),
@@ -125,7 +146,7 @@ def _users(session: Session, ids: set[int]) -> dict[int, User]:
     return {user.id: user for user in session.scalars(select(User).where(User.id.in_(ids)))}
 
 
-def lines_with_names(session: Session, application_id: int) -> list[tuple[ApplicationLine, ProductLine]]:
+def lines_with_names(session: Session, application_id: int) -> list[AskedLine]:
     """The lines asked for, with what they are."""
     rows = session.execute(
         select(ApplicationLine, ProductLine)
@@ -133,15 +154,15 @@ def lines_with_names(session: Session, application_id: int) -> list[tuple[Applic
         .where(ApplicationLine.application_id == application_id)
         .order_by(ProductLine.code)
     )
-    return [(row.ApplicationLine, row.ProductLine) for row in rows]
+    return [AskedLine(row.ApplicationLine, row.ProductLine) for row in rows]
 
 
-def papers_with_files(session: Session, condition: Any) -> list[tuple[Paper, StoredFile]]:
+def papers_with_files(session: Session, condition: Any) -> list[ScannedPaper]:
     """Papers and their scans, in the order of the form."""
     rows = session.execute(select(Paper, StoredFile).join(StoredFile, StoredFile.id == Paper.file_id).where(condition))
     order = {kind: place for place, kind in enumerate(PAPER_LABELS)}
-    found = [(row.Paper, row.StoredFile) for row in rows]
-    return sorted(found, key=lambda pair: (order[pair[0].kind], pair[0].id))
+    found = [ScannedPaper(row.Paper, row.StoredFile) for row in rows]
+    return sorted(found, key=lambda row: (order[row.paper.kind], row.paper.id))
 
 
 def _checks(session: Session, application: Application, classes: Sequence[str]) -> list[CheckRow]:
