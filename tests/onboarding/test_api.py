@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,11 +15,8 @@ from werkzeug.test import TestResponse
 
 from tests.conftest import NOW
 from tests.onboarding import scenes
-from tierflow.common.customers import Customer
 from tierflow.common.db import Base, db, transaction
-from tierflow.common.files import FileContent, StoredFile
 from tierflow.common.sessions import ApiToken, hash_secret
-from tierflow.onboarding.models import Application, Paper
 
 API = "/api/v1"
 

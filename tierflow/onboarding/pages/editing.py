@@ -253,6 +253,8 @@ def _editor(
         at_fields.setdefault(field, []).append(_("Returned: %(why)s", why=reason))
     form = {field: typed.get(field, getattr(application, field)) for field in FORM_FIELDS}
     form = {field: "" if value is None else value for field, value in form.items()}
+    if application.credit_code and not typed:
+        form["organisation_code"] = ""  # it follows from the credit code, and must not contradict a corrected one
     changed = latest_changes(found)
     shown = statement(session, found, now)
     shown |= acts(session, actor, found, now)

@@ -94,7 +94,7 @@ def facts(row: Any, fields: Iterable[str], *, region: str = "", changed: Iterabl
     marked = set(changed)
     found = []
     for field in fields:
-        value = region if field == "region_id" else getattr(row, field, "")
+        value = region if field == "region_id" else getattr(row, field, "") if field in FIELD_LABELS else ""
         if not value and field in ("organisation_code", "email", "readmission_reason", "taxpayer_number"):
             continue
         if field == "organisation_code" and row.credit_code:
@@ -170,7 +170,7 @@ def papers(
             "label": show(PAPER_LABELS[paper.kind]),
             "facts": paper_facts(paper),
             "validity": validity(paper.valid_from, paper.valid_to, paper.is_long_term, today),
-            "url": url(stored.id),
+            "url": file(stored, url)["url"],
             "file": file(stored, url),
             "changed": paper.kind in marked,
         }
@@ -180,7 +180,10 @@ def papers(
 
 def file(stored: StoredFile, url: Callable[[int], str]) -> dict[str, Any]:
     """A stored file as pages name it."""
-    return {"name": stored.name, "url": url(stored.id), "size": size(stored.size), "is_pdf": stored.kind == "pdf"}
+    is_pdf = stored.kind == "pdf"
+    # The browser's own reader opens with its side panel shut, the page as wide as the frame.
+    address = f"{url(stored.id)}#navpanes=0&view=FitH" if is_pdf else url(stored.id)
+    return {"name": stored.name, "url": address, "size": size(stored.size), "is_pdf": is_pdf}
 
 
 def size(count: int) -> str:
