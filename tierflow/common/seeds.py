@@ -12,9 +12,13 @@ from sqlalchemy.orm import Session
 from tierflow.common.audit import GENESIS, ChainHead
 from tierflow.common.calendars import CalendarNotice, built_in_years, load_year
 from tierflow.common.policies import PolicyVersion
+from tierflow.kernel.policy import PolicyValue, Terms
 from tierflow.kernel.terms import GROUND_TERMS
 
 FIRST_DAY = date(2004, 1, 1)
+
+# Every catalogue of policy terms the first version is made of; the composition root adds the domains' own.
+CATALOGUES: list[Terms] = [GROUND_TERMS]
 
 
 def plant(session: Session, now: datetime, *, policy: Mapping[str, Any] | None = None) -> None:
@@ -27,7 +31,7 @@ def plant(session: Session, now: datetime, *, policy: Mapping[str, Any] | None =
                 version=1,
                 state="adopted",
                 in_force_from=FIRST_DAY,
-                values=plain_values({**GROUND_TERMS.defaults(), **(policy or {})}),
+                values=plain_values({**defaults(), **(policy or {})}),
                 drafter="tierflow",
                 source="built in",
                 adopted_at=now,
@@ -37,6 +41,11 @@ def plant(session: Session, now: datetime, *, policy: Mapping[str, Any] | None =
         for year, days in built_in_years().items():
             load_year(session, year, days, "built in", None, now)
     session.flush()
+
+
+def defaults() -> dict[str, PolicyValue]:
+    """The first value of every term of every catalogue."""
+    return {key: value for terms in CATALOGUES for key, value in terms.defaults().items()}
 
 
 def plain_values(values: Mapping[str, Any]) -> dict[str, Any]:
