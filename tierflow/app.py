@@ -17,6 +17,7 @@ from tierflow.common import tables as _tables  # noqa: F401 - every table is kno
 from tierflow.common.clock import system_clock
 from tierflow.common.db import db, engine_options
 from tierflow.common.schema import defects
+from tierflow.complaints import models as _complaint_tables  # noqa: F401
 from tierflow.web import access, errors, home, i18n, inbox, openapi, session_pages, shell
 
 DEFAULTS: dict[str, Any] = {
