@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, select, update
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, or_, select, update
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -205,7 +205,9 @@ def open_case(
     actor: Actor,
     now: datetime,
 ) -> ApprovalCase:
-    """A case in draft; the actor takes the submitter's seat."""
+    """A case in draft; the actor takes the submitter's seat. A chain with a step per region wants the region."""
+    if region_id is None and any(step.scoped for step in chain.steps):
+        raise ValueError(f"a case of {chain.key} needs a region")
     case = ApprovalCase(
         chain=chain.key,
         subject_type=subject[0],
@@ -257,6 +259,8 @@ def submit(
     `due_by`: when the matter itself is due, where that comes before the waiting step's own time.
     """
     chain = CHAINS[case.chain]
+    content = approval.plain(content)
+    content_hash = approval.digest(content)
     facts = facts_of(session, case)
     refuse_if_any(approval.may_submit(facts, actor.person_id))
     move = approval.submit(chain, facts, approval.step_hashes(chain, content))
@@ -267,7 +271,7 @@ def submit(
         move,
         now,
         seen_version,
-        content_hash=approval.digest(content),
+        content_hash=content_hash,
         all_green=all_green,
         due_by=due_by,
     )
@@ -277,7 +281,7 @@ def submit(
             case_id=case.id,
             round=move.round,
             content=dict(content),
-            content_hash=approval.digest(content),
+            content_hash=content_hash,
             first_step=move.step,
             submitted_by_id=actor.user_id,
             submitted_at=now,
@@ -290,7 +294,7 @@ def submit(
         case.subject_type,
         case.subject_id,
         now,
-        after={"round": move.round, "step": move.step, "content_hash": approval.digest(content)},
+        after={"round": move.round, "step": move.step, "content_hash": content_hash},
     )
     session.flush()
     return case
@@ -307,22 +311,35 @@ def current_content(session: Session, case: ApprovalCase, round_: int | None = N
     return content
 
 
-def capacity(actor: Actor, chain: Chain, case: ApprovalCase) -> Actor | Principal | None:
-    """In whose name the actor could decide the waiting step: their own, a principal's, or not at all."""
+def capacity(
+    actor: Actor, chain: Chain, case: ApprovalCase, facts: approval.Case
+) -> tuple[Principal | None, tuple[Refusal, ...]] | None:
+    """In whose name the actor could decide the waiting step (None: their own), and what four eyes say against it.
+
+    The first name that nothing speaks against; when none is free, the first. None when the step is not theirs at all.
+    """
     if case.step is None:
         return None
     step = chain.step(case.step)
-    return actor.capacity_for(step.role, case.region_id if step.scoped else None)
+    first = None
+    for holder in actor.capacities_for(step.role, case.region_id if step.scoped else None):
+        principal = holder if isinstance(holder, Principal) else None
+        against = approval.may_decide(
+            chain, facts, step.key, actor.person_id, principal.person_id if principal else None
+        )
+        if not against:
+            return principal, ()
+        first = first or (principal, against)
+    return first
 
 
 def why_not(session: Session, case: ApprovalCase, actor: Actor) -> tuple[Refusal, ...]:
     """Why the actor cannot decide the waiting step; empty when they can."""
-    chain = CHAINS[case.chain]
-    holder = capacity(actor, chain, case)
-    if case.step is not None and holder is None:
-        return (Refusal("access", text("This step belongs to another office.")),)
-    principal = holder.person_id if isinstance(holder, Principal) else None
-    return approval.may_decide(chain, facts_of(session, case), case.step or "", actor.person_id, principal)
+    chain, facts = CHAINS[case.chain], facts_of(session, case)
+    if case.step is None:
+        return approval.may_decide(chain, facts, "", actor.person_id)
+    found = capacity(actor, chain, case, facts)
+    return (Refusal("access", text("This step belongs to another office.")),) if found is None else found[1]
 
 
 def decide(
@@ -353,13 +370,11 @@ def decide(
     facts = facts_of(session, case)
     if case.version != seen.version or case.step != seen.step:
         raise _moved_on(case)
-    holder = capacity(fresh, chain, case)
-    if holder is None:
+    found = capacity(fresh, chain, case, facts)
+    if found is None:
         raise Forbidden("decide")
-    principal = holder if isinstance(holder, Principal) else None
-    refuse_if_any(
-        approval.may_decide(chain, facts, seen.step, fresh.person_id, principal.person_id if principal else None)
-    )
+    principal, against = found
+    refuse_if_any(against)
     content = current_content(session, case)
     hashes = approval.step_hashes(chain, content)
     move = approval.decide(chain, facts, verdict, hashes)
@@ -414,8 +429,7 @@ def discard(
     session: Session, case: ApprovalCase, actor: Actor, now: datetime, *, seen_version: int, reason: str = ""
 ) -> None:
     """Give up a case that is not in approval. It stays readable."""
-    if State(case.state) not in approval.EDITABLE:
-        raise _moved_on(case)
+    refuse_if_any(approval.may_discard(facts_of(session, case), actor.person_id))
     move = approval.Move(State.DISCARDED, case.round, None)
     _move(session, case, CHAINS[case.chain], move, now, seen_version)
     audit.record(session, actor, "discard", case.subject_type, case.subject_id, now, reason=reason)
@@ -520,15 +534,6 @@ def waiting_conditions(actor: Actor) -> list[Any]:
 
     One condition each, so that each is one ordered index walk. The four-eyes rule hides what they may not decide.
     """
-    seated = (
-        select(ApprovalSeat.case_id)
-        .where(
-            ApprovalSeat.case_id == ApprovalCase.id,
-            ApprovalSeat.person_id == actor.person_id,
-            ApprovalSeat.step != ApprovalCase.step,
-        )
-        .exists()
-    )
     conditions = []
     for role in sorted({step.role for chain in CHAINS.values() for step in chain.steps}):
         held = actor.scopes(role)
@@ -536,8 +541,22 @@ def waiting_conditions(actor: Actor) -> list[Any]:
             condition = (ApprovalCase.state == State.IN_APPROVAL.value) & (ApprovalCase.waiting_role == role.value)
             if scope is not None:
                 condition &= ApprovalCase.region_id == scope
-            conditions.append(condition & ~seated)
+            holders = actor.capacities_for(role, scope)
+            free = [~_seated_elsewhere(actor.person_id, holder.person_id) for holder in holders]
+            conditions.append(condition & or_(*free))
     return conditions
+
+
+def _seated_elsewhere(*person_ids: int) -> Any:
+    return (
+        select(ApprovalSeat.case_id)
+        .where(
+            ApprovalSeat.case_id == ApprovalCase.id,
+            ApprovalSeat.person_id.in_(sorted(set(person_ids))),
+            ApprovalSeat.step != ApprovalCase.step,
+        )
+        .exists()
+    )
 
 
 def returned_condition(actor: Actor) -> Any:

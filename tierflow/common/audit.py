@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, select, update
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tierflow.common.db import Model, before_commit, pk
 from tierflow.common.guards import append_only
-from tierflow.kernel.approval import digest
+from tierflow.kernel.approval import digest, plain
 from tierflow.kernel.roles import Actor
 
 GENESIS = "0" * 64
@@ -83,9 +83,8 @@ def record(
     on_behalf_of_id: int | None = None,
 ) -> None:
     """Note an act; it is written with the transaction's commit or not at all. Values must be JSON."""
-    pending = _Pending(
-        now, actor, on_behalf_of_id, action, subject_type, subject_id, reason, dict(before or {}), dict(after or {})
-    )
+    old, new = plain(dict(before or {})), plain(dict(after or {}))
+    pending = _Pending(now.astimezone(UTC), actor, on_behalf_of_id, action, subject_type, subject_id, reason, old, new)
     session.info.setdefault("audit", []).append(pending)
 
 

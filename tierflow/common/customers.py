@@ -6,7 +6,7 @@ import unicodedata
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, select, true
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, false, select, true
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -104,13 +104,11 @@ def visible_rows(actor: Actor, region_column: Any, manager_column: Any) -> Any:
     """SQL condition for anything that has a region and an account manager: own and delegated; own regions; all."""
     if actor.is_system or actor.roles & SEES_ALL:
         return true()
-    condition = sql("1 = 0")
-    own = actor.user_ids_as(Role.ACCOUNT_MANAGER)
-    if own:
-        condition = manager_column.in_(own)
-    regions = actor.scopes(Role.SALES_MANAGER)
-    if regions:
-        condition = condition | region_column.in_(regions) if own else region_column.in_(regions)
+    condition: Any = false()
+    if own := actor.user_ids_as(Role.ACCOUNT_MANAGER):
+        condition |= manager_column.in_(own)
+    if regions := actor.scopes(Role.SALES_MANAGER):
+        condition |= region_column.in_(regions)
     return condition
 
 
@@ -147,6 +145,7 @@ def name_key(name: str) -> str:
 
 
 def digits_key(value: str) -> str:
-    """A telephone or bank account as compared: its digits only; +86 off a telephone."""
-    digits = "".join(c for c in unicodedata.normalize("NFKC", value) if c.isdigit())
-    return digits.removeprefix("0086") if digits.startswith("0086") else digits
+    """A telephone or bank account as compared: its digits only; +86 or 0086 off a telephone."""
+    folded = unicodedata.normalize("NFKC", value).strip(" (")
+    digits = "".join(c for c in folded if c.isdigit())
+    return digits.removeprefix("86") if folded.startswith("+") else digits.removeprefix("0086")

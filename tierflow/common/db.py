@@ -7,6 +7,7 @@ losing each other's updates.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -166,7 +167,10 @@ def transaction(session: Session | None = None) -> Iterator[Session]:
             live.rollback()
             raise
     for wake in after_commit:
-        wake()
+        try:
+            wake()
+        except Exception:  # what is committed is done, whoever could not be woken
+            logging.getLogger(__name__).exception("a wake-up call after commit failed")
 
 
 def is_sqlite(session: Session) -> bool:

@@ -9,9 +9,11 @@ import hashlib
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, select
+from sqlalchemy.dialects.postgresql import insert as insert_postgres
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from tierflow.common.db import Model, pk
+from tierflow.common.db import Model, is_sqlite, pk
 from tierflow.common.guards import append_only
 
 
@@ -57,8 +59,9 @@ def store(
     """Keep a checked upload. The caller has examined the content (`common.uploads`)."""
     sha256 = hashlib.sha256(content).hexdigest()
     if session.scalar(select(FileContent.sha256).where(FileContent.sha256 == sha256)) is None:
-        session.add(FileContent(sha256=sha256, content=content, size=len(content)))
-        session.flush()
+        insert = insert_sqlite if is_sqlite(session) else insert_postgres  # a rival may store the same bytes just now
+        row = insert(FileContent).values(sha256=sha256, content=content, size=len(content))
+        session.execute(row.on_conflict_do_nothing())
     stored = StoredFile(
         sha256=sha256,
         name=name,

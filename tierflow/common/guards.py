@@ -1,8 +1,11 @@
-"""Triggers that make tables append-only on both engines, and the check that they are still there."""
+"""Triggers that make tables append-only on both engines, and the check that every guard is still there."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, text
+from itertools import pairwise
+
+from sqlalchemy import CheckConstraint, Connection, MetaData
+from sqlalchemy import text as sql
 
 # No UPDATE, DELETE, REPLACE or TRUNCATE, for anybody.
 APPEND_ONLY: set[str] = set()
@@ -14,11 +17,13 @@ def append_only(table: str) -> str:
     return table
 
 
-POSTGRES_FUNCTION = """
-CREATE OR REPLACE FUNCTION tierflow_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+_REFUSE_BODY = """
 BEGIN
   RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
-END $$
+END """
+
+POSTGRES_FUNCTION = f"""
+CREATE OR REPLACE FUNCTION tierflow_refuse() RETURNS trigger LANGUAGE plpgsql AS $${_REFUSE_BODY}$$
 """
 
 
@@ -38,47 +43,74 @@ def trigger_ddl(dialect: str, table: str) -> list[str]:
     ]
 
 
-def missing_guards(connection: Connection, tables: dict[str, set[str]]) -> list[str]:
-    """What the database lacks of what the product relies on: tables, indexes, triggers (names and text).
-
-    `tables` maps each table to its index names, as the models declare them.
-    """
-    present = _tables_and_indexes(connection)
-    wanted = {f"table {table}" for table in tables}
-    wanted |= {f"index {name}" for indexes in tables.values() for name in indexes}
-    found = sorted(wanted - present)
-    return found + [f"trigger {name}" for name in sorted(_expected(connection) - _triggers(connection))]
-
-
-def _tables_and_indexes(connection: Connection) -> set[str]:
+def missing_guards(connection: Connection, metadata: MetaData) -> list[str]:
+    """What the database lacks of what the models declare: tables, constraints, indexes, triggers with their text."""
     if connection.dialect.name == "sqlite":
-        query = "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'index')"
+        wanted, present = _declared(metadata) | _wanted_triggers("sqlite"), _present_sqlite(connection)
     else:
-        query = (
-            "SELECT CASE relkind WHEN 'i' THEN 'index' ELSE 'table' END, relname FROM pg_class "
-            "WHERE relkind IN ('r', 'p', 'i') AND relnamespace = current_schema()::regnamespace"
-        )
-    return {f"{kind} {name}" for kind, name in connection.execute(text(query))}
+        wanted, present = _declared(metadata) | _wanted_triggers("postgresql"), _present_postgres(connection)
+    return sorted(wanted - present)
 
 
-def _expected(connection: Connection) -> set[str]:
-    if connection.dialect.name == "sqlite":
-        return {_squash(ddl) for table in APPEND_ONLY for ddl in trigger_ddl("sqlite", table)}
-    return {f"guard_{table}_{kind}" for table in APPEND_ONLY for kind in ("row", "truncate")} | {"tierflow_refuse"}
+def _declared(metadata: MetaData) -> set[str]:
+    found = set()
+    for table in metadata.sorted_tables:
+        found.add(f"table {table.name}")
+        found |= {f"{'unique index' if index.unique else 'index'} {index.name}" for index in table.indexes}
+        found |= {
+            f"constraint {_conventional(table.name, constraint)}"
+            for constraint in table.constraints
+            if constraint.name is not None
+        }
+    return found
 
 
-def _triggers(connection: Connection) -> set[str]:
-    if connection.dialect.name == "sqlite":
-        rows = connection.execute(text("SELECT sql FROM sqlite_master WHERE type = 'trigger'"))
-        return {_squash(row[0]) for row in rows}
-    rows = connection.execute(
-        text(
-            "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D' "
-            "UNION SELECT proname FROM pg_proc WHERE proname = 'tierflow_refuse' AND prosrc LIKE '%RAISE EXCEPTION%'"
-        )
-    )
-    return {row[0] for row in rows}
+def _conventional(table: str, constraint: object) -> str:
+    name = str(getattr(constraint, "name", ""))
+    is_short = isinstance(constraint, CheckConstraint) and not name.startswith("ck_")
+    return f"ck_{table}_{name}" if is_short else name
 
 
-def _squash(sql: str) -> str:
-    return " ".join(sql.split())
+def _wanted_triggers(dialect: str) -> set[str]:
+    found = {f"trigger {_squash(ddl)}" for table in APPEND_ONLY for ddl in trigger_ddl(dialect, table)}
+    return found if dialect == "sqlite" else found | {f"function tierflow_refuse {_squash(_REFUSE_BODY)}"}
+
+
+def _present_sqlite(connection: Connection) -> set[str]:
+    found = set()
+    for kind, name, ddl in connection.execute(sql("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL")):
+        if kind == "index":
+            found.add(f"{'unique index' if ddl.upper().startswith('CREATE UNIQUE') else 'index'} {name}")
+        elif kind == "trigger":
+            found.add(f"trigger {_squash(ddl)}")
+        else:
+            found.add(f"table {name}")
+            words = _squash(ddl).replace('"', "").split()
+            found |= {f"constraint {after}" for word, after in pairwise(words) if word == "CONSTRAINT"}
+    return found
+
+
+_POSTGRES = """
+SELECT 'table ' || relname FROM pg_class
+ WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace
+UNION SELECT CASE WHEN indisunique THEN 'unique index ' ELSE 'index ' END || indexrelid::regclass::text FROM pg_index
+ WHERE indisvalid
+UNION SELECT 'constraint ' || conname FROM pg_constraint
+ WHERE connamespace = current_schema()::regnamespace AND convalidated
+UNION SELECT 'trigger ' || pg_get_triggerdef(oid, true) FROM pg_trigger
+ WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')
+UNION SELECT 'function ' || proname || ' ' || prosrc FROM pg_proc
+ WHERE pronamespace = current_schema()::regnamespace
+"""
+
+
+def _present_postgres(connection: Connection) -> set[str]:
+    # PostgreSQL prints the events of a trigger in its own order.
+    return {
+        _squash(row[0]).replace("BEFORE DELETE OR UPDATE ON", "BEFORE UPDATE OR DELETE ON")
+        for row in connection.execute(sql(_POSTGRES))
+    }
+
+
+def _squash(statement: str) -> str:
+    return " ".join(statement.split())

@@ -51,3 +51,10 @@ def keep_answer(session: Session, user_id: int, key: str, answer: dict[str, Any]
     row = session.get(IdempotencyKey, (user_id, key))
     if row is not None:
         row.answer = answer
+
+
+def release(session: Session, user_id: int, key: str) -> None:
+    """Give the key back: the answer cannot be kept, and the same request may be carried out again."""
+    row = session.get(IdempotencyKey, (user_id, key))
+    if row is not None:
+        session.delete(row)

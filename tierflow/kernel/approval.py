@@ -12,9 +12,10 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from tierflow.kernel.errors import Refusal
-from tierflow.kernel.roles import Role
+from tierflow.kernel.roles import SCOPE_OF_ROLE, Role
 from tierflow.kernel.text import mark, text
 
 
@@ -59,6 +60,9 @@ VERDICT_LABELS = {
 }
 
 
+SUBMIT_SEAT = "submit"
+
+
 @dataclass(frozen=True)
 class Step:
     """One office in the chain. `always`: asked again in every round, whatever changed."""
@@ -79,6 +83,14 @@ class Chain:
     clause: str
     label: str
     steps: tuple[Step, ...]
+
+    def __post_init__(self) -> None:
+        keys = [step.key for step in self.steps]
+        if not keys or len(set(keys)) < len(keys) or SUBMIT_SEAT in keys:
+            raise ValueError(f"{self.key}: steps need keys of their own")
+        for step in self.steps:
+            if step.scoped != (SCOPE_OF_ROLE.get(step.role) == "region"):
+                raise ValueError(f"{self.key}.{step.key}: a step is scoped exactly when its role is held for a region")
 
     def step(self, key: str) -> Step:
         """The step of that key; KeyError when the chain has none."""
@@ -118,12 +130,14 @@ class Move:
     step: str | None
 
 
-SUBMIT_SEAT = "submit"
+def plain(value: Any) -> Any:
+    """The value as it comes back from a JSON column: lists for tuples, text for keys. ValueError for NaN."""
+    return json.loads(json.dumps(value, allow_nan=False))
 
 
 def canonical(value: object) -> str:
-    """JSON with sorted keys and no blanks: equal content, equal text, on every machine."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    """JSON with sorted keys and no blanks: equal content, equal text, on every machine. Wants `plain` values."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def digest(value: object) -> str:
@@ -225,6 +239,16 @@ def may_withdraw(case: Case, person_id: int) -> tuple[Refusal, ...]:
         refusals.append(_not_in_state(case.state))
     if (case.seats or {}).get(person_id) != SUBMIT_SEAT:
         refusals.append(Refusal("CHEM-7.2", text("Only the submitter can withdraw.")))
+    return tuple(refusals)
+
+
+def may_discard(case: Case, person_id: int) -> tuple[Refusal, ...]:
+    """Why this person cannot give the case up (empty: they can): what is in approval is withdrawn first."""
+    refusals = []
+    if case.state not in EDITABLE:
+        refusals.append(_not_in_state(case.state))
+    if (case.seats or {}).get(person_id) not in (None, SUBMIT_SEAT):
+        refusals.append(Refusal("CHEM-7.2", text("Whoever decided on a case cannot discard it.")))
     return tuple(refusals)
 
 

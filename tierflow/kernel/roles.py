@@ -100,14 +100,10 @@ class Actor:
         """Whether the actor holds the role for that scope, own or by delegation."""
         return any(covers(grant, role, scope_id) for grant in self.all_grants())
 
-    def capacity_for(self, role: Role, scope_id: int | None = None) -> Principal | Actor | None:
-        """In whose name the actor can use a role: the own one first, else a principal's."""
-        if any(covers(grant, role, scope_id) for grant in self.grants):
-            return self
-        for principal in self.principals:
-            if any(covers(grant, role, scope_id) for grant in principal.grants):
-                return principal
-        return None
+    def capacities_for(self, role: Role, scope_id: int | None = None) -> list[Principal | Actor]:
+        """In whose names the actor can use a role: the own one first, then each principal's."""
+        bearers: list[Principal | Actor] = [self, *self.principals]
+        return [one for one in bearers if any(covers(grant, role, scope_id) for grant in one.grants)]
 
     def scopes(self, role: Role) -> frozenset[int | None]:
         """The regions, offices or warehouses the role is held for."""
@@ -177,6 +173,8 @@ _ROWS: tuple[tuple[str, bool, frozenset[Role] | None], ...] = (
     ("measure.write", _WRITE, None),
     ("inquiry.read", _READ, _SALES | {_R.GENERAL_MANAGER}),
     ("inquiry.write", _WRITE, _SALES),
+    # levels, CHEM-9
+    ("grading.preview", _READ, _SALES | _APPROVERS | _LOOKERS),
     # administration: settings and logs, never customer data
     ("people.read", _READ, frozenset({_R.ADMINISTRATOR})),
     ("people.write", _WRITE, frozenset({_R.ADMINISTRATOR})),
@@ -214,19 +212,19 @@ def require(actor: Actor, action: str) -> None:
         raise Forbidden(action)
 
 
-def _token_covers(scopes: frozenset[str], permission: Permission) -> bool:
-    area = permission.action.partition(".")[0]
-    kind = "write" if permission.writes else "read"
-    return f"{area}:{kind}" in scopes or f"*:{kind}" in scopes
+def _scope_of(permission: Permission) -> str:
+    return f"{permission.action.partition('.')[0]}:{'write' if permission.writes else 'read'}"
 
 
 # Tokens never reach what guards them: passwords, factors, other tokens.
 TOKEN_SCOPES = tuple(
-    sorted(
-        {f"{p.action.partition('.')[0]}:{'write' if p.writes else 'read'}" for p in PERMISSIONS.values()}
-        - {"self:write", "people:write", "grant:write"}
-        | {"*:read"}
-    )
+    sorted({_scope_of(p) for p in PERMISSIONS.values()} - {"self:write", "people:write", "grant:write"} | {"*:read"})
 )
+
+
+def _token_covers(scopes: frozenset[str], permission: Permission) -> bool:
+    wanted = _scope_of(permission)
+    return wanted in TOKEN_SCOPES and (wanted in scopes or (not permission.writes and "*:read" in scopes))
+
 
 SYSTEM = Actor(user_id=0, person_id=0, name="tierflow", is_system=True)

@@ -26,10 +26,11 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from tierflow.common import sessions
 from tierflow.common.db import db, transaction
-from tierflow.common.idempotency import claim, keep_answer
+from tierflow.common.idempotency import claim, keep_answer, release
 from tierflow.kernel.approval import digest
 from tierflow.kernel.errors import Forbidden, Invalid, Refused
 from tierflow.kernel.roles import PERMISSIONS, Actor, is_allowed
+from tierflow.kernel.text import text
 from tierflow.web.context import COOKIE, address, current_actor, now, today, wants_json
 
 csrf = CSRFProtect()
@@ -48,6 +49,13 @@ class Access:
     writes: bool
     preview: bool = False  # asked by POST because its question is long; stores nothing
     unready_ok: bool = False  # reachable before the second factor or a forced password change is done
+
+
+class _Undone(Exception):
+    """A view answered with an error: what it wrote until then is rolled back."""
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
 
 
 def public(view: View) -> View:
@@ -91,8 +99,12 @@ def writes(action: str, *, on_invalid: OnInvalid | None = None, unready_ok: bool
                     if replayed is not None:
                         return replayed
                     response = make_response(view(*args, session=session, actor=actor, now=now(), **kwargs))
+                    if response.status_code >= 400:
+                        raise _Undone(response)
                     _keep_answer(actor, response)
                     return response
+            except _Undone as undone:
+                return undone.response
             except (Invalid, Refused) as error:
                 if on_invalid is None or wants_json():
                     raise
@@ -118,11 +130,14 @@ def writes(action: str, *, on_invalid: OnInvalid | None = None, unready_ok: bool
 
 
 def identify(*, strict: bool = False) -> None:
-    """Find out who asks, by API token or session cookie. `strict`: again, in the present transaction."""
+    """Find out who asks, by API token or session cookie. `strict`: again, in the present transaction.
+
+    Tokens serve the API only: a page has forms, and a form is proven by its CSRF token.
+    """
     session = db.session()
     header = request.headers.get("Authorization", "")
     found = None
-    if header.startswith("Bearer "):
+    if header.startswith("Bearer ") and request.path.startswith("/api/"):
         found = sessions.of_token(session, header.removeprefix("Bearer ").strip(), now(), today())
         g.by_token = found is not None
     elif cookie := request.cookies.get(COOKIE):
@@ -151,9 +166,9 @@ def _allowed(action: str) -> Actor:
 
 def _request_hash() -> str:
     form = {key: request.form.getlist(key) for key in request.form if key not in ("csrf_token",)}
-    files = {name: _file_hash(file) for name, file in request.files.items()}
-    body = "" if form or files else request.get_data(as_text=True)
-    return digest([request.method, request.full_path, form, files, body])
+    files = [(name, _file_hash(file)) for name, file in request.files.items(multi=True)]
+    body = b"" if form or files else request.get_data()
+    return digest([request.method, request.full_path, form, files, hashlib.sha256(body).hexdigest()])
 
 
 def _file_hash(file: FileStorage) -> list[str | None]:
@@ -164,7 +179,9 @@ def _file_hash(file: FileStorage) -> list[str | None]:
 
 def _key() -> str | None:
     key = request.headers.get("Idempotency-Key") or request.form.get("idempotency_key")
-    return key[:120] if key else None
+    if key and (len(key) > 120 or not key.isprintable()):
+        raise Invalid({"idempotency_key": [text("At most %(most)s characters.", most=120)]})
+    return key or None
 
 
 def _claim_key(actor: Actor) -> Response | None:
@@ -182,20 +199,18 @@ def _claim_key(actor: Actor) -> Response | None:
 
 def _keep_answer(actor: Actor, response: Response) -> None:
     key = _key()
-    if key is None or response.is_streamed or response.status_code >= 400:
+    if key is None:
         return
-    body = response.get_data(as_text=True) if response.mimetype in ("application/json", "text/html") else ""
-    keep_answer(
-        db.session(),
-        actor.user_id,
-        key,
-        {
-            "status": response.status_code,
-            "type": response.content_type,
-            "location": response.headers.get("Location"),
-            "body": body,
-        },
-    )
+    if response.is_streamed or response.mimetype not in ("application/json", "text/html"):
+        release(db.session(), actor.user_id, key)  # a file cannot be kept here: asked again, it is made again
+        return
+    answer = {
+        "status": response.status_code,
+        "type": response.content_type,
+        "location": response.headers.get("Location"),
+        "body": response.get_data(as_text=True),
+    }
+    keep_answer(db.session(), actor.user_id, key, answer)
 
 
 def declared(app: Flask) -> dict[str, Access]:

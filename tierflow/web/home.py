@@ -9,7 +9,8 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, flash, jsonify, redirect, render_template, request, url_for
 from flask_babel import gettext as _
-from sqlalchemy import select, text
+from sqlalchemy import select, update
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -25,6 +26,7 @@ from tierflow.kernel.text import text as sentence
 from tierflow.web import inbox as inbox_service
 from tierflow.web.access import public, reads, writes
 from tierflow.web.navigation import Nav
+from tierflow.web.paging import UNREADABLE, read_stamp
 from tierflow.web.schemas import Paragraph, Schema, flat_errors, form_data, load
 
 bp = Blueprint("home", __name__)
@@ -47,19 +49,19 @@ def inbox(*, session: Session, actor: Actor, now: datetime) -> str:
 
 
 def _place(item: inbox_service.Item) -> str:
-    return base64.urlsafe_b64encode(json.dumps([item.due.isoformat(), item.subject_id]).encode()).decode()
+    key = [item.due.isoformat(), item.subject_id, item.kind]
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
 
 
-def _read_place(value: str | None) -> tuple[datetime, int] | None:
+def _read_place(value: str | None) -> inbox_service.Place | None:
     if not value:
         return None
     try:
-        stamp, subject_id = json.loads(base64.urlsafe_b64decode(value))
-        due = datetime.fromisoformat(stamp)
-        if due.tzinfo is None or not isinstance(subject_id, int):
+        stamp, subject_id, kind = json.loads(base64.urlsafe_b64decode(value))
+        if not (isinstance(subject_id, int) and abs(subject_id) < 2**62 and kind in inbox_service.kinds()):
             raise ValueError(value)
-        return due, subject_id
-    except (ValueError, TypeError) as error:
+        return read_stamp(stamp), subject_id, kind
+    except UNREADABLE as error:
         raise Invalid({"after": [sentence("This page address is not valid; begin at the first page.")]}) from error
 
 
@@ -77,9 +79,8 @@ def notices(*, session: Session, actor: Actor, now: datetime) -> str:
 @writes("inbox.write")
 def read_notices(*, session: Session, actor: Actor, now: datetime) -> BaseResponse:
     """Mark everything as read."""
-    unread = session.scalars(select(Notice).where(Notice.user_id == actor.user_id, Notice.read_at.is_(None)))
-    for notice in unread:
-        notice.read_at = now
+    mine = update(Notice).where(Notice.user_id == actor.user_id, Notice.read_at.is_(None))
+    session.execute(mine.values(read_at=now), execution_options={"synchronize_session": False})
     return redirect(url_for("home.notices"))
 
 
@@ -97,7 +98,7 @@ def search(*, session: Session, actor: Actor, now: datetime) -> str:
 @public
 def healthz() -> tuple[Response, int]:
     """Whether web and database answer, for a load balancer."""
-    db.session.execute(text("SELECT 1"))
+    db.session.execute(sql("SELECT 1"))
     checks: dict[str, Any] = {"database": "ok"}
     for name, check in current_app.extensions["health"].items():
         checks[name] = check(db.session())

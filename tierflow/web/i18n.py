@@ -24,8 +24,9 @@ BABEL_LOCALE = {"zh": "zh_Hans_CN", "en": "en"}
 
 
 def catalogue_files() -> list[Path]:
-    """Every zh.po of the product."""
-    return sorted(Path(__file__).resolve().parent.parent.glob("**/translations/zh.po"))
+    """Every zh.po of the product, the scheduler's beside it included."""
+    package = Path(__file__).resolve().parent.parent
+    return sorted([*package.glob("**/translations/zh.po"), *package.parent.glob("jobs/translations/zh.po")])
 
 
 class PoDomain(Domain):  # type: ignore[misc]
@@ -63,7 +64,7 @@ def language() -> str:
     if not has_request_context():
         return "zh"
     if "language" not in g:
-        signed_in = g.get("signed_in")
+        signed_in = None if "error" in g else g.get("signed_in")
         chosen = signed_in.user.locale if signed_in is not None else request.cookies.get("lang")
         if request.path.startswith("/api/"):
             chosen = request.headers.get("X-Language") or request.accept_languages.best_match(LANGUAGES) or chosen
@@ -86,5 +87,9 @@ def init(app: Flask) -> None:
         timezone_selector=lambda: "Asia/Shanghai",
     )
     babel.domain_instance = PoDomain()
+    # A sentence printed in a template is printed in the reader's language, whoever forgets the filter.
+    app.jinja_env.finalize = lambda value: show(value) if isinstance(value, Text) else value
     app.jinja_env.globals["show"] = show
+    # A sentence printed by a template is translated, whoever forgot to ask for it.
+    app.jinja_env.finalize = lambda value: show(value) if isinstance(value, Text) else value
     app.jinja_env.filters["show"] = show

@@ -105,20 +105,28 @@ def _selects(actor: Actor) -> list[Select[Any]]:
     return [query for source in sources for query in source(actor)]
 
 
-def items(session: Session, actor: Actor, *, after: tuple[datetime, int] | None = None, size: int = 30) -> list[Item]:
+Place = tuple[datetime, int, str]  # due, subject_id, kind: the key of an item
+
+
+def items(session: Session, actor: Actor, *, after: Place | None = None, size: int = 30) -> list[Item]:
     """The most urgent items after a place, `size + 1` of them at most (one more tells that there are more)."""
     parts = []
     for query in _selects(actor):
         columns = query.selected_columns
         place: Any = true()
         if after is not None:
-            place = (columns["due"] > after[0]) | ((columns["due"] == after[0]) & (columns["subject_id"] > after[1]))
+            due, subject_id, kind = (columns[name] for name in ("due", "subject_id", "kind"))
+            same = (due == after[0]) & (
+                (subject_id > after[1]) | ((subject_id == after[1]) & (kind > literal(after[2])))
+            )
+            place = (due >= after[0]) & ((due > after[0]) | same)
         ordered = query.where(place).order_by(columns["due"], columns["subject_id"]).limit(size + 1)
         parts.append(select(ordered.subquery()))
     if not parts:
         return []
     merged = union_all(*parts).subquery()
-    rows = session.execute(select(merged).order_by(merged.c.due, merged.c.subject_id).limit(size + 1))
+    order = (merged.c.due, merged.c.subject_id, merged.c.kind)
+    rows = session.execute(select(merged).order_by(*order).limit(size + 1))
     return [Item(r.kind, r.subject_id, r.title, r.since, r.due) for r in rows]
 
 

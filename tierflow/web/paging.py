@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Select, and_, or_
@@ -77,7 +77,9 @@ def _beyond(directed: list[tuple[Sort, bool]], values: list[Any]) -> Any:
         equal = [earlier.column == values[j] for j, (earlier, _d) in enumerate(directed[:i])]
         step = sort.column < values[i] if descending else sort.column > values[i]
         alternatives.append(and_(*equal, step))
-    return or_(*alternatives)
+    # Says again what the alternatives imply, so that the index is entered at the cursor and not at its beginning.
+    (first, descending), value = directed[0], values[0]
+    return and_(first.column <= value if descending else first.column >= value, or_(*alternatives))
 
 
 def _cursor(direction: str, values: Sequence[Any]) -> str:
@@ -94,21 +96,30 @@ def _read_cursor(cursor: str | None, sorts: Sequence[Sort]) -> tuple[bool, list[
         if direction not in ("a", "b") or len(plain) != len(sorts):
             raise ValueError(cursor)
         values = [_typed(sort.column.type.python_type, value) for sort, value in zip(sorts, plain, strict=True)]
-    except (ValueError, TypeError, NotImplementedError) as error:
+    except UNREADABLE as error:
         raise Invalid({"cursor": [text("This page address is not valid; begin at the first page.")]}) from error
     return direction == "b", values
 
 
+# What reading a forged cursor can raise: bad base64, bad JSON, nested too deep, another type, a time out of range.
+UNREADABLE = (ValueError, TypeError, NotImplementedError, OverflowError, RecursionError)
+
+
+def read_stamp(value: Any) -> datetime:
+    """An instant out of a cursor, in UTC. Raises one of `UNREADABLE`."""
+    stamp = datetime.fromisoformat(value)
+    if stamp.tzinfo is None:
+        raise ValueError(value)
+    return stamp.astimezone(UTC)
+
+
 def _typed(kind: type, value: Any) -> Any:
     if kind is datetime:
-        stamp = datetime.fromisoformat(value)
-        if stamp.tzinfo is None:
-            raise ValueError(value)
-        return stamp
+        return read_stamp(value)
     if kind is date:
         return date.fromisoformat(value)
     if kind is int and not (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**62):
         raise ValueError(value)
-    if kind is str and not isinstance(value, str):
+    if kind is str and not (isinstance(value, str) and value.isprintable()):
         raise ValueError(value)
     return value

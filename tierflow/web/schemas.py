@@ -5,6 +5,7 @@ Blank means absent, text is trimmed, unknown fields are refused, numbers are nev
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from marshmallow import fields
 from tierflow.kernel.errors import Invalid
 from tierflow.kernel.text import Text
 
+DEEPEST = 8  # dots in a form field's name, at most
 # Carried by every form of ours, never part of a command.
 FORM_EXTRAS = frozenset({"csrf_token", "idempotency_key", "next"})
 
@@ -76,15 +78,27 @@ def between(minimum: int | None, maximum: int | None) -> ma.validate.Range:
     return ma.validate.Range(min=minimum, max=maximum, error=sentence)
 
 
+_WHOLE = re.compile(r"[+-]?[0-9]{1,30}(\.0*)?")  # not 1_000, which Python would take
+
+
 class Integer(fields.Integer):
     """A whole number; 5, "5" and 5.0 are, 1.7 and true are not (marshmallow's own would cut 1.7 to 1)."""
 
     def _validated(self, value: Any) -> Any:
         if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
             raise self.make_error("invalid", input=value)
-        if isinstance(value, str) and not value.strip().lstrip("+-").isascii():
-            value = unicodedata.normalize("NFKC", value)
-        return super()._validated(value)
+        if isinstance(value, str):
+            value = unicodedata.normalize("NFKC", value).strip()
+            if not _WHOLE.fullmatch(value):
+                raise self.make_error("invalid", input=value)
+        found: int | None = super()._validated(value)
+        if found is not None and abs(found) >= 2**63:  # more than a column holds
+            raise self.make_error("too_large", input=value)
+        return found
+
+
+# Characters that turn the direction of writing: a name could be shown as another than it is.
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class Line(fields.String):
@@ -98,7 +112,7 @@ class Line(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         line: str = super()._deserialize(value, attr, data, **kwargs)
-        if any(unicodedata.category(c) in ("Cc", "Cs", "Co", "Cn") for c in line):
+        if any(unicodedata.category(c) in ("Cc", "Cs", "Co", "Cn", "Zl", "Zp") or c in _TURNING for c in line):
             raise self.make_error("control")
         return line
 
@@ -113,7 +127,7 @@ class Paragraph(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         lines: str = super()._deserialize(value, attr, data, **kwargs)
-        if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\r\t" for c in lines):
+        if any((unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\r\t") or c in _TURNING for c in lines):
             raise self.make_error("control")
         return lines.replace("\r\n", "\n")
 
@@ -184,6 +198,8 @@ def form_data(*, lists: tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 def _put(target: dict[str, Any], path: list[str], value: Any) -> None:
+    if len(path) > DEEPEST:
+        path = [".".join(path)]  # a name of nobody's form: refused by the schema as unknown
     for part in path[:-1]:
         step = target.setdefault(part, {})
         if not isinstance(step, dict):
@@ -196,7 +212,7 @@ def _lists(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     inner = {key: _lists(item) for key, item in value.items()}
-    if inner and all(key.isdigit() for key in inner):
+    if inner and all(key.isascii() and key.isdigit() and len(key) < 6 for key in inner):
         return [inner[key] for key in sorted(inner, key=int)]
     return inner
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pyotp
@@ -60,9 +61,13 @@ class LanguageSchema(Schema):
     lang = Line(required=True, validate=one_of(LANGUAGES))
 
 
+# Browsers drop tabs and line breaks from addresses and read a backslash as a slash: "/\t/elsewhere" leads elsewhere.
+_OWN_PATH = re.compile(r"/(?!/)[^\\\x00-\x1f\x7f]*")
+
+
 def safe_target(target: str | None) -> str:
     """A path of our own, else the inbox: never a redirect to elsewhere."""
-    if target and target.startswith("/") and not target.startswith(("//", "/\\")) and "\n" not in target:
+    if target and _OWN_PATH.fullmatch(target):
         return target
     return url_for("home.inbox")
 
@@ -103,7 +108,6 @@ def sign_in() -> Any:
         if user is None or not fits:
             signing_in.note_failure(session, given["name"], user, address(), now())
         else:
-            signing_in.forget_failures(session, given["name"])
             if user.totp_confirmed_at is None:
                 return _open(session, user, second_factor=False)
             browser.clear()
@@ -128,6 +132,7 @@ def _open(session: Session, user: User, *, second_factor: bool) -> BaseResponse:
         second_factor=second_factor,
         must_enrol=not second_factor and bool(roles & set(wanted)),
     )
+    signing_in.forget_failures(session, user.login)
     sessions.log_security(session, "login", now(), user_id=user.id, login=user.login, address=address(), detail="")
     browser.clear()  # a fresh CSRF secret for the new session
     response = redirect(safe_target(request.args.get("next") or request.form.get("next")))
@@ -235,17 +240,21 @@ def _remember(cookie: str, column: str, value: str) -> BaseResponse:
 @reads("self.read", unready_ok=True)
 def password(*, session: Session, actor: Actor, now: Any) -> str:
     """The form for one's own password."""
-    return render_template("session/password.html", errors={}, least=_least(session))
+    return _password_page(session, {})
 
 
-def _least(session: Session) -> int:
-    return policy_on(session, today()).integer("password.minimum_length")
-
-
-def _password_again(*, session: Session, errors: dict[str, Any], refusals: Any, **_rest: Any) -> str:
+def _password_page(session: Session, errors: dict[str, Any]) -> str:
+    user = current_user()
     return render_template(
-        "session/password.html", errors=flat_errors(errors), refusals=refusals, least=_least(session)
+        "session/password.html",
+        errors=errors,
+        least=policy_on(session, today()).integer("password.minimum_length"),
+        forced=user is not None and user.must_change_password,
     )
+
+
+def _password_again(*, session: Session, errors: dict[str, Any], **_rest: Any) -> str:
+    return _password_page(session, flat_errors(errors))
 
 
 @bp.post("/password")

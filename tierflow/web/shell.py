@@ -46,10 +46,11 @@ def init(app: Flask) -> None:
 
 def shell_context() -> dict[str, Any]:
     """Values for base.html; the inbox is counted once a page."""
-    actor, user = current_actor(), current_user()
+    # A page about a failure of ours is drawn without the database: it may be what failed.
+    actor, user = (None, None) if "error" in g else (current_actor(), current_user())
     reader = None
     waiting = None
-    if actor is not None and "error" not in g:
+    if actor is not None:
         reader = Reader(actor.name, [show(ROLE_LABELS[role]) for role in sorted(actor.roles)])
         if "waiting" not in g:
             g.waiting = inbox.count(db.session(), actor)
@@ -61,7 +62,7 @@ def shell_context() -> dict[str, Any]:
         "inbox_count": waiting,
         "lang": language(),
         "theme": theme if theme in ("light", "dark", "auto") else "auto",
-        "banner": _banner(),
+        "banner": None if "error" in g else _banner(),
     }
 
 

@@ -55,7 +55,7 @@ def find_account(session: Session, login: str) -> User | None:
 
 
 def forget_failures(session: Session, login: str) -> None:
-    """A right password clears the account's throttle."""
+    """After a complete sign-in only: a right password alone must not buy new guesses at the second factor."""
     session.execute(delete(LoginAttempt).where(LoginAttempt.login == login))
 
 
