@@ -19,6 +19,8 @@ from tierflow.common.clock import system_clock
 from tierflow.common.db import db, engine_options
 from tierflow.common.policies import register_terms
 from tierflow.common.schema import defects
+from tierflow.complaints import models as _complaint_tables  # noqa: F401
+from tierflow.complaints.terms import COMPLAINT_TERMS
 from tierflow.grading import api as grading_api
 from tierflow.grading.terms import GRADING_TERMS
 from tierflow.web import access, errors, home, i18n, inbox, logs, openapi, session_pages, shell
@@ -97,6 +99,7 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     extensions = app.extensions
     app.register_blueprint(admin.bp)
     register_terms(GRADING_TERMS)
+    register_terms(COMPLAINT_TERMS)
     api.register_blueprint(grading_api.blp)
     app.register_blueprint(jobs_pages.bp)
     api.register_blueprint(jobs_api.blp)
