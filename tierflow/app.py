@@ -23,6 +23,7 @@ from tierflow.complaints import models as _complaint_tables  # noqa: F401
 from tierflow.complaints.terms import COMPLAINT_TERMS
 from tierflow.grading import api as grading_api
 from tierflow.grading.terms import GRADING_TERMS
+from tierflow.onboarding import models as _onboarding_tables  # noqa: F401
 from tierflow.web import access, errors, home, i18n, inbox, logs, openapi, session_pages, shell
 
 DEFAULTS: dict[str, Any] = {

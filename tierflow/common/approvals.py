@@ -55,6 +55,7 @@ class ApprovalCase(Model):
             postgresql_where=sql("state = 'in_approval'"),
         ),
         Index("ix_approval_case_submitter", "submitter_id", "state", "due_at", "id"),
+        Index("ix_approval_case_state", "subject_type", "state", "subject_id"),
     )
 
     id: Mapped[int] = pk()
