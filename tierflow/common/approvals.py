@@ -206,9 +206,7 @@ def open_case(
     actor: Actor,
     now: datetime,
 ) -> ApprovalCase:
-    """A case in draft; the actor takes the submitter's seat. A chain with a step per region wants the region."""
-    if region_id is None and any(step.scoped for step in chain.steps):
-        raise ValueError(f"a case of {chain.key} needs a region")
+    """A case in draft; the actor takes the submitter's seat. The region may follow until the case is handed in."""
     case = ApprovalCase(
         chain=chain.key,
         subject_type=subject[0],
@@ -257,9 +255,12 @@ def submit(
 ) -> ApprovalCase:
     """Hand in (again). `content` maps each examined group to its JSON value. Raises `Refused`, `Conflict`.
 
+    A chain with a step per region wants the case's region: without one, that step would be everybody's.
     `due_by`: when the matter itself is due, where that comes before the waiting step's own time.
     """
     chain = CHAINS[case.chain]
+    if case.region_id is None and any(step.scoped for step in chain.steps):
+        raise ValueError(f"a case of {chain.key} needs a region")
     content = approval.plain(content)
     content_hash = approval.digest(content)
     facts = facts_of(session, case)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tierflow.common import approvals, decisions
-from tierflow.common.approvals import ApprovalCase, ApprovalDecision, ApprovalSeat, AskedOpinion, Seen
+from tierflow.common.approvals import ApprovalCase, ApprovalDecision, AskedOpinion, Seen
 from tierflow.common.policies import policy_on
 from tierflow.common.reference import ProductLine
 from tierflow.kernel.approval import State, Verdict
@@ -153,6 +153,14 @@ def withdraw(session: Session, actor: Actor, application_id: int, now: datetime,
     return case
 
 
+def takes_part(session: Session, actor: Actor, case: ApprovalCase) -> bool:
+    """Whether the actor has a seat in the case, or holds the office it waits for."""
+    facts = approvals.facts_of(session, case)
+    return actor.person_id in (facts.seats or {}) or (
+        approvals.capacity(actor, chain.ACCOUNT_OPENING, case, facts) is not None
+    )
+
+
 def ask(
     session: Session, actor: Actor, application_id: int, asked_id: int, question: str, kind: str, now: datetime
 ) -> AskedOpinion:
@@ -163,8 +171,7 @@ def ask(
     require(actor, "application.ask")
     application = get_visible(session, actor, application_id)
     case = case_of(session, application_id)
-    seat = session.get(ApprovalSeat, (case.id, actor.person_id))
-    if seat is None and approvals.capacity(actor, chain.ACCOUNT_OPENING, case) is None:
+    if not takes_part(session, actor, case):
         raise Forbidden("application.ask")
     row = approvals.ask(session, case, asked_id, question, kind, actor, now)
     telling.asked(session, application, row, actor, now)

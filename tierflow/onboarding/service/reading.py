@@ -205,17 +205,18 @@ def _abilities(session: Session, actor: Actor, application: Application, case: A
         Role.ACCOUNT_MANAGER
     )
     in_approval = case.state == State.IN_APPROVAL
-    seat = session.get(approvals.ApprovalSeat, (case.id, actor.person_id))
-    entitled = in_approval and is_allowed(actor, "application.decide")
-    holds = entitled and approvals.capacity(actor, chain.ACCOUNT_OPENING, case) is not None
-    refusals = approvals.why_not(session, case, actor) if holds else ()
+    facts = approvals.facts_of(session, case)
+    seat = (facts.seats or {}).get(actor.person_id)
+    found = approvals.capacity(actor, chain.ACCOUNT_OPENING, case, facts) if in_approval else None
+    if not is_allowed(actor, "application.decide"):
+        found = None
     return Abilities(
         edit=may_edit(actor, application, case),
-        withdraw=keeps and in_approval and seat is not None and seat.step == SUBMIT_SEAT,
+        withdraw=keeps and in_approval and seat == SUBMIT_SEAT,
         copy=keeps and State(case.state) in ENDED - {State.APPROVED},
-        decide=holds and not refusals,
-        ask=in_approval and is_allowed(actor, "application.ask") and (seat is not None or holds),
-        decide_refusals=refusals,
+        decide=found is not None and not found[1],
+        ask=in_approval and is_allowed(actor, "application.ask") and (seat is not None or found is not None),
+        decide_refusals=found[1] if found is not None else (),
     )
 
 
