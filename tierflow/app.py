@@ -12,12 +12,18 @@ from flask import Flask, Response, request
 from flask_bootstrap import Bootstrap5
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from tierflow.admin import jobs_api, jobs_pages
 from tierflow.admin import pages as admin
 from tierflow.common import tables as _tables  # noqa: F401 - every table is known before the first query
 from tierflow.common.clock import system_clock
 from tierflow.common.db import db, engine_options
+from tierflow.common.policies import register_terms
 from tierflow.common.schema import defects
-from tierflow.web import access, errors, home, i18n, inbox, openapi, session_pages, shell
+from tierflow.complaints import models as _complaint_tables  # noqa: F401
+from tierflow.complaints.terms import COMPLAINT_TERMS
+from tierflow.grading import api as grading_api
+from tierflow.grading.terms import GRADING_TERMS
+from tierflow.web import access, errors, home, i18n, inbox, logs, openapi, session_pages, shell
 
 DEFAULTS: dict[str, Any] = {
     "CLOCK": system_clock,
@@ -67,9 +73,10 @@ def build(config: Mapping[str, Any] | None = None) -> Flask:
     Bootstrap5(app)
     i18n.init(app)
     access.csrf.init_app(app)
+    logs.init(app)
     errors.init(app)
     shell.init(app)
-    app.extensions.update(nav=[], inbox_sources=[], inbox_kinds={}, finders=[], health={}, summaries={})
+    app.extensions.update(nav=[], inbox_sources=[], inbox_kinds={}, finders=[], health={}, summaries={}, banners=[])
     app.register_blueprint(shell.assets)
     app.register_blueprint(session_pages.bp)
     app.register_blueprint(home.bp)
@@ -91,7 +98,14 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     """Wire the domains together: pages, API, navigation, inbox, search."""
     extensions = app.extensions
     app.register_blueprint(admin.bp)
-    extensions["nav"] += home.NAV
+    register_terms(GRADING_TERMS)
+    register_terms(COMPLAINT_TERMS)
+    api.register_blueprint(grading_api.blp)
+    app.register_blueprint(jobs_pages.bp)
+    api.register_blueprint(jobs_api.blp)
+    extensions["health"]["scheduler"] = jobs_pages.health_check
+    extensions["banners"].append(jobs_pages.banner)
+    extensions["nav"] += home.NAV + jobs_pages.NAV
     extensions["inbox_sources"] += [inbox.approval_source, inbox.opinion_source]
     extensions["inbox_kinds"]["opinion"] = inbox.OPINION
 

@@ -105,7 +105,7 @@ def test_percentages_shown_read_back_as_the_same_basis_points(value):
     assert parse_percent(format_percent(value), allow_negative=True) == value
 
 
-@pytest.mark.rule("PROP-5.3")
+@pytest.mark.groundwork("PROP-5.3")
 @pytest.mark.parametrize(
     ("total", "shares", "parts"),
     [
@@ -127,7 +127,7 @@ def test_splits_are_exact_to_the_fen(total, shares, parts):
     assert sum(parts) == total
 
 
-@pytest.mark.rule("PROP-5.3")
+@pytest.mark.groundwork("PROP-5.3")
 @pytest.mark.parametrize("shares", [(), (5000, 4999), (5000, 5001), (0, 0), (10_000, 10_000)])
 def test_shares_must_total_the_whole(shares):
     with pytest.raises(ValueError, match="10000 basis points"):

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from tierflow.kernel.months import (
     SHANGHAI,
+    Day,
     HalfYear,
     Month,
     Quarter,
@@ -18,7 +19,7 @@ from tierflow.kernel.months import (
     weeks_of,
 )
 
-KINDS = (Month, Quarter, HalfYear, Year, Week)
+KINDS = (Month, Quarter, HalfYear, Year, Week, Day)
 days = st.dates(date(1900, 1, 1), date(2200, 12, 31))
 months = st.builds(Month, st.integers(1900, 2200), st.integers(1, 12))
 
@@ -62,6 +63,7 @@ def test_an_instant_in_place_of_a_day_is_refused(kind):
         (HalfYear(2026, 2), date(2026, 7, 1), date(2027, 1, 1), date(2026, 12, 31), "2026-H2"),
         (Year(2026), date(2026, 1, 1), date(2027, 1, 1), date(2026, 12, 31), "2026"),
         (Week(date(2026, 11, 16)), date(2026, 11, 16), date(2026, 11, 23), date(2026, 11, 22), "2026-W47"),
+        (Day(date(2026, 12, 31)), date(2026, 12, 31), date(2027, 1, 1), date(2026, 12, 31), "2026-12-31"),
         (Week(date(2025, 12, 29)), date(2025, 12, 29), date(2026, 1, 5), date(2026, 1, 4), "2026-W01"),
     ],
 )
@@ -83,7 +85,20 @@ def test_a_month_runs_from_shanghai_midnight_to_shanghai_midnight():
 
 @pytest.mark.parametrize(
     "written",
-    ["2026-13", "2026-00", "2026-1", " 2026-11", "26-11", "2026-Q5", "2026-H0", "2026-W54", "０２６", "", "0000"],
+    [
+        "2026-13",
+        "2026-00",
+        "2026-1",
+        " 2026-11",
+        "26-11",
+        "2026-Q5",
+        "2026-H0",
+        "2026-W54",
+        "０２６",
+        "",
+        "0000",
+        "2026-11-1",
+    ],
 )
 def test_what_is_no_period_is_refused(written):
     with pytest.raises(ValueError, match=r"no such|not a|Invalid week"):

@@ -227,7 +227,7 @@ def test_a_default_that_would_be_refused_is_a_mistake_of_ours(kind, default, min
         Term("a.x", kind, default, "house", "X", minimum=minimum)
 
 
-@pytest.mark.rule("CMTE-2.1")
+@pytest.mark.groundwork("CMTE-2.1")
 def test_the_difference_lists_what_changed_was_added_and_was_dropped():
     old, new = policy(1), policy(2, a_count=5, a_steps=[60, 7, 30], b_new=False)
     assert difference(old, new) == (

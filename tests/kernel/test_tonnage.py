@@ -8,7 +8,7 @@ from tierflow.kernel.tonnage import format_tonnes, parse_tonnes
 grams = st.integers(-LARGEST, LARGEST)
 
 
-@pytest.mark.rule("CHEM-9.4")
+@pytest.mark.groundwork("CHEM-9.4")
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
@@ -31,7 +31,7 @@ def test_tonnes_are_read_to_the_gram(written, expected):
     assert parse_tonnes(written) == expected
 
 
-@pytest.mark.rule("CHEM-9.4")
+@pytest.mark.groundwork("CHEM-9.4")
 @pytest.mark.parametrize(
     ("written", "reason"),
     [

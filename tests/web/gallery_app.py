@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import sys
-from functools import lru_cache
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
-from babel.support import NullTranslations, Translations
 from flask import Blueprint, Flask, Response, flash, g, jsonify, redirect, render_template, request, url_for
 from flask_bootstrap import Bootstrap5
 
-from tierflow.web import charts
+from tierflow.web import charts, i18n
+from tierflow.web.errors import sentences
 
 WEB = Path(charts.__file__).parent
 POLICY = "default-src 'self'; img-src 'self' data: blob:; frame-src 'self'"
-
-
-@lru_cache
-def catalogue() -> NullTranslations:
-    with (WEB / "translations" / "zh.po").open("rb") as file:
-        buffer = BytesIO()
-        write_mo(buffer, read_po(file, locale="zh_Hans_CN"))
-    buffer.seek(0)
-    return Translations(buffer)
-
-
-def words() -> NullTranslations:
-    return catalogue() if g.get("lang", "zh") == "zh" else NullTranslations()
 
 
 NAV = [
@@ -67,10 +50,7 @@ def create_app() -> Flask:
     app = Flask("gallery", template_folder=str(WEB / "templates"), static_folder=None)
     app.config.update(SECRET_KEY="gallery", BOOTSTRAP_SERVE_LOCAL=True, SEND_FILE_MAX_AGE_DEFAULT=0)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.add_extension("jinja2.ext.i18n")
-    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
-        lambda s: words().ugettext(s), lambda s, p, n: words().ungettext(s, p, n), newstyle=True
-    )
+    i18n.init(app)
     app.jinja_env.globals.update(
         csrf_token=lambda: "token",
         idempotency_key=lambda: "key",
@@ -85,7 +65,7 @@ def create_app() -> Flask:
 def _pages(app: Flask) -> None:
     @app.before_request
     def choose() -> None:
-        g.lang = request.args.get("lang", "zh")
+        g.lang = g.language = request.args.get("lang", "zh")
 
     @app.context_processor
     def shell() -> dict[str, Any]:
@@ -135,7 +115,15 @@ def _pages(app: Flask) -> None:
     app.add_url_rule("/factor", "factor", page("session/second_factor.html"))
     app.add_url_rule("/print", "print", page("gallery/print.html"))
     app.add_url_rule(
-        "/error/<int:code>", "error", lambda code: render_template("errors/error.html", code=code, reference="r-7f3a")
+        "/error/<int:code>",
+        "error",
+        lambda code: render_template(
+            "errors/error.html",
+            code=code,
+            reference="r-7f3a",
+            sentence=sentences()[code][0],
+            advice=sentences()[code][1],
+        ),
     )
     for endpoint in ("session.logout", "session.language", "session.theme"):
         app.add_url_rule(f"/{endpoint}", endpoint, lambda: redirect("/"), methods=["POST"])

@@ -84,13 +84,17 @@ def verify(session: Session, batch: int = 2000) -> Iterator[str]:
         ).all()
         for row in rows:
             last = row.id
-            if row.policy_version not in policies:
-                policies[row.policy_version] = policy_numbered(session, row.policy_version)
             replay = REPLAYS.get(row.kind)
             if replay is None:
                 yield f"decision {row.id}: nobody can replay a {row.kind}"
                 continue
-            again = replay(row.inputs, policies[row.policy_version])
+            try:
+                if row.policy_version not in policies:
+                    policies[row.policy_version] = policy_numbered(session, row.policy_version)
+                again = replay(row.inputs, policies[row.policy_version])
+            except Exception as error:  # altered inputs break rules in any way they like
+                yield f"decision {row.id} ({row.kind}): cannot be replayed: {type(error).__name__}: {error}"
+                continue
             told = (row.outcome, row.clauses, row.indicators)
             if told != (again.outcome, list(again.clauses), [asdict(indicator) for indicator in again.indicators]):
                 yield f"decision {row.id} ({row.kind}): stored {row.outcome}, replayed {again.outcome}"

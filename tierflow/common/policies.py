@@ -9,7 +9,24 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tierflow.common.db import Model, pk
-from tierflow.kernel.policy import Policy, in_force
+from tierflow.kernel.policy import Policy, Terms, in_force
+from tierflow.kernel.terms import GROUND_TERMS
+
+_catalogues: list[Terms] = [GROUND_TERMS]
+
+
+def register_terms(terms: Terms) -> None:
+    """Add a domain's terms to the catalogue; `app.py` calls it for each domain."""
+    if terms not in _catalogues:
+        _catalogues.append(terms)
+
+
+def catalogue() -> Terms:
+    """Every policy term of the product."""
+    joined = _catalogues[0]
+    for terms in _catalogues[1:]:
+        joined = joined | terms
+    return joined
 
 
 class PolicyVersion(Model):

@@ -246,9 +246,66 @@ class Week:
         return self.plus(-1)
 
 
-AnyPeriod = Month | Quarter | HalfYear | Year | Week
+@dataclass(frozen=True, order=True)
+class Day:
+    """One day, written `2026-11-22`: the period of what is done daily."""
 
-_KINDS: tuple[type[AnyPeriod], ...] = (Month, Quarter, HalfYear, Year, Week)
+    start: date
+
+    FORM: ClassVar[re.Pattern[str]] = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
+
+    def __post_init__(self) -> None:
+        plain_day(self.start)
+
+    @classmethod
+    def of(cls, day: date) -> Self:
+        """The day as a period."""
+        return cls(day)
+
+    @classmethod
+    def at(cls, instant: datetime) -> Self:
+        """The Asia/Shanghai day of an aware instant."""
+        return cls(local_day(instant))
+
+    @classmethod
+    def parse(cls, written: str) -> Self:
+        """The day so written. Raises `ValueError` for anything else."""
+        if cls.FORM.fullmatch(written) is None:
+            raise ValueError(f"not a Day: {written!r}")
+        return cls(date.fromisoformat(written))
+
+    @property
+    def end(self) -> date:
+        """The day after."""
+        return self.start + timedelta(days=1)
+
+    @property
+    def last_day(self) -> date:
+        """The day itself."""
+        return self.start
+
+    def __contains__(self, day: date) -> bool:
+        return self.start == plain_day(day)
+
+    def __str__(self) -> str:
+        return self.start.isoformat()
+
+    def plus(self, n: int) -> Self:
+        """The day `n` later (earlier when negative)."""
+        return type(self)(self.start + timedelta(days=n))
+
+    def next(self) -> Self:
+        """The day after this one."""
+        return self.plus(1)
+
+    def previous(self) -> Self:
+        """The day before this one."""
+        return self.plus(-1)
+
+
+AnyPeriod = Month | Quarter | HalfYear | Year | Week | Day
+
+_KINDS: tuple[type[AnyPeriod], ...] = (Month, Quarter, HalfYear, Year, Week, Day)
 
 
 def parse_period(written: str) -> AnyPeriod:

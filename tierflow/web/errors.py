@@ -20,21 +20,45 @@ from tierflow.web.i18n import show
 def sentences() -> dict[int, tuple[str, str]]:
     """Status -> (what happened, what to do next), in the reader's language."""
     return {
-        400: (_("The request cannot be read."), _("Go back, reload the page and try again.")),
-        401: (_("Please sign in."), _("Your session has ended or was never begun.")),
-        403: (_("You may not do this."), _("Ask an administrator if your work needs it.")),
-        404: (_("There is nothing here."), _("It does not exist, or it is not yours to see.")),
-        405: (_("This address does not do that."), _("Use the buttons on the page.")),
-        409: (_("This cannot be done."), _("See the reasons below; reload the page to see the present state.")),
-        413: (_("The upload is too large."), _("A file may have 10 MB at most.")),
-        415: (_("This kind of content is not understood."), _("Send JSON or a form.")),
-        422: (_("Some entries need correcting."), _("Go back and see the marked fields; nothing was stored.")),
-        429: (_("Too many attempts."), _("Wait a while and try again.")),
-        500: (
-            _("Something went wrong on our side."),
-            _("Nothing was stored. Try again; if it stays, tell us the number below."),
+        400: (_("This request is not complete"), _("Go back, check what was entered and send it again.")),
+        401: (_("Please sign in first"), _("Your session has ended. Sign in and you will be brought back here.")),
+        403: (
+            _("You may not do this"),
+            _(
+                "Your roles do not include it. Ask the account manager in charge, or an administrator if you should "
+                "have this right."
+            ),
         ),
-        503: (_("The database does not answer."), _("Nothing was stored. Try again in a moment.")),
+        404: (
+            _("There is nothing here for you"),
+            _("It does not exist, or it is not yours to see. Check the address or search for it."),
+        ),
+        405: (_("This address does not do that"), _("Use the buttons on the page.")),
+        409: (
+            _("Somebody was faster, or the rules do not allow it"),
+            _("Nothing was stored. Load the page again to see its present state, then decide anew."),
+        ),
+        413: (
+            _("The file is too large"),
+            _(
+                "Choose a smaller file, or scan it again at a lower resolution. What you typed is kept when you go "
+                "back."
+            ),
+        ),
+        415: (_("This kind of content is not understood"), _("Send JSON or a form.")),
+        422: (
+            _("Some entries need correction"),
+            _("Go back: what you typed is still there. Correct the marked fields and send again."),
+        ),
+        429: (_("Too many attempts"), _("Wait a little, then try again.")),
+        500: (
+            _("Something went wrong on our side"),
+            _("Nothing was stored by halves. Try again; if it happens again, give the administrator the number below."),
+        ),
+        503: (
+            _("The service is not available for the moment"),
+            _("Try again in a minute. What was stored before is safe."),
+        ),
     }
 
 
@@ -62,7 +86,7 @@ def answer(
     """The error as page or JSON."""
     if status >= 500:
         g.error = status  # the page about it must not ask the database again
-    sentence, advice = sentences().get(status, (_("This did not work."), _("Go back and try again.")))
+    sentence, advice = sentences().get(status) or sentences()[400 if status < 500 else 500]
     if wants_json():
         body: dict[str, Any] = {"code": status, "message": sentence}
         if errors:
@@ -78,11 +102,23 @@ def answer(
             advice=advice,
             errors=say_errors(errors) if errors else {},
             refusals=refusals,
+            retry_after=int(headers["Retry-After"]) if headers and "Retry-After" in headers else None,
+            reference=g.get("request_id") if status >= 500 else None,
         )
         response = make_response(page)
     response.status_code = status
     response.headers.extend(headers or {})
     return response
+
+
+def _by_field(messages: Any) -> Any:
+    """webargs sorts messages by the place they came from (json, query …); people look for the field."""
+    if not isinstance(messages, dict):
+        return messages
+    flat: dict[str, Any] = {}
+    for place, found in messages.items():
+        flat.update(found if isinstance(found, dict) else {place: found})
+    return flat
 
 
 def init(app: Flask) -> None:  # noqa: C901 - a table, one row per exception
@@ -156,4 +192,4 @@ def init(app: Flask) -> None:  # noqa: C901 - a table, one row per exception
         headers = {
             key: value for key, value in error.get_headers() if key.lower() not in ("content-type", "content-length")
         }
-        return answer(status, errors=data.get("errors") or data.get("messages"), headers=headers)
+        return answer(status, errors=data.get("errors") or _by_field(data.get("messages")), headers=headers)

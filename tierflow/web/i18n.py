@@ -24,8 +24,9 @@ BABEL_LOCALE = {"zh": "zh_Hans_CN", "en": "en"}
 
 
 def catalogue_files() -> list[Path]:
-    """Every zh.po of the product."""
-    return sorted(Path(__file__).resolve().parent.parent.glob("**/translations/zh.po"))
+    """Every zh.po of the product, the scheduler's beside it included."""
+    package = Path(__file__).resolve().parent.parent
+    return sorted([*package.glob("**/translations/zh.po"), *package.parent.glob("jobs/translations/zh.po")])
 
 
 class PoDomain(Domain):  # type: ignore[misc]
@@ -89,4 +90,6 @@ def init(app: Flask) -> None:
     # A sentence printed in a template is printed in the reader's language, whoever forgets the filter.
     app.jinja_env.finalize = lambda value: show(value) if isinstance(value, Text) else value
     app.jinja_env.globals["show"] = show
+    # A sentence printed by a template is translated, whoever forgot to ask for it.
+    app.jinja_env.finalize = lambda value: show(value) if isinstance(value, Text) else value
     app.jinja_env.filters["show"] = show

@@ -240,17 +240,21 @@ def _remember(cookie: str, column: str, value: str) -> BaseResponse:
 @reads("self.read", unready_ok=True)
 def password(*, session: Session, actor: Actor, now: Any) -> str:
     """The form for one's own password."""
-    return render_template("session/password.html", errors={}, least=_least(session))
+    return _password_page(session, {})
 
 
-def _least(session: Session) -> int:
-    return policy_on(session, today()).integer("password.minimum_length")
-
-
-def _password_again(*, session: Session, errors: dict[str, Any], refusals: Any, **_rest: Any) -> str:
+def _password_page(session: Session, errors: dict[str, Any]) -> str:
+    user = current_user()
     return render_template(
-        "session/password.html", errors=flat_errors(errors), refusals=refusals, least=_least(session)
+        "session/password.html",
+        errors=errors,
+        least=policy_on(session, today()).integer("password.minimum_length"),
+        forced=user is not None and user.must_change_password,
     )
+
+
+def _password_again(*, session: Session, errors: dict[str, Any], **_rest: Any) -> str:
+    return _password_page(session, flat_errors(errors))
 
 
 @bp.post("/password")

@@ -1,0 +1,48 @@
+"""The timetable, as data. Times are Asia/Shanghai's. Order is the order of work when several duties are due."""
+
+from __future__ import annotations
+
+from datetime import time
+
+from jobs import approvals, calendars, housekeeping, outbox, safety
+from jobs.duty import Duty
+from jobs.timetable import Timing
+from tierflow.kernel.months import Day
+from tierflow.kernel.text import mark
+
+TIMETABLE: tuple[Duty, ...] = (
+    Duty(
+        "deliveries",
+        mark("Deliver notices by mail and robot"),
+        always=outbox.deliver,
+        count=outbox.count,
+    ),
+    Duty(
+        "approvals",
+        mark("Remind of approvals that wait, and escalate them"),
+        Timing(Day, time(9, 0), at_work=True),
+        items=approvals.waiting_too_long,
+        each=approvals.nudge,
+    ),
+    Duty(
+        "calendar",
+        mark("Warn of a working calendar that is not loaded"),
+        Timing(Day, time(9, 0), at_work=True),
+        items=calendars.missing_years,
+        each=calendars.warn,
+    ),
+    Duty(
+        "anchor",
+        mark("Anchor the audit chain outside the database"),
+        Timing(Day, time(1, 0)),
+        apart=safety.daily_anchor,
+    ),
+    Duty("backup", mark("Back up the database"), Timing(Day, time(1, 30)), apart=safety.daily_backup),
+    Duty(
+        "housekeeping",
+        mark("Delete ended sessions, keys and login attempts"),
+        Timing(Day, time(2, 30)),
+        apart=housekeeping.sweep,
+        count=housekeeping.count,
+    ),
+)

@@ -1,0 +1,25 @@
+"""JSON of grading."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from tierflow.grading import service
+from tierflow.grading.schemas import PreviewAnswerSchema, PreviewSchema
+from tierflow.kernel.roles import Actor
+from tierflow.web.access import reads
+from tierflow.web.openapi import api_blueprint
+
+blp = api_blueprint("grading", "Monthly levels")
+
+
+@blp.route("/grading/preview", methods=["POST"])
+@reads("grading.preview", preview=True)
+@blp.arguments(PreviewSchema)
+@blp.response(200, PreviewAnswerSchema)
+def preview(question: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> dict[str, Any]:
+    """What levels would these months earn? Nothing is stored."""
+    return service.preview(session, actor, question)
