@@ -91,6 +91,7 @@ def build(config: Mapping[str, Any] | None = None) -> Flask:
     if app.config["CHECK_SCHEMA"]:
         with app.app_context():
             found = defects(db.engine)
+            db.engine.dispose()  # workers forked from here on open connections of their own
         if found:
             raise RuntimeError("this database cannot be served:\n  " + "\n  ".join(found))
     return app
