@@ -28,6 +28,11 @@ class Match:
     holder: str = ""
     is_open: bool = True
 
+    @property
+    def is_blocking(self) -> bool:
+        """Whether it keeps an application from going in that asks for no readmission."""
+        return is_blocking(self, readmission_asked=False)
+
 
 def is_blocking(match: Match, *, readmission_asked: bool) -> bool:
     """Whether the application cannot go in: the same company again, or a disqualified one that asks no readmission."""

@@ -15,7 +15,6 @@ from tierflow.common.approvals import ApprovalCase
 from tierflow.common.audit import AuditEntry
 from tierflow.common.customers import Customer, CustomerLine, CustomerOffice, get_visible, visible
 from tierflow.common.db import in_force
-from tierflow.common.files import StoredFile
 from tierflow.common.policies import policy_on
 from tierflow.common.reference import Office, ProductLine, Region
 from tierflow.common.users import User
@@ -24,7 +23,7 @@ from tierflow.kernel.roles import Actor, is_allowed, require
 from tierflow.onboarding.models import Application, Paper
 from tierflow.onboarding.service.access import SUBJECT
 from tierflow.onboarding.service.creating import CUSTOMER
-from tierflow.onboarding.service.reading import DecisionSeen, papers_with_files
+from tierflow.onboarding.service.reading import DecisionSeen, ScannedPaper, papers_with_files
 from tierflow.web.paging import Page, Sort, page_of
 
 LINES_SHOWN = 20
@@ -50,8 +49,15 @@ class CustomerRow:
     customer: Customer
     account_manager: str
     region: str
-    lines: Sequence[tuple[CustomerLine, ProductLine]]
+    lines: Sequence[HeldLine]
     expires_on: date | None
+
+
+class HeldLine(NamedTuple):
+    """A line a customer has, and what it is."""
+
+    line: CustomerLine
+    product_line: ProductLine
 
 
 class AccountOpening(NamedTuple):
@@ -69,8 +75,8 @@ class CustomerView:
     region: Region
     account_manager: User
     offices: Sequence[Office]
-    lines: Sequence[tuple[CustomerLine, ProductLine]]
-    papers: Sequence[tuple[Paper, StoredFile]]
+    lines: Sequence[HeldLine]
+    papers: Sequence[ScannedPaper]
     openings: Sequence[AccountOpening]
     decisions: Sequence[DecisionSeen]
     events: Sequence[AuditEntry]
@@ -84,8 +90,9 @@ def list_customers(
     *,
     cursor: str | None = None,
     size: int = 30,
+    descending: bool = False,
 ) -> Page[CustomerRow]:
-    """The customers the actor may see, by number, a page by key; three queries."""
+    """The customers the actor may see, by number (the order they were opened in), a page by key; three queries."""
     require(actor, "customer.read")
     on = local_day(now)
     query: Any = (
@@ -94,7 +101,7 @@ def list_customers(
         .join(Region, Region.id == Customer.region_id)
         .where(visible(actor), *_narrowed(session, filters, on))
     )
-    page = page_of(session, query, [Sort("number", Customer.number)], cursor=cursor, size=size)
+    page = page_of(session, query, [Sort("number", Customer.number, descending)], cursor=cursor, size=size)
     ids = [row[0].id for row in page.rows]
     lines, ends = _lines(session, ids, on), _ends(session, ids)
     rows = [
@@ -133,10 +140,8 @@ def _narrowed(session: Session, filters: CustomerFilters, on: date) -> list[Any]
     return conditions
 
 
-def _lines(
-    session: Session, customer_ids: Sequence[int], on: date
-) -> Mapping[int, list[tuple[CustomerLine, ProductLine]]]:
-    found: dict[int, list[tuple[CustomerLine, ProductLine]]] = {}
+def _lines(session: Session, customer_ids: Sequence[int], on: date) -> Mapping[int, list[HeldLine]]:
+    found: dict[int, list[HeldLine]] = {}
     rows = session.execute(
         select(CustomerLine, ProductLine)
         .join(ProductLine, ProductLine.id == CustomerLine.product_line_id)
@@ -144,7 +149,7 @@ def _lines(
         .order_by(ProductLine.code)
     )
     for row in rows:
-        found.setdefault(row.CustomerLine.customer_id, []).append((row.CustomerLine, row.ProductLine))
+        found.setdefault(row.CustomerLine.customer_id, []).append(HeldLine(row.CustomerLine, row.ProductLine))
     return found
 
 
