@@ -117,12 +117,12 @@ def test_each_distance_has_its_stage(left: int, stage: str | None) -> None:
 
 @pytest.mark.rule("CHEM-15")
 def test_a_paper_is_warned_of_once_at_each_distance(both_app: Flask, clock: StandingClock, tmp_path: Path) -> None:
-    fill(both_app, lambda session, who: paper(session, who, customer(session, who), TODAY + timedelta(days=61)))
-    for _ in range(64):
+    fill(both_app, lambda session, who: paper(session, who, customer(session, who), TODAY + timedelta(days=67)))
+    for _ in range(71):
         sweep(both_app, tmp_path)
         clock.forward(days=1)
     sentences = told(both_app)
-    last = TODAY + timedelta(days=61)
+    last = TODAY + timedelta(days=67)
     sooner = [f"The merged business licence of 东海塑料 is valid until {last} (days left: {n})." for n in (60, 30, 7)]
     expired = f"The merged business licence of 东海塑料 expired on {last}."
     assert [s for login, s in sentences if login == "clerk"][:3] == sooner
