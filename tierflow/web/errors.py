@@ -192,4 +192,7 @@ def init(app: Flask) -> None:  # noqa: C901 - a table, one row per exception
         headers = {
             key: value for key, value in error.get_headers() if key.lower() not in ("content-type", "content-length")
         }
-        return answer(status, errors=data.get("errors") or _by_field(data.get("messages")), headers=headers)
+        messages = data.get("errors") or _by_field(data.get("messages"))
+        if status == 413 and not messages:
+            messages = {"file": [text("The file is too large.")]}
+        return answer(status, errors=messages, headers=headers)
