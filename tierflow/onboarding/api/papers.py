@@ -32,7 +32,7 @@ def uploaded(file: FileStorage | None) -> Upload | None:
 @blp.route(f"{ONE}/papers", methods=["POST"])
 @writes("application.write")
 @blp.arguments(given.NewPaperSchema, location="form")
-@blp.arguments(given.FileSchema, location="files")
+@blp.arguments(given.ScanFileSchema, location="files")
 @blp.response(201, shown.PaperRowSchema)
 def add(
     data: dict[str, Any],
@@ -71,7 +71,7 @@ def remove(*, session: Session, actor: Actor, now: datetime, paper_id: int) -> N
 @blp.route(f"{ONE}/evidence", methods=["POST"])
 @writes("application.write")
 @blp.arguments(given.EvidenceSchema, location="form")
-@blp.arguments(given.FileSchema, location="files")
+@blp.arguments(given.ScanFileSchema, location="files")
 @blp.response(201, shown.CheckRowSchema)
 def attach(
     data: dict[str, Any],
