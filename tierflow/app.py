@@ -12,6 +12,7 @@ from flask import Flask, Response, request
 from flask_bootstrap import Bootstrap5
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from tierflow.admin import api as admin_api
 from tierflow.admin import pages as admin
 from tierflow.common import tables as _tables  # noqa: F401 - every table is known before the first query
 from tierflow.common.clock import system_clock
@@ -93,12 +94,15 @@ def build(config: Mapping[str, Any] | None = None) -> Flask:
 def _compose(app: Flask, api: openapi.QuietApi) -> None:
     """Wire the domains together: pages, API, navigation, inbox, search."""
     extensions = app.extensions
-    app.register_blueprint(admin.bp)
+    for pages in admin.blueprints:
+        app.register_blueprint(pages)
+    for blueprint in admin_api.blueprints:
+        api.register_blueprint(blueprint)
     register_terms(GRADING_TERMS)
     api.register_blueprint(grading_api.blp)
-    extensions["nav"] += home.NAV
+    extensions["nav"] += [*home.NAV, *admin.NAV]
     extensions["inbox_sources"] += [inbox.approval_source, inbox.opinion_source]
-    extensions["inbox_kinds"]["opinion"] = inbox.OPINION
+    extensions["inbox_kinds"] |= {"opinion": inbox.OPINION, **admin.INBOX_KINDS}
 
 
 def _check_settings(app: Flask) -> None:
