@@ -78,6 +78,12 @@ class Delivery(Model):
             sqlite_where=sql("state = 'waiting'"),
             postgresql_where=sql("state = 'waiting'"),
         ),
+        Index(
+            "ix_delivery_dead",
+            "id",
+            sqlite_where=sql("state = 'dead'"),
+            postgresql_where=sql("state = 'dead'"),
+        ),
     )
 
     id: Mapped[int] = pk()
