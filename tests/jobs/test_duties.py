@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from jobs.approvals import waits_since_before
 from tests.builders import delegation
 from tests.conftest import NOW, StandingClock
+from tests.jobs.test_papers import customer, paper
 from tests.jobs.world import Killed, decide, duty, fill, killed_at, ledger, read, runner, waiting_case
 from tierflow.common.approvals import ApprovalCase, ApprovalNudge
 from tierflow.common.calendars import load_year, working_calendar
@@ -216,6 +217,14 @@ KILLS: dict[str, tuple[Callable[[Session, dict[str, User]], object], State, Any]
         _nudges,
         lambda app, _folder: (sorted(told(app)), read(app, select(func.count()).select_from(ApprovalNudge))[0][0]),
         ([("manager", "approval.escalate"), ("sales", "approval.remind")], 2),
+    ),
+    "papers": (
+        lambda session, who: [
+            paper(session, who, customer(session, who, number), date(2026, 11, 23) + timedelta(days=number))
+            for number in (40, 10)
+        ],
+        lambda app, _folder: told(app),
+        [("clerk", "paper.expiry"), ("clerk", "paper.expiry")],
     ),
     "calendar": (
         lambda _session, _who: None,
