@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from tests import builders
 from tests.conftest import NOW
-from tierflow.common.identifiers import CODE_ALPHABET, organisation_check_character
+from tierflow.common.identifiers import organisation_check_character
 from tierflow.common.uploads import Upload
 from tierflow.common.users import User
 from tierflow.kernel.roles import Actor, Role
@@ -25,7 +25,6 @@ from tierflow.onboarding.rules.entry import conditions_for
 from tierflow.onboarding.service import deciding, drafts, papers
 from tierflow.onboarding.service.access import case_of
 
-CODE = "91110000600037341L"
 _colours = itertools.count()
 
 
@@ -36,6 +35,15 @@ def credit_code(number: int = 1, region: str = "310000") -> str:
     body = f"{number:08d}"
     code = f"91{region}{body}{organisation_check_character(body)}"
     return code + uscc.calc_check_digit(code)
+
+
+def with_wrong_organisation_code() -> str:
+    """A code whose own check character fits, while that of the organisation code inside does not."""
+    from stdnum.cn import uscc
+
+    sound = credit_code(9)
+    wrong = "0" if sound[16] != "0" else "1"
+    return sound[:16] + wrong + uscc.calc_check_digit(sound[:16] + wrong)
 
 
 def png(size: tuple[int, int] = (60, 40), colour: int | None = None) -> bytes:
@@ -243,6 +251,3 @@ def send_back(
         now,
         items=[Given(item, "fail", remark)],
     )
-
-
-__all__ = ["CODE", "CODE_ALPHABET"]

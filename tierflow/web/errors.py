@@ -68,9 +68,10 @@ def refusal_json(refusal: Refusal) -> dict[str, Any]:
 
 
 def say_errors(errors: Any) -> Any:
-    """Field errors with every message in the reader's language."""
+    """Field errors with every message in the reader's language; each field has a list of them."""
     if isinstance(errors, dict):
-        return {str(key): say_errors(value) for key, value in errors.items()}
+        found = {str(key): say_errors(value) for key, value in errors.items()}
+        return {key: value if isinstance(value, dict | list) else [value] for key, value in found.items()}
     if isinstance(errors, (list, tuple)):
         return [say_errors(value) for value in errors]
     return show(errors) if not isinstance(errors, (int, float, bool)) else errors

@@ -80,7 +80,7 @@ def duplicates(wanted: dict[str, Any], *, session: Session, actor: Actor, now: d
 
 @blp.route("/applications/preview", methods=["POST"])
 @reads("application.read", preview=True)
-@blp.arguments(given.PreviewSchema)
+@blp.arguments(given.AdmissionPreviewSchema)
 @blp.response(200, shown.AdmissionSchema)
 def preview(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
     """What would be decided on these facts? Nothing is stored."""
@@ -98,7 +98,7 @@ def admission(*, session: Session, actor: Actor, now: datetime, application_id: 
 @blp.route(f"{ONE}/changes", methods=["GET"])
 @reads("application.read")
 @blp.arguments(given.RoundSchema, location="query")
-@blp.response(200, shown.ChangesSchema)
+@blp.response(200, shown.RoundChangesSchema)
 def changes(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime, application_id: int) -> Any:
     """What changed since a round."""
     service.get_visible(session, actor, application_id)
@@ -107,7 +107,7 @@ def changes(wanted: dict[str, Any], *, session: Session, actor: Actor, now: date
 
 @blp.route(f"{ONE}/timeline", methods=["GET"])
 @reads("application.read")
-@blp.response(200, shown.TimelineSchema)
+@blp.response(200, shown.ApplicationTimelineSchema)
 def timeline(*, session: Session, actor: Actor, now: datetime, application_id: int) -> Any:
     """Every act on an application, newest first."""
     service.get_visible(session, actor, application_id)

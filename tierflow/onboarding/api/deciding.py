@@ -55,7 +55,7 @@ def decide(data: dict[str, Any], *, session: Session, actor: Actor, now: datetim
 @blp.route("/applications/approvals", methods=["POST"])
 @writes("application.decide")
 @blp.arguments(given.BulkSchema)
-@blp.response(201, shown.VerdictsSchema)
+@blp.response(201, shown.StepVerdictsSchema)
 def approve_several(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
     """Approve several applications whose every check is green; all or none."""
     cases = [(row["application_id"], Seen(row["seen_version"], row["step"])) for row in data["cases"]]
@@ -99,7 +99,7 @@ def ask(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, 
 
 @blp.route("/opinions/<int(max=9007199254740991):opinion_id>/answer", methods=["POST"])
 @writes("opinion.answer")
-@blp.arguments(given.AnswerSchema)
+@blp.arguments(given.OpinionAnswerSchema)
 @blp.response(200, shown.AskedSchema)
 def answer(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, opinion_id: int) -> Any:
     """Give the opinion that was asked of you."""

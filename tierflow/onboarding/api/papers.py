@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from flask import Response
 from sqlalchemy.orm import Session
@@ -32,7 +33,7 @@ def uploaded(file: FileStorage | None) -> Upload | None:
 @blp.route(f"{ONE}/papers", methods=["POST"])
 @writes("application.write")
 @blp.arguments(given.NewPaperSchema, location="form")
-@blp.arguments(given.FileSchema, location="files")
+@blp.arguments(given.ScanFileSchema, location="files")
 @blp.response(201, shown.PaperRowSchema)
 def add(
     data: dict[str, Any],
@@ -71,7 +72,7 @@ def remove(*, session: Session, actor: Actor, now: datetime, paper_id: int) -> N
 @blp.route(f"{ONE}/evidence", methods=["POST"])
 @writes("application.write")
 @blp.arguments(given.EvidenceSchema, location="form")
-@blp.arguments(given.FileSchema, location="files")
+@blp.arguments(given.ScanFileSchema, location="files")
 @blp.response(201, shown.CheckRowSchema)
 def attach(
     data: dict[str, Any],
@@ -103,6 +104,7 @@ def detach(data: dict[str, Any], *, session: Session, actor: Actor, now: datetim
 def content(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime, file_id: int) -> Response:
     """A scan, shown in the page or saved; only for whoever may see what it belongs to."""
     stored = service.file_for(session, actor, file_id)
-    response = Response(files.content_of(session, stored), mimetype=files.MEDIA_TYPES[stored.kind])
-    response.headers.set("Content-Disposition", "attachment" if wanted["download"] else "inline", filename=stored.name)
-    return response
+    how = "attachment" if wanted["download"] else "inline"
+    name = f"filename=scan.{stored.kind}; filename*=UTF-8''{quote(stored.name)}"
+    headers = {"Content-Disposition": f"{how}; {name}"}
+    return Response(files.content_of(session, stored), mimetype=files.MEDIA_TYPES[stored.kind], headers=headers)

@@ -17,7 +17,7 @@ from tierflow.onboarding.pages import (  # noqa: F401 - each registers its views
     reading,
 )
 from tierflow.onboarding.pages.blueprint import bp
-from tierflow.onboarding.pages.finding import find, summary
+from tierflow.onboarding.pages.finding import find
 from tierflow.web.inbox import Kind
 from tierflow.web.navigation import Nav
 
@@ -38,9 +38,8 @@ KINDS = {
 
 
 def init(app: Flask) -> None:
-    """Attach the screens: routes, navigation, inbox, search, what colleagues are shown."""
+    """Attach the screens: routes, navigation, inbox, search."""
     app.register_blueprint(bp)
     app.extensions["nav"] += NAV
     app.extensions["inbox_kinds"].update(KINDS)
     app.extensions["finders"].append(find)
-    app.extensions["summaries"]["application"] = summary

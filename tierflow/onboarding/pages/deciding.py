@@ -15,10 +15,10 @@ from tierflow.common.calendars import working_calendar
 from tierflow.kernel.approval import VERDICT_LABELS, Verdict
 from tierflow.kernel.errors import Refusal
 from tierflow.kernel.roles import Actor
-from tierflow.onboarding import schemas
 from tierflow.onboarding.pages import reading, views
 from tierflow.onboarding.pages.blueprint import APPLICATION, bp
 from tierflow.onboarding.rules.chain import Given
+from tierflow.onboarding.schemas import given as wanted
 from tierflow.onboarding.service import deciding as service
 from tierflow.onboarding.service import drafts
 from tierflow.onboarding.service.reading import lines_asked, next_in_queue, waiting_all_green
@@ -39,12 +39,12 @@ def decide_application(*, session: Session, actor: Actor, now: datetime, applica
     """Give the waiting step's verdict, then on to the next, or home."""
     raw = form_data()
     go_on = raw.pop("go_on", "") == "1"
-    given = load(schemas.DecisionSchema(), _said(raw))
+    given = load(wanted.DecideSchema(), _said(raw))
     row = service.decide(
         session,
         actor,
         application_id,
-        Seen(given["version"], given["step"]),
+        Seen(given["seen_version"], given["step"]),
         Verdict(given["verdict"]),
         now,
         reason=given["reason"] or "",
@@ -60,6 +60,7 @@ def decide_application(*, session: Session, actor: Actor, now: datetime, applica
 
 def _said(raw: dict[str, Any]) -> dict[str, Any]:
     """The form without what was left open: items without a verdict, lines that are not struck."""
+    raw["seen_version"] = raw.pop("version", None)
     for name, mark in (("items", "verdict"), ("struck", "product_line_id")):
         rows = raw.get(name)
         raw[name] = [row for row in rows if isinstance(row, dict) and row.get(mark)] if isinstance(rows, list) else []
@@ -70,7 +71,7 @@ def _said(raw: dict[str, Any]) -> dict[str, Any]:
 @writes("application.write", on_invalid=_again)
 def withdraw_application(*, session: Session, actor: Actor, now: datetime, application_id: int) -> BaseResponse:
     """Take the application back, to correct it."""
-    given = load(schemas.WithdrawSchema(), form_data())
+    given = load(wanted.WithdrawSchema(), form_data())
     service.withdraw(session, actor, application_id, now, reason=given["reason"])
     flash(_("Withdrawn. You can edit it and hand it in again."), "ok")
     return redirect(url_for("onboarding.edit_application", application_id=application_id))
@@ -80,7 +81,7 @@ def withdraw_application(*, session: Session, actor: Actor, now: datetime, appli
 @writes("application.write", on_invalid=_again)
 def discard_application(*, session: Session, actor: Actor, now: datetime, application_id: int) -> BaseResponse:
     """Give the application up."""
-    given = load(schemas.DiscardSchema(), form_data())
+    given = load(wanted.DiscardSchema(), form_data())
     drafts.discard(session, actor, application_id, now, reason=given["reason"] or "")
     flash(_("Discarded. It stays readable."), "ok")
     return redirect(url_for("onboarding.applications"))
@@ -90,7 +91,7 @@ def discard_application(*, session: Session, actor: Actor, now: datetime, applic
 @writes("application.ask", on_invalid=_again)
 def ask_opinion(*, session: Session, actor: Actor, now: datetime, application_id: int) -> BaseResponse:
     """Ask a colleague's opinion, or copy one in."""
-    given = load(schemas.AskSchema(), form_data())
+    given = load(wanted.AskSchema(), form_data())
     service.ask(session, actor, application_id, given["asked_id"], given["question"] or "", given["kind"], now)
     flash(_("Your colleague finds it in the inbox."), "ok")
     return redirect(url_for("onboarding.application", application_id=application_id))
@@ -132,8 +133,8 @@ def _bulk_again(*, session: Session, actor: Actor, now: datetime, errors: Any, r
 @writes("application.decide", on_invalid=_bulk_again)
 def bulk_approve(*, session: Session, actor: Actor, now: datetime) -> BaseResponse:
     """Approve the chosen ones, all or none."""
-    given = load(schemas.BulkApprovalSchema(), _chosen())
-    cases = [(row["application_id"], Seen(row["version"], row["step"])) for row in given["applications"]]
+    given = load(wanted.BulkSchema(), _chosen())
+    cases = [(row["application_id"], Seen(row["seen_version"], row["step"])) for row in given["cases"]]
     done = service.bulk_approve(session, actor, cases, now, reason=given["reason"] or "")
     flash(_("%(count)s approved.", count=len(done)), "ok")
     return redirect(url_for("onboarding.bulk"))
@@ -145,5 +146,5 @@ def _chosen() -> dict[str, Any]:
     for token in request.form.getlist("ids"):
         application_id, _dot, rest = token.partition(".")
         version, _dot, step = rest.partition(".")
-        rows.append({"application_id": application_id, "version": version, "step": step})
-    return {"applications": rows, "reason": request.form.get("reason")}
+        rows.append({"application_id": application_id, "seen_version": version, "step": step})
+    return {"cases": rows, "reason": request.form.get("reason")}

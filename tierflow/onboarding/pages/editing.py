@@ -16,8 +16,7 @@ from tierflow.kernel.approval import State, Verdict
 from tierflow.kernel.errors import Invalid, Refusal
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor
-from tierflow.kernel.text import text
-from tierflow.onboarding import schemas
+from tierflow.kernel.text import Text, text
 from tierflow.onboarding.models import Application
 from tierflow.onboarding.pages import views
 from tierflow.onboarding.pages.blueprint import APPLICATION, bp
@@ -27,6 +26,7 @@ from tierflow.onboarding.pages.reading import page as show_page
 from tierflow.onboarding.rules import duplicates
 from tierflow.onboarding.rules.entry import CHECKLISTS, CLASS_LABELS, CLASSES_OF_SCHEME, conditions_for
 from tierflow.onboarding.rules.papers import PAPER_LABELS
+from tierflow.onboarding.schemas import given
 from tierflow.onboarding.service import deciding, drafts, reading
 from tierflow.onboarding.service.access import get_visible
 from tierflow.onboarding.service.admitting import admission_of
@@ -106,8 +106,8 @@ def save_application(*, session: Session, actor: Actor, now: datetime, applicati
 @writes("application.write")
 def autosave_application(*, session: Session, actor: Actor, now: datetime, application_id: int) -> Response:
     """Save what is right; what is wrong is told at its field and not stored."""
-    data, seen_version = draft_form(forgiving := {})
-    errors: dict[str, Any] = dict(forgiving)
+    errors: dict[str, Any] = {}
+    data, seen_version = draft_form(errors)
     try:
         with session.begin_nested():
             application = drafts.save_draft(session, actor, application_id, data, now, seen_version=seen_version)
@@ -126,16 +126,17 @@ def draft_form(forgiving: dict[str, Any] | None = None) -> tuple[dict[str, Any],
     """
     raw = form_data()
     raw.pop("act", None)
+    raw["seen_version"] = raw.pop("version", None)
     if isinstance(raw.get("lines"), list):
         raw["lines"] = [row for row in raw["lines"] if isinstance(row, dict) and row.get("customer_class")]
     try:
-        data = load(schemas.DraftSchema(), raw)
+        data = load(given.SaveSchema(), raw)
     except Invalid as wrong:
-        if forgiving is None or "version" in wrong.errors:
+        if forgiving is None or "seen_version" in wrong.errors:
             raise
         forgiving |= wrong.errors
-        data = load(schemas.DraftSchema(), {key: value for key, value in raw.items() if key not in wrong.errors})
-    return data, data.pop("version")
+        data = load(given.SaveSchema(), {key: value for key, value in raw.items() if key not in wrong.errors})
+    return data, data.pop("seen_version")
 
 
 @bp.post(f"{APPLICATION}/check")
@@ -196,14 +197,38 @@ def _preview(session: Session, actor: Actor, application: Application, now: date
     ]
     notes += [NOTES[row.name] for row in rows if row.verdict == "info" and row.name in NOTES]
     return {
-        "missing": [
-            {"reason": r.reason, "clause": r.clause, "anchor": f"f-{r.field.replace('.', '-')}" if r.field else None}
-            for r in found.decision.refusals
-        ],
+        "missing": _gathered(found.decision.refusals),
         "notes": notes,
         "preview": {"passed": sum(row.verdict != "fail" for row in rows), "total": len(rows)},
         "asks_readmission": any(match.source == "disqualified" for match in found.matches),
     }
+
+
+TOGETHER = 2
+
+
+def _gathered(refusals: Sequence[Refusal]) -> list[dict[str, Any]]:
+    """What is missing, each with its place on the page; many conditions of one class are told in one line."""
+    by_class: dict[str, int] = {}
+    for refusal in refusals:
+        if refusal.field and refusal.field.startswith("checks."):
+            name = refusal.field.split(".")[1]
+            by_class[name] = by_class.get(name, 0) + 1
+    told: list[dict[str, Any]] = []
+    said = set()
+    for refusal in refusals:
+        field = refusal.field or ""
+        name = field.split(".")[1] if field.startswith("checks.") else ""
+        reason = refusal.reason
+        if by_class.get(name, 0) > TOGETHER:
+            if name in said:
+                continue
+            said.add(name)
+            kind = Text(CLASS_LABELS[name])
+            reason = text("Entry conditions of a %(kind)s not proven yet: %(count)s.", kind=kind, count=by_class[name])
+        anchor = f"f-{field.replace('.', '-')}" if field else None
+        told.append({"reason": reason, "clause": refusal.clause, "anchor": anchor})
+    return told
 
 
 FORM_FIELDS = tuple(field for field in (*views.COMPANY, *views.INVOICING) if field != "taxpayer_number")
@@ -228,6 +253,8 @@ def _editor(
         at_fields.setdefault(field, []).append(_("Returned: %(why)s", why=reason))
     form = {field: typed.get(field, getattr(application, field)) for field in FORM_FIELDS}
     form = {field: "" if value is None else value for field, value in form.items()}
+    if application.credit_code and not typed:
+        form["organisation_code"] = ""  # it follows from the credit code, and must not contradict a corrected one
     changed = latest_changes(found)
     shown = statement(session, found, now)
     shown |= acts(session, actor, found, now)
@@ -300,10 +327,10 @@ def _lines(session: Session, found: ApplicationView, on: date, typed: Mapping[st
 def _checks(session: Session, found: ApplicationView, typed: Mapping[str, str]) -> list[dict[str, Any]]:
     """Every class's conditions: the page shows those of the classes chosen, also while one is still choosing."""
     application_id = found.application.id
-    given = {(row.customer_class, row.item): row for row in drafts.checks_of(session, application_id)}
+    answers = {(row.customer_class, row.item): row for row in drafts.checks_of(session, application_id)}
     files = {row.check.id: row.file for row in found.checks if row.check is not None}
     rows = [
-        CheckRow(name, condition, check := given.get((name, condition.item)), files.get(check.id) if check else None)
+        CheckRow(name, condition, check := answers.get((name, condition.item)), files.get(check.id) if check else None)
         for name, condition in conditions_for(CHECKLISTS)
     ]
     parts = views.checks(rows, lambda file_id: views.file_url(application_id, file_id))

@@ -1,4 +1,4 @@
-"""The search box, and what a colleague is shown whose opinion is asked."""
+"""The search box: customers and applications."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ from tierflow.common.reference import Region
 from tierflow.kernel.roles import Actor, is_allowed
 from tierflow.onboarding.models import Application
 from tierflow.onboarding.pages import views
-from tierflow.onboarding.service import access, showing
+from tierflow.onboarding.service import access
 from tierflow.onboarding.service.creating import CUSTOMER
-from tierflow.web.i18n import show
 
 MOST = 20
 
@@ -75,16 +74,3 @@ def _applications(session: Session, actor: Actor, query: str) -> list[dict[str, 
         }
         for row in rows
     ]
-
-
-def summary(session: Session, content: dict[str, Any]) -> list[dict[str, Any]]:
-    """What was handed in, for the colleague whose opinion is asked."""
-    return [
-        {"label": _capital(show(label)), "value": show(value), "wide": True}
-        for section in showing.summary(session, content)
-        for label, value in section.rows
-    ]
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]

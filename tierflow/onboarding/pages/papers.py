@@ -18,11 +18,11 @@ from tierflow.common.uploads import Upload
 from tierflow.kernel.errors import Invalid, NotFound
 from tierflow.kernel.roles import Actor
 from tierflow.kernel.text import mark, text
-from tierflow.onboarding import schemas
 from tierflow.onboarding.models import Paper
 from tierflow.onboarding.pages import views
 from tierflow.onboarding.pages.blueprint import APPLICATION, bp
 from tierflow.onboarding.rules.papers import ONLY_SCAN, PAPER_LABELS
+from tierflow.onboarding.schemas import given
 from tierflow.onboarding.service import papers as service
 from tierflow.onboarding.service.reading import ApplicationView
 from tierflow.web.access import writes
@@ -50,7 +50,7 @@ def _again(
 def put_paper(*, session: Session, actor: Actor, now: datetime, application_id: int, kind: str) -> BaseResponse:
     """Add a paper, or correct what is printed on it and replace its scan."""
     with errors_under(f"papers.{_known(kind)}"):
-        data = load(schemas.PaperSchema(), _printed(kind))
+        data = load(given.PrintedSchema(), _printed(kind))
         upload = _upload(f"papers.{kind}.scan")
         present = _paper(session, application_id, kind)
         if present is not None:

@@ -18,7 +18,7 @@ from tierflow.onboarding.pages.reading import names_of
 from tierflow.onboarding.rules.chain import ACCOUNT_OPENING
 from tierflow.onboarding.rules.entry import CLASS_LABELS, CLASSES_OF_SCHEME
 from tierflow.onboarding.service import reading
-from tierflow.onboarding.service.reading import ApplicationView
+from tierflow.onboarding.service.reading import ApplicationView, DecisionSeen
 from tierflow.web.access import reads
 from tierflow.web.i18n import show
 from tierflow.web.shell import day, moment
@@ -59,7 +59,11 @@ def _form(session: Session, actor: Actor, found: ApplicationView, now: datetime,
         ],
         "lines": lines,
         "checks": views.checks(found.checks, lambda file_id: views.file_url(row.id, file_id)),
-        "papers": views.papers(found.papers, lambda file_id: views.file_url(row.id, file_id), local_day(now)),
+        "papers": [
+            paper
+            for paper in views.papers(found.papers, lambda file_id: views.file_url(row.id, file_id), local_day(now))
+            if paper["kind"] != "annex1_signed"  # this very form
+        ],
         "opinions": _blank_opinions() if blank else _opinions(session, found),
         "earlier": [] if blank else _earlier(found),
         "foot": _foot(found, blank=blank),
@@ -109,17 +113,18 @@ def _blank_opinions() -> list[dict[str, Any]]:
 
 
 def _office(step: str) -> str:
-    return {
+    offices: dict[str, str] = {
         "sales": _("Opinion of the sales department"),
         "finance": _("Opinion of the finance department"),
         "management": _("Opinion of the general manager"),
-    }[step]
+    }
+    return offices[step]
 
 
 def _opinions(session: Session, found: ApplicationView) -> list[dict[str, Any]]:
     """The opinion that counts of each office, with what colleagues were asked before it."""
     askers = names_of(session, {row.asked_by_id for row, _who in found.opinions})
-    latest = {row.decision.step: row for row in found.decisions}
+    latest = _standing(found)
     asked_at_step = _asked_by_step(found, askers)
     opinions = []
     for step in ACCOUNT_OPENING.steps:
@@ -150,15 +155,29 @@ def _asked_by_step(found: ApplicationView, askers: dict[int, str]) -> dict[str, 
 
 def _earlier(found: ApplicationView) -> list[dict[str, Any]]:
     """Decisions that a later one of the same office replaced."""
-    latest = {row.decision.step: row.decision.id for row in found.decisions}
+    kept = {row.decision.id for row in _standing(found).values()}
     return [
-        {**views.step_of(row), "round": row.decision.round}
-        for row in found.decisions
-        if latest[row.decision.step] != row.decision.id
+        {**views.step_of(row), "round": row.decision.round} for row in found.decisions if row.decision.id not in kept
     ]
+
+
+def _standing(found: ApplicationView) -> dict[str, DecisionSeen]:
+    """The decision that counts of each office; none where it is asked again and has not answered yet."""
+    latest = {row.decision.step: row for row in found.decisions}
+    ahead = [step.key for step in ACCOUNT_OPENING.steps]
+    asked_again = set(ahead[ahead.index(found.case.step) :]) if found.case.step else set()
+    return {
+        step: row
+        for step, row in latest.items()
+        if views.stands(found.case, row.decision)
+        and not (step in asked_again and row.decision.round < found.case.round)
+    }
 
 
 def _foot(found: ApplicationView, *, blank: bool) -> str:
     if blank or not found.rounds:
         return found.application.number
-    return _("Round %(round)d · content %(hash)s", round=found.case.round, hash=found.rounds[-1].content_hash[:12])
+    words: str = _(
+        "Round %(round)d · content %(hash)s", round=found.case.round, hash=found.rounds[-1].content_hash[:12]
+    )
+    return words

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from flask import render_template, request, url_for
@@ -11,14 +11,14 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tierflow.common.approvals import capacity
+from tierflow.common.approvals import capacity, facts_of
 from tierflow.common.audit import AuditEntry
 from tierflow.common.calendars import working_calendar
 from tierflow.common.users import User
 from tierflow.kernel.approval import EDITABLE, State
 from tierflow.kernel.errors import Refusal
 from tierflow.kernel.months import local_day
-from tierflow.kernel.roles import Actor, Principal
+from tierflow.kernel.roles import Actor
 from tierflow.kernel.text import mark
 from tierflow.onboarding.pages import views
 from tierflow.onboarding.pages.blueprint import APPLICATION, bp
@@ -230,13 +230,15 @@ def _handed_in(found: ApplicationView) -> list[dict[str, Any]]:
 def deciding(session: Session, actor: Actor, found: ApplicationView, now: datetime) -> dict[str, Any]:
     """What the approver's page shows beyond the application: their items, what changed for them, in whose name."""
     step = ACCOUNT_OPENING.step(found.case.step or "")
-    holder = capacity(actor, ACCOUNT_OPENING, found.case)
+    holder = capacity(actor, ACCOUNT_OPENING, found.case, facts_of(session, found.case))
+    principal = holder[0] if holder else None
     changed = latest_changes(found)
     return {
         "step": step.key,
+        "statement_first": step.always,
         "step_label": show(step.label),
         "case_version": found.case.version,
-        "for_whom": holder.name if isinstance(holder, Principal) else None,
+        "for_whom": principal.name if principal else None,
         "items": items(found, changed, local_day(now)),
         "changes": diff(session, changed, [change for change in changed if change.group in step.examines]),
         "strikeable": [
@@ -248,8 +250,12 @@ def deciding(session: Session, actor: Actor, found: ApplicationView, now: dateti
     }
 
 
-def items(found: ApplicationView, changed: Iterable[Change], on: Any) -> list[dict[str, Any]]:
+def items(found: ApplicationView, changed: Iterable[Change], on: date) -> list[dict[str, Any]]:
     """The step's checklist: what the system knows of each item, and the paper that shows it."""
+
+    def url(file_id: int) -> str:
+        return views.file_url(found.application.id, file_id)
+
     papers = {paper.kind: (paper, stored) for paper, stored in found.papers}
     fields = {change.field.partition(".")[0] for change in changed}
     measured = {row["name"]: row for row in (found.admission.indicators if found.admission else [])}
@@ -264,9 +270,9 @@ def items(found: ApplicationView, changed: Iterable[Change], on: Any) -> list[di
                 "label": show(item.label),
                 "verdict": None,
                 "remark": "",
-                "hint": _("changed in this round") if is_new else "",
-                "machine": views.known_of_paper(paper, on) if paper else _known(item, measured),
-                "evidence_url": views.file_url(found.application.id, stored.id) if stored else None,
+                "hint": views.paper_facts(paper) if paper else _stated(found, item),
+                "machine": _machine(item, measured, is_new=is_new, paper=paper, on=on),
+                "evidence_url": views.file(stored, url)["url"] if stored else None,
             }
         )
     return shown
@@ -290,9 +296,28 @@ MEASURES = {
 }
 
 
-def _known(item: Item, measured: Mapping[str, Any]) -> dict[str, str] | None:
+def _machine(item: Item, measured: Mapping[str, Any], *, is_new: bool, paper: Any, on: date) -> dict[str, str] | None:
+    """What the system knows of an item: that it changed in this round, or what was measured."""
+    known = views.known_of_paper(paper, on) if paper else None
     row = measured.get(MEASURES.get(item.key, ""))
-    return views.measured(row) if row else None
+    if known is None and row:
+        known = views.measured(row)
+    if is_new and (known is None or known["kind"] == "ok"):
+        return {"kind": "warn", "text": _("changed in this round")}
+    return known
+
+
+def _stated(found: ApplicationView, item: Item) -> str:
+    """What the applicant states on an item, so that it can be judged where it stands."""
+    stated = views.facts(found.application, item.fields, region=found.region.name if found.region else "")
+    if item.key.startswith("checklist."):
+        rows = [row for row in found.checks if row.customer_class == item.key.partition(".")[2]]
+        met = sum(row.check is not None and row.check.answer == "yes" for row in rows)
+        words: str = _("%(met)d of %(total)d met", met=met, total=len(rows))
+        return words
+    if item.key == "taxpayer":
+        return f"{found.application.name} · {found.application.taxpayer_number}"
+    return " · ".join(str(fact["value"]) for fact in stated if fact["value"])
 
 
 def typed(found: ApplicationView, errors: Mapping[str, Iterable[Any]], refusals: Sequence[Refusal]) -> dict[str, Any]:

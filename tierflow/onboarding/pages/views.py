@@ -94,9 +94,11 @@ def facts(row: Any, fields: Iterable[str], *, region: str = "", changed: Iterabl
     marked = set(changed)
     found = []
     for field in fields:
-        value = region if field == "region_id" else getattr(row, field, "")
+        value = region if field == "region_id" else getattr(row, field, "") if field in FIELD_LABELS else ""
         if not value and field in ("organisation_code", "email", "readmission_reason", "taxpayer_number"):
             continue
+        if field == "organisation_code" and row.credit_code:
+            continue  # the credit code carries it
         found.append(
             {
                 "label": label(field),
@@ -120,9 +122,8 @@ def state_badge(case: ApprovalCase, *, short: bool = False) -> dict[str, str]:
 
 
 def badge(parts: Mapping[str, str]) -> Markup:
-    """The badge's markup, for places that want it ready."""
-    template = '<span class="badge-s badge-{}"><i class="bi bi-{}" aria-hidden="true"></i>{}</span>'
-    return Markup(template).format(parts["kind"], parts["icon"], parts["text"])
+    """The badge's markup, from the macro every page uses."""
+    return macro("badge", **parts)
 
 
 def validity(valid_from: date | None, valid_to: date | None, is_long_term: bool, today: date) -> dict[str, Any] | None:
@@ -169,7 +170,7 @@ def papers(
             "label": show(PAPER_LABELS[paper.kind]),
             "facts": paper_facts(paper),
             "validity": validity(paper.valid_from, paper.valid_to, paper.is_long_term, today),
-            "url": url(stored.id),
+            "url": file(stored, url)["url"],
             "file": file(stored, url),
             "changed": paper.kind in marked,
         }
@@ -179,7 +180,10 @@ def papers(
 
 def file(stored: StoredFile, url: Callable[[int], str]) -> dict[str, Any]:
     """A stored file as pages name it."""
-    return {"name": stored.name, "url": url(stored.id), "size": size(stored.size), "is_pdf": stored.kind == "pdf"}
+    is_pdf = stored.kind == "pdf"
+    # The browser's own reader opens with its side panel shut, the page as wide as the frame.
+    address = f"{url(stored.id)}#navpanes=0&view=FitH" if is_pdf else url(stored.id)
+    return {"name": stored.name, "url": address, "size": size(stored.size), "is_pdf": is_pdf}
 
 
 def size(count: int) -> str:
@@ -225,7 +229,8 @@ def lines(
 
 def lines_in_words(rows: Iterable[tuple[Any, ProductLine]]) -> str:
     """Lines and classes in one line."""
-    return _(", ").join(f"{line_name(product)} {class_label(line)}" for line, product in rows)
+    comma: str = _(", ")
+    return comma.join(f"{line_name(product)} {class_label(line)}" for line, product in rows)
 
 
 def line_name(line: ProductLine) -> str:
@@ -286,8 +291,6 @@ def step_of(
         "iso": row.decided_at.isoformat(),
         "reason": reason or "；".join(remarks),
         "remarks": remarks if reason and "；".join(remarks) != reason else [],
-        "opinions": list(opinions),
-        "copied": list(copied),
     }
 
 
@@ -301,20 +304,20 @@ def steps(
 ) -> list[dict[str, Any]]:
     """The chain of the present round: what stands, what is asked, what will be; asked opinions under their round."""
     latest: dict[str, DecisionSeen] = {}
-    for decision in decided:
-        latest[decision[0].step] = decision
+    for row in decided:
+        latest[row.decision.step] = row
     opinions, copied = asked_in(asked, askers, case.round)
     found: list[dict[str, Any]] = []
     reached = False
     for step in ACCOUNT_OPENING.steps:
-        decision = latest.get(step.key)
+        decision: DecisionSeen | None = latest.get(step.key)
         waiting = case.step == step.key
         if waiting:
             reached = True
             shown = {"key": step.key, "label": show(step.label), "state": "current", "due": due_shown}
             found.append({**shown, "opinions": opinions, "copied": copied})
             opinions, copied = [], []
-        elif decision is not None and not reached and _stands(case, decision[0]):
+        elif decision is not None and not reached and stands(case, decision[0]):
             found.append(step_of(decision))
         else:
             state = "void" if decision is not None and case.step is not None else "waiting"
@@ -325,7 +328,7 @@ def steps(
     return found
 
 
-def _stands(case: ApprovalCase, decision: ApprovalDecision) -> bool:
+def stands(case: ApprovalCase, decision: ApprovalDecision) -> bool:
     """Whether an earlier decision counts in the present round: made in it, or approved and not asked again."""
     return decision.round == case.round or decision.verdict == Verdict.APPROVE.value
 
@@ -351,10 +354,13 @@ def asked_in(
 
 def deadline(shown: Mapping[str, Any] | None) -> Markup | str:
     """The deadline's markup, from the macro every page uses."""
-    if shown is None:
-        return ""
-    macro = get_template_attribute("macros/status.html", "deadline")
-    return Markup(macro(**shown))
+    return macro("deadline", **shown) if shown is not None else ""
+
+
+def macro(name: str, **values: Any) -> Markup:
+    """A status macro's markup; the template escapes what it is given."""
+    made: Markup = get_template_attribute("macros/status.html", name)(**values)
+    return made
 
 
 def class_label(line: Any) -> str:

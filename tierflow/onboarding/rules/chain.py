@@ -110,18 +110,19 @@ def items_of(step: str, content: Content, line_names: Mapping[int, str]) -> tupl
 
 
 def _line_items(content: Content, names: Mapping[int, str]) -> list[Item]:
+    asked = {int(line_id): row["class"] for line_id, row in content["lines"].items()}
     return [
         Item(
             f"line.{line_id}",
             text(
                 "%(line)s: the class “%(kind)s” fits",
-                line=names.get(int(line_id), line_id),
-                kind=Text(CLASS_LABELS[row["class"]]),
+                line=names.get(line_id, str(line_id)),
+                kind=Text(CLASS_LABELS[customer_class]),
             ),
             "lines",
             ("lines",),
         )
-        for line_id, row in sorted(content["lines"].items(), key=lambda pair: int(pair[0]))
+        for line_id, customer_class in sorted(asked.items())
     ]
 
 

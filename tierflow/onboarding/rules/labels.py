@@ -50,10 +50,10 @@ def field_label(group: str, field: str, line_names: Mapping[int, str]) -> Text:
 
 def _key_label(group: str, key: str, line_names: Mapping[int, str]) -> Text:
     if group == "lines":
-        return text("%(line)s", line=line_names.get(int(key), key))
+        return Text(line_names.get(int(key), key))
     if group == "checklist":
         customer_class, _, item = key.partition("/")
         found = condition(customer_class, item)
-        label = Text(found.label) if found else Text("%(item)s", {"item": item})
+        label = Text(found.label if found else item)
         return text("%(field)s: %(part)s", field=Text(CLASS_LABELS[customer_class]), part=label)
     return Text(PAPER_LABELS[key]) if key in PAPER_LABELS else Text(FIELD_LABELS[key])

@@ -53,14 +53,14 @@ class ParticularsSchema(Schema):
     invoice_phone = Written()
 
 
-class LineSchema(Schema):
+class LineWantedSchema(Schema):
     """A product line asked for, and the class."""
 
     product_line_id = RowId(required=True)
     customer_class = fields.String(required=True, validate=one_of(CLASSES))
 
 
-class CheckSchema(Schema):
+class EntryAnswerSchema(Schema):
     """An entry condition's answer and its evidence in words."""
 
     customer_class = fields.String(required=True, validate=one_of(CLASSES))
@@ -72,8 +72,8 @@ class CheckSchema(Schema):
 class DraftSchema(ParticularsSchema):
     """An application as far as it is filled in."""
 
-    lines = fields.List(fields.Nested(LineSchema), validate=length(None, MOST_LINES))
-    checks = fields.List(fields.Nested(CheckSchema), validate=length(None, MOST_CHECKS))
+    lines = fields.List(fields.Nested(LineWantedSchema), validate=length(None, MOST_LINES))
+    checks = fields.List(fields.Nested(EntryAnswerSchema), validate=length(None, MOST_CHECKS))
 
 
 class NewDraftSchema(DraftSchema):
@@ -105,7 +105,7 @@ class NewPaperSchema(PrintedSchema):
     kind = fields.String(required=True, validate=one_of(PAPER_LABELS))
 
 
-class FileSchema(Schema):
+class ScanFileSchema(Schema):
     """The scan: PDF, JPG or PNG."""
 
     file = FileField(required=True)
@@ -124,25 +124,25 @@ class EvidenceSchema(Schema):
     item = Line(required=True, most=60)
 
 
-class PreviewCheckSchema(CheckSchema):
+class PreviewedCheckSchema(EntryAnswerSchema):
     """An answer, and whether there is a file."""
 
     has_file = fields.Boolean()
 
 
-class PreviewPaperSchema(PrintedSchema):
+class PreviewedPaperSchema(PrintedSchema):
     """A paper, and whether there is a scan."""
 
     kind = fields.String(required=True, validate=one_of(PAPER_LABELS))
     has_file = fields.Boolean()
 
 
-class PreviewSchema(ParticularsSchema):
+class AdmissionPreviewSchema(ParticularsSchema):
     """Facts of an application that nobody has begun."""
 
-    lines = fields.List(fields.Nested(LineSchema), validate=length(None, MOST_LINES))
-    checks = fields.List(fields.Nested(PreviewCheckSchema), validate=length(None, MOST_CHECKS))
-    papers = fields.List(fields.Nested(PreviewPaperSchema), validate=length(None, len(PAPER_LABELS)))
+    lines = fields.List(fields.Nested(LineWantedSchema), validate=length(None, MOST_LINES))
+    checks = fields.List(fields.Nested(PreviewedCheckSchema), validate=length(None, MOST_CHECKS))
+    papers = fields.List(fields.Nested(PreviewedPaperSchema), validate=length(None, len(PAPER_LABELS)))
 
 
 class DuplicatesSchema(Schema):
@@ -163,7 +163,7 @@ class SubmitSchema(Schema):
     seen_version = Integer(required=True, validate=between(0, 2**53))
 
 
-class ItemSchema(Schema):
+class ItemVerdictSchema(Schema):
     """The verdict on one item of the step's checklist."""
 
     key = Line(required=True, most=80)
@@ -188,7 +188,7 @@ class DecideSchema(Schema):
     step = fields.String(required=True, validate=one_of(_STEPS))
     verdict = fields.String(required=True, validate=one_of([verdict.value for verdict in Verdict]))
     reason = Paragraph(most=2000, load_default="", allow_none=True)
-    items = fields.List(fields.Nested(ItemSchema), load_default=list, validate=length(None, 200))
+    items = fields.List(fields.Nested(ItemVerdictSchema), load_default=list, validate=length(None, 200))
     struck = fields.List(fields.Nested(StruckSchema), load_default=list, validate=length(None, MOST_LINES))
 
 
@@ -227,7 +227,7 @@ class AskSchema(Schema):
     question = Paragraph(most=1000, load_default="", allow_none=True)
 
 
-class AnswerSchema(Schema):
+class OpinionAnswerSchema(Schema):
     """An opinion in words."""
 
     answer = Paragraph(required=True, most=2000)

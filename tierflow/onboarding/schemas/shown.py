@@ -18,7 +18,7 @@ class Said(fields.String):
         return None if value is None else show(value)
 
 
-class PersonSchema(Schema):
+class NamedAccountSchema(Schema):
     """An account by name."""
 
     id = fields.Integer()
@@ -122,7 +122,7 @@ class ItemOutSchema(Schema):
     fields_ = fields.List(fields.String(), attribute="fields", data_key="fields")
 
 
-class ChangeSchema(Schema):
+class RoundChangeSchema(Schema):
     """A field that changed between two rounds."""
 
     group = fields.String()
@@ -141,8 +141,8 @@ class DecisionOutSchema(Schema):
     items = fields.List(fields.Dict(), attribute="decision.items")
     details = fields.Dict(attribute="decision.details")
     decided_at = fields.DateTime(attribute="decision.decided_at")
-    user = fields.Nested(PersonSchema)
-    on_behalf_of = fields.Nested(PersonSchema, attribute="principal", allow_none=True)
+    user = fields.Nested(NamedAccountSchema)
+    on_behalf_of = fields.Nested(NamedAccountSchema, attribute="principal", allow_none=True)
 
 
 class OpinionSchema(Schema):
@@ -150,7 +150,7 @@ class OpinionSchema(Schema):
 
     id = fields.Integer(attribute="opinion.id")
     kind = fields.String(attribute="opinion.kind")
-    asked = fields.Nested(PersonSchema, attribute="user")
+    asked = fields.Nested(NamedAccountSchema, attribute="user")
     question = fields.String(attribute="opinion.question")
     asked_at = fields.DateTime(attribute="opinion.asked_at")
     answer = fields.String(attribute="opinion.answer", allow_none=True)
@@ -184,15 +184,15 @@ class ApplicationOutSchema(Schema):
 
     application = fields.Nested(ParticularsOutSchema)
     case = fields.Nested(CaseSchema)
-    account_manager = fields.Nested(PersonSchema)
-    submitter = fields.Nested(PersonSchema)
+    account_manager = fields.Nested(NamedAccountSchema)
+    submitter = fields.Nested(NamedAccountSchema)
     lines = fields.List(fields.Nested(AskedLineSchema))
     checks = fields.List(fields.Nested(CheckOutSchema))
     papers = fields.List(fields.Nested(PaperOutSchema))
     decisions = fields.List(fields.Nested(DecisionOutSchema))
     opinions = fields.List(fields.Nested(OpinionSchema))
     items = fields.List(fields.Nested(ItemOutSchema))
-    changes = fields.List(fields.Nested(ChangeSchema))
+    changes = fields.List(fields.Nested(RoundChangeSchema))
     returned = fields.Dict(keys=fields.String(), values=fields.String())
     may = fields.Nested(AbilitiesSchema)
 
@@ -259,7 +259,7 @@ class MatchesSchema(Schema):
     matches = fields.List(fields.Nested(MatchSchema))
 
 
-class IndicatorSchema(Schema):
+class AdmissionIndicatorSchema(Schema):
     """One thing the rule looked at."""
 
     name = fields.String()
@@ -270,7 +270,7 @@ class IndicatorSchema(Schema):
     clause = fields.String()
 
 
-class RefusalOutSchema(Schema):
+class AdmissionRefusalSchema(Schema):
     """Why it cannot go in yet."""
 
     clause = fields.String()
@@ -283,14 +283,14 @@ class AdmissionSchema(Schema):
 
     outcome = fields.String(attribute="decision.outcome")
     clauses = fields.List(fields.String(), attribute="decision.clauses")
-    indicators = fields.List(fields.Nested(IndicatorSchema), attribute="decision.indicators")
-    refusals = fields.List(fields.Nested(RefusalOutSchema), attribute="decision.refusals")
+    indicators = fields.List(fields.Nested(AdmissionIndicatorSchema), attribute="decision.indicators")
+    refusals = fields.List(fields.Nested(AdmissionRefusalSchema), attribute="decision.refusals")
     matches = fields.List(fields.Nested(MatchSchema))
     all_green = fields.Boolean(attribute="is_all_green")
     policy_version = fields.Integer(attribute="policy.version")
 
 
-class VerdictSchema(Schema):
+class StepVerdictSchema(Schema):
     """A verdict just given, and where the case went."""
 
     application_id = fields.Integer()
@@ -301,10 +301,10 @@ class VerdictSchema(Schema):
     next_step = fields.String(allow_none=True)
 
 
-class VerdictsSchema(Schema):
+class StepVerdictsSchema(Schema):
     """Verdicts given together."""
 
-    decisions = fields.List(fields.Nested(VerdictSchema))
+    decisions = fields.List(fields.Nested(StepVerdictSchema))
 
 
 class NextSchema(Schema):
@@ -313,7 +313,7 @@ class NextSchema(Schema):
     application_id = fields.Integer(allow_none=True)
 
 
-class EventSchema(Schema):
+class ApplicationEventSchema(Schema):
     """One act."""
 
     at = fields.DateTime()
@@ -324,16 +324,16 @@ class EventSchema(Schema):
     after = fields.Dict()
 
 
-class TimelineSchema(Schema):
+class ApplicationTimelineSchema(Schema):
     """Every act, newest first."""
 
-    events = fields.List(fields.Nested(EventSchema))
+    events = fields.List(fields.Nested(ApplicationEventSchema))
 
 
-class ChangesSchema(Schema):
+class RoundChangesSchema(Schema):
     """What changed since a round."""
 
-    changes = fields.List(fields.Nested(ChangeSchema))
+    changes = fields.List(fields.Nested(RoundChangeSchema))
 
 
 class HeldLineSchema(Schema):
@@ -404,7 +404,7 @@ class CustomerOutSchema(Schema):
     """One customer whole."""
 
     customer = fields.Nested(CustomerSchema)
-    account_manager = fields.Nested(PersonSchema)
+    account_manager = fields.Nested(NamedAccountSchema)
     region = fields.String(attribute="region.name")
     lines = fields.List(fields.Nested(HeldLineSchema))
     papers = fields.List(fields.Nested(PaperOutSchema))

@@ -201,16 +201,16 @@ def _read_lines(session: Session, rows: Sequence[Mapping[str, Any]], on: date) -
     wanted: dict[int, str] = {}
     errors: dict[int, dict[str, list[Text]]] = {}
     for place, row in enumerate(rows):
-        line = offered.get(row["product_line_id"])
+        line, name = offered.get(row["product_line_id"]), row["customer_class"]
         if line is None:
             errors[place] = {"product_line_id": [text("Choose one of the list.")]}
         elif line.id in wanted:
             errors[place] = {"product_line_id": [text("Each product line once.")]}
-        elif row["customer_class"] not in entry.CLASSES_OF_SCHEME[line.scheme]:
-            kind = Text(entry.CLASS_LABELS[row["customer_class"]])
+        elif name not in entry.CLASSES_OF_SCHEME[line.scheme]:
+            kind = Text(entry.CLASS_LABELS[name])
             errors[place] = {"customer_class": [text("%(line)s has no class “%(kind)s”.", line=line.name, kind=kind)]}
         else:
-            wanted[line.id] = row["customer_class"]
+            wanted[line.id] = name
     if errors:
         raise Invalid({"lines": errors})
     return wanted

@@ -105,12 +105,13 @@ def _whole(value: Mapping[str, Any]) -> Shown:
     """A line, an answer, a paper or a file, as one value."""
     if "sha256" in value:
         return str(value["name"])
-    if "class" in value:
-        return Text(CLASS_LABELS[value["class"]])
+    if customer_class := value.get("class"):
+        return Text(CLASS_LABELS[customer_class])
     if "answer" in value:
         file = value["file"]["name"] if value["file"] else ""
         said = " · ".join(part for part in (value["evidence"], file) if part)
-        return text("%(answer)s: %(evidence)s", answer=Text(ANSWER_LABELS[value["answer"]]), evidence=said or "—")
+        given = value["answer"]
+        return text("%(answer)s: %(evidence)s", answer=Text(ANSWER_LABELS[given]), evidence=said or "—")
     end: Shown = text("long-term") if value["is_long_term"] else value["valid_to"] or "—"
     return text(
         "No. %(number)s, %(issuer)s, %(start)s to %(end)s",
