@@ -23,6 +23,9 @@ from tierflow.complaints import models as _complaint_tables  # noqa: F401
 from tierflow.complaints.terms import COMPLAINT_TERMS
 from tierflow.grading import api as grading_api
 from tierflow.grading.terms import GRADING_TERMS
+from tierflow.onboarding import api as onboarding_api
+from tierflow.onboarding import pages as onboarding_pages
+from tierflow.onboarding import service as onboarding
 from tierflow.web import access, errors, home, i18n, inbox, logs, openapi, session_pages, shell
 
 DEFAULTS: dict[str, Any] = {
@@ -89,6 +92,7 @@ def build(config: Mapping[str, Any] | None = None) -> Flask:
     if app.config["CHECK_SCHEMA"]:
         with app.app_context():
             found = defects(db.engine)
+            db.engine.dispose()  # workers forked from here on open connections of their own
         if found:
             raise RuntimeError("this database cannot be served:\n  " + "\n  ".join(found))
     return app
@@ -105,9 +109,13 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     api.register_blueprint(jobs_api.blp)
     extensions["health"]["scheduler"] = jobs_pages.health_check
     extensions["banners"].append(jobs_pages.banner)
+    for blueprint in onboarding_api.BLUEPRINTS:
+        api.register_blueprint(blueprint)
+    extensions["summaries"]["application"] = onboarding.summary
     extensions["nav"] += home.NAV + jobs_pages.NAV
     extensions["inbox_sources"] += [inbox.approval_source, inbox.opinion_source]
     extensions["inbox_kinds"]["opinion"] = inbox.OPINION
+    onboarding_pages.init(app)
 
 
 def _check_settings(app: Flask) -> None:

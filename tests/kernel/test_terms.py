@@ -24,6 +24,7 @@ REVIEWED = [
     ("upload.kinds", ("pdf", "jpg", "png"), "house"),
     ("delegation.max_days", 90, "house"),
     ("region.dealers_per_ten_thousand_tonnes", 3, "CHEM-10.8"),
+    ("region.dealers_while_volume_unknown", 20, "CHEM-10.8"),
 ]
 
 

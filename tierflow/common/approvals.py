@@ -55,6 +55,7 @@ class ApprovalCase(Model):
             postgresql_where=sql("state = 'in_approval'"),
         ),
         Index("ix_approval_case_submitter", "submitter_id", "state", "due_at", "id"),
+        Index("ix_approval_case_state", "subject_type", "state", "subject_id"),
     )
 
     id: Mapped[int] = pk()
@@ -205,9 +206,7 @@ def open_case(
     actor: Actor,
     now: datetime,
 ) -> ApprovalCase:
-    """A case in draft; the actor takes the submitter's seat. A chain with a step per region wants the region."""
-    if region_id is None and any(step.scoped for step in chain.steps):
-        raise ValueError(f"a case of {chain.key} needs a region")
+    """A case in draft; the actor takes the submitter's seat. The region may follow until the case is handed in."""
     case = ApprovalCase(
         chain=chain.key,
         subject_type=subject[0],
@@ -257,8 +256,11 @@ def submit(
     """Hand in (again). `content` maps each examined group to its JSON value. Raises `Refused`, `Conflict`.
 
     `due_by`: when the matter itself is due, where that comes before the waiting step's own time.
+    A chain with a step per region wants the case's region: without one, that step would be everybody's.
     """
     chain = CHAINS[case.chain]
+    if case.region_id is None and any(step.scoped for step in chain.steps):
+        raise ValueError(f"a case of {chain.key} needs a region")
     content = approval.plain(content)
     content_hash = approval.digest(content)
     facts = facts_of(session, case)

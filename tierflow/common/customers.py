@@ -25,6 +25,7 @@ class Customer(Model):
         CheckConstraint("credit_code IS NOT NULL OR organisation_code IS NOT NULL", name="has_code"),
         Index("ix_customer_region_id", "region_id", "number"),
         Index("ix_customer_account_manager_id", "account_manager_id", "number"),
+        Index("ix_customer_organisation_code", "organisation_code"),
         Index("ix_customer_name_key", "name_key"),
         Index("ix_customer_phone_key", "phone_key"),
         Index("ix_customer_account_key", "account_key"),

@@ -50,10 +50,11 @@ _KNOWN_OTHERS = {
     b"<": mark("a web page or drawing with code"),
 }
 
+_ACTIVE_CONTENT = mark("The file contains scripts, actions or other files; print it to a plain PDF and upload that.")
 _FAULTS = {
     "unreadable": mark("The file cannot be opened; it is damaged or not what it seems."),
     "encrypted": mark("The file is protected by a password; upload one that opens without."),
-    "active": mark("The file contains scripts, actions or other files; print it to a plain PDF and upload that."),
+    "active": _ACTIVE_CONTENT,
     "too_many_pixels": mark("The image has too many pixels; scan it at 300 dpi."),
     "too_many_pages": mark("The file has too many pages."),
     "too_large_inside": mark("The file is too large once unpacked."),
@@ -100,7 +101,7 @@ def _fault(content: bytes, policy: Policy) -> Text | None:
     if _is_disguised(content, kind):
         return text("The file contains something besides a scan; scan the paper again.")
     if kind == "pdf" and _ACTIVE.search(_names_of(content)):
-        return text(_FAULTS["active"])
+        return text(_ACTIVE_CONTENT)
     fault = _opener.examine(kind, content)
     return text(_FAULTS[fault]) if fault else None
 

@@ -155,6 +155,7 @@ _ROWS: tuple[tuple[str, bool, frozenset[Role] | None], ...] = (
     ("application.read", _READ, _SALES | _APPROVERS | _LOOKERS),
     ("application.write", _WRITE, frozenset({_R.ACCOUNT_MANAGER})),
     ("application.decide", _WRITE, _APPROVERS),
+    ("application.ask", _WRITE, _SALES | _APPROVERS),
     ("application.export", _WRITE, _SALES | _APPROVERS | _LOOKERS),
     # customers
     ("customer.read", _READ, _SALES | _APPROVERS | _LOOKERS | {_R.RESIDENT_OFFICE}),

@@ -189,6 +189,17 @@ GROUND_TERMS = Terms(
             minimum=0,
             maximum=1000,
         ),
+        # Before a region has sold a year's tonnes there is nothing to reckon from.
+        Term(
+            "region.dealers_while_volume_unknown",
+            "integer",
+            20,
+            "CHEM-10.8",
+            mark("Dealers of a line in a region before an opening is flagged, while its volume is not known"),
+            DEALERS,
+            minimum=0,
+            maximum=1000,
+        ),
     ],
     checks=[_office_opens_before_it_closes, _reminder_comes_before_escalation],
 )

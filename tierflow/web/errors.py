@@ -68,9 +68,10 @@ def refusal_json(refusal: Refusal) -> dict[str, Any]:
 
 
 def say_errors(errors: Any) -> Any:
-    """Field errors with every message in the reader's language."""
+    """Field errors with every message in the reader's language; each field has a list of them."""
     if isinstance(errors, dict):
-        return {str(key): say_errors(value) for key, value in errors.items()}
+        found = {str(key): say_errors(value) for key, value in errors.items()}
+        return {key: value if isinstance(value, dict | list) else [value] for key, value in found.items()}
     if isinstance(errors, (list, tuple)):
         return [say_errors(value) for value in errors]
     return show(errors) if not isinstance(errors, (int, float, bool)) else errors
@@ -192,4 +193,7 @@ def init(app: Flask) -> None:  # noqa: C901 - a table, one row per exception
         headers = {
             key: value for key, value in error.get_headers() if key.lower() not in ("content-type", "content-length")
         }
-        return answer(status, errors=data.get("errors") or _by_field(data.get("messages")), headers=headers)
+        messages = data.get("errors") or _by_field(data.get("messages"))
+        if status == 413 and not messages:
+            messages = {"file": [text("The file is too large.")]}
+        return answer(status, errors=messages, headers=headers)

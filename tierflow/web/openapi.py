@@ -2,27 +2,67 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint as FlaskBlueprint
 from flask import Flask, Response, render_template, send_from_directory
 from flask_smorest import Api, Blueprint
+from marshmallow import Schema, fields
 
 from tierflow.web.access import public
 
 API_PREFIX = "/api/v1"
 
+_ALWAYS = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE)
+_WRITING = (HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
+class RefusalSchema(Schema):
+    """Why the rules refuse: the clause, the reason in the reader's language, the field it belongs to."""
+
+    clause = fields.String(required=True)
+    reason = fields.String(required=True)
+    field = fields.String(required=True, allow_none=True)
+
+
+class ErrorSchema(Schema):
+    """Every error, by the one table: `errors` by field with 422, `refusals` with 409."""
+
+    code = fields.Integer(required=True)
+    message = fields.String(required=True)
+    errors = fields.Dict(keys=fields.String())
+    refusals = fields.List(fields.Nested(RefusalSchema))
+
 
 class QuietApi(Api):  # type: ignore[misc]
     """flask-smorest without its app-wide error handler: `web.errors` is the one table."""
+
+    ERROR_SCHEMA = ErrorSchema
 
     def _register_error_handlers(self) -> None:
         """Leave errors to the table."""
 
 
+class _Documented(Blueprint):  # type: ignore[misc]
+    """A blueprint whose operations name the errors of the table they can answer with."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._prepare_doc_cbks.append(_document_errors)
+
+
+def _document_errors(doc: dict[str, Any], doc_info: Any, *, method: str, **_context: Any) -> dict[str, Any]:
+    statuses = [*_ALWAYS, HTTPStatus.NOT_FOUND, *(_WRITING if method.upper() != "GET" else ())]
+    responses = doc.setdefault("responses", {})
+    for status in statuses:
+        responses.setdefault(str(status.value), status.name)
+    return doc
+
+
 def api_blueprint(name: str, title: str) -> Blueprint:
     """A blueprint under /api/v1; `title` is its tag in the documentation."""
-    return Blueprint(f"api_{name}", __name__, url_prefix=API_PREFIX, description=title)
+    return _Documented(f"api_{name}", __name__, url_prefix=API_PREFIX, description=title)
 
 
 docs = FlaskBlueprint("docs", __name__, url_prefix="/api")

@@ -1,0 +1,5 @@
+"""JSON of account opening: everything the screens do, under /api/v1."""
+
+from tierflow.onboarding.api import applications, customers, deciding, papers
+
+BLUEPRINTS = (applications.blp, papers.blp, deciding.blp, customers.blp)

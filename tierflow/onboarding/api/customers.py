@@ -1,0 +1,34 @@
+"""JSON of customers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from tierflow.kernel.roles import Actor
+from tierflow.onboarding import service
+from tierflow.onboarding.schemas import given, shown
+from tierflow.web.access import reads
+from tierflow.web.openapi import api_blueprint
+
+blp = api_blueprint("customers", "Customers")
+
+
+@blp.route("/customers", methods=["GET"])
+@reads("customer.read")
+@blp.arguments(given.CustomerFilterSchema, location="query")
+@blp.response(200, shown.CustomerPageSchema)
+def list_customers(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
+    """The customers you may see, by number."""
+    cursor, size = wanted.pop("cursor"), wanted.pop("size")
+    return service.list_customers(session, actor, service.CustomerFilters(**wanted), now, cursor=cursor, size=size)
+
+
+@blp.route("/customers/<int(max=9007199254740991):customer_id>", methods=["GET"])
+@reads("customer.read")
+@blp.response(200, shown.CustomerOutSchema)
+def read(*, session: Session, actor: Actor, now: datetime, customer_id: int) -> Any:
+    """One customer whole."""
+    return service.customer_view(session, actor, customer_id, now)

@@ -1,0 +1,106 @@
+"""JSON of the chain: hand in, decide, take back, ask."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from tierflow.common import approvals
+from tierflow.common.approvals import Seen
+from tierflow.kernel.approval import Verdict
+from tierflow.kernel.roles import Actor
+from tierflow.onboarding import service
+from tierflow.onboarding.api.applications import ONE
+from tierflow.onboarding.rules.chain import Given
+from tierflow.onboarding.schemas import given, shown
+from tierflow.web.access import reads, writes
+from tierflow.web.openapi import api_blueprint
+
+blp = api_blueprint("approvals", "Approval")
+
+
+def verdict_of(data: dict[str, Any]) -> dict[str, Any]:
+    """A verdict as the service takes it."""
+    return {
+        "seen": Seen(data["seen_version"], data["step"]),
+        "verdict": Verdict(data["verdict"]),
+        "reason": data["reason"] or "",
+        "items": [Given(row["key"], row["verdict"], row["remark"] or "") for row in data["items"]],
+        "struck": {row["product_line_id"]: row["reason"] for row in data["struck"]},
+    }
+
+
+@blp.route(f"{ONE}/submit", methods=["POST"])
+@writes("application.write")
+@blp.arguments(given.SubmitSchema)
+@blp.response(200, shown.ApplicationOutSchema)
+def submit(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, application_id: int) -> Any:
+    """Hand the application in; 409 lists everything that is missing."""
+    service.submit(session, actor, application_id, now, seen_version=data["seen_version"])
+    return service.view(session, actor, application_id)
+
+
+@blp.route(f"{ONE}/decisions", methods=["POST"])
+@writes("application.decide")
+@blp.arguments(given.DecideSchema)
+@blp.response(201, shown.ApplicationOutSchema)
+def decide(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, application_id: int) -> Any:
+    """The waiting step's verdict: approve, return for correction, reject."""
+    service.decide(session, actor, application_id, now=now, **verdict_of(data))
+    return service.view(session, actor, application_id)
+
+
+@blp.route("/applications/approvals", methods=["POST"])
+@writes("application.decide")
+@blp.arguments(given.BulkSchema)
+@blp.response(201, shown.StepVerdictsSchema)
+def approve_several(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
+    """Approve several applications whose every check is green; all or none."""
+    cases = [(row["application_id"], Seen(row["seen_version"], row["step"])) for row in data["cases"]]
+    rows = service.bulk_approve(session, actor, cases, now, reason=data["reason"] or "")
+    return {
+        "decisions": [
+            {**{name: getattr(row, name) for name in ("round", "step", "verdict", "moved_to", "next_step")}, **of}
+            for row, of in zip(rows, [{"application_id": found} for found, _ in cases], strict=True)
+        ]
+    }
+
+
+@blp.route("/applications/next", methods=["GET"])
+@reads("application.decide")
+@blp.arguments(given.AfterSchema, location="query")
+@blp.response(200, shown.NextSchema)
+def next_in_queue(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
+    """The application to decide next, most urgent first."""
+    return {"application_id": service.next_in_queue(session, actor, wanted["after"])}
+
+
+@blp.route(f"{ONE}/withdraw", methods=["POST"])
+@writes("application.write")
+@blp.arguments(given.WithdrawSchema)
+@blp.response(200, shown.ApplicationOutSchema)
+def withdraw(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, application_id: int) -> Any:
+    """Take the application back, to correct it."""
+    service.withdraw(session, actor, application_id, now, reason=data["reason"])
+    return service.view(session, actor, application_id)
+
+
+@blp.route(f"{ONE}/opinions", methods=["POST"])
+@writes("application.ask")
+@blp.arguments(given.AskSchema)
+@blp.response(201, shown.AskedSchema)
+def ask(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, application_id: int) -> Any:
+    """Ask a colleague's opinion, or copy one in; the chain does not move."""
+    question = data["question"] or ""
+    return service.ask(session, actor, application_id, data["asked_id"], question, data["kind"], now)
+
+
+@blp.route("/opinions/<int(max=9007199254740991):opinion_id>/answer", methods=["POST"])
+@writes("opinion.answer")
+@blp.arguments(given.OpinionAnswerSchema)
+@blp.response(200, shown.AskedSchema)
+def answer(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, opinion_id: int) -> Any:
+    """Give the opinion that was asked of you."""
+    return approvals.answer(session, opinion_id, data["answer"], actor, now)

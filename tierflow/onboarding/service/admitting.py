@@ -1,0 +1,236 @@
+"""The admission of an application: its facts gathered from the tables, previewed and replayed (CHEM-7.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from tierflow.common import decisions, identifiers
+from tierflow.common.customers import Customer, CustomerLine
+from tierflow.common.db import in_force
+from tierflow.common.identifiers import BadIdentifier
+from tierflow.common.policies import policy_on
+from tierflow.common.reference import ProductLine, Region
+from tierflow.kernel.decisions import Decision
+from tierflow.kernel.months import local_day
+from tierflow.kernel.policy import Policy
+from tierflow.kernel.roles import Actor, require
+from tierflow.onboarding.models import Application, Paper
+from tierflow.onboarding.rules import admission as rule
+from tierflow.onboarding.rules.admission import AdmissionFacts, CheckFact, LineFact
+from tierflow.onboarding.rules.duplicates import Match
+from tierflow.onboarding.rules.papers import PaperFact
+from tierflow.onboarding.service import particulars
+from tierflow.onboarding.service.access import get_visible
+from tierflow.onboarding.service.drafts import checks_of, lines_of, papers_of
+from tierflow.onboarding.service.matching import Keys, matches_of
+from tierflow.onboarding.service.papers import PRINTED
+
+KIND = "admission"
+
+
+def replay(inputs: dict[str, Any], policy: Policy) -> Decision:
+    """Make a stored admission again, for `tierflow verify`."""
+    return rule.admission(rule.from_json(inputs), policy)
+
+
+decisions.replayed_by(KIND, replay)
+
+
+@dataclass(frozen=True)
+class Admission:
+    """What the rule would decide, and what it saw."""
+
+    decision: Decision
+    facts: AdmissionFacts
+    policy: Policy
+
+    @property
+    def matches(self) -> tuple[Match, ...]:
+        """Duplicates and disqualified companies found."""
+        return self.facts.matches
+
+    @property
+    def is_all_green(self) -> bool:
+        """Whether nothing calls for a second look."""
+        return rule.all_green(self.decision)
+
+
+def preview_admission(session: Session, actor: Actor, application_id: int, now: datetime) -> Admission:
+    """What would be decided if the application were handed in now; stores nothing."""
+    return admission_of(session, actor, get_visible(session, actor, application_id), now)
+
+
+def admission_of(session: Session, actor: Actor, application: Application, now: datetime) -> Admission:
+    """The admission of an application as it stands in the tables."""
+    on = local_day(now)
+    policy = policy_on(session, on)
+    facts = facts_of(session, actor, application, on)
+    return Admission(rule.admission(facts, policy), facts, policy)
+
+
+def preview_facts(session: Session, actor: Actor, data: Mapping[str, Any], now: datetime) -> Admission:
+    """What would be decided on facts that are only typed in; stores nothing. "What would it take?" """
+    require(actor, "application.read")
+    on = local_day(now)
+    policy = policy_on(session, on)
+    columns = particulars.read(data)
+    region = session.get(Region, columns["region_id"]) if columns.get("region_id") else None
+    rows = [(row["product_line_id"], row["customer_class"], False) for row in data.get("lines") or []]
+    facts = AdmissionFacts(
+        on=on,
+        **_typed(columns),
+        region=region.code if region else "",
+        lines=_line_facts(session, region.id if region else None, rows, on),
+        checks=tuple(
+            CheckFact(
+                row["customer_class"],
+                row["item"],
+                row.get("answer") or "",
+                bool(row.get("evidence")),
+                bool(row.get("has_file")),
+            )
+            for row in data.get("checks") or []
+        ),
+        papers=tuple(
+            _paper_fact(row, columns.get("credit_code"), columns.get("organisation_code"))
+            for row in data.get("papers") or []
+        ),
+        matches=matches_of(session, actor, Keys.of(columns), None),
+    )
+    return Admission(rule.admission(facts, policy), facts, policy)
+
+
+def facts_of(session: Session, actor: Actor, application: Application, on: date) -> AdmissionFacts:
+    """Everything the admission rule reads, from the tables."""
+    region = session.get(Region, application.region_id) if application.region_id else None
+    columns = {field: getattr(application, field) for field in particulars.FIELDS}
+    columns |= {key: getattr(application, key) for key in ("name_key", "phone_key", "account_key")}
+    rows = [
+        (line.product_line_id, line.customer_class, line.struck_at is not None)
+        for line in lines_of(session, application.id)
+    ]
+    return AdmissionFacts(
+        on=on,
+        **_typed(columns),
+        region=region.code if region else "",
+        lines=_line_facts(session, application.region_id, rows, on),
+        checks=tuple(
+            CheckFact(row.customer_class, row.item, row.answer, bool(row.evidence), row.file_id is not None)
+            for row in checks_of(session, application.id)
+        ),
+        papers=tuple(
+            _paper_fact(
+                {name: getattr(paper, name) for name in ("kind", *PRINTED)},
+                application.credit_code,
+                application.organisation_code,
+            )
+            for paper in papers_of(session, application.id)
+        ),
+        matches=matches_of(session, actor, Keys.of(columns), application.id),
+    )
+
+
+_IN_FACTS = (
+    "name",
+    "credit_code",
+    "organisation_code",
+    "legal_representative",
+    "address",
+    "contact_name",
+    "phone",
+    "bank_name",
+    "bank_account",
+    "invoice_address",
+    "invoice_phone",
+    "readmission_reason",
+)
+
+
+def _typed(columns: Mapping[str, Any]) -> dict[str, Any]:
+    typed = {field: columns.get(field) or "" for field in _IN_FACTS}
+    account = typed["bank_account"]
+    typed["account_is_plausible"] = not account or identifiers.bank_account(account).is_plausible
+    typed["code_is_sound"] = _is_sound(typed["credit_code"], typed["organisation_code"])
+    return typed
+
+
+def _is_sound(credit_code: str, organisation_code: str) -> bool:
+    try:
+        if credit_code:
+            return identifiers.organisation_code_within(identifiers.credit_code(credit_code)) == organisation_code
+        return not organisation_code or bool(identifiers.organisation_code(organisation_code))
+    except BadIdentifier:
+        return False
+
+
+def _row(paper: Paper) -> dict[str, Any]:
+    return {name: getattr(paper, name) for name in ("kind", *PRINTED)}
+
+
+def _paper_fact(row: Mapping[str, Any], credit_code: str | None, organisation_code: str | None) -> PaperFact:
+    number = row.get("number") or ""
+    names_code = None
+    if row["kind"] == "merged_licence":
+        names_code = number == credit_code
+    elif row["kind"] == "organisation_code_certificate":
+        names_code = number == organisation_code
+    return PaperFact(
+        kind=row["kind"],
+        number=number,
+        issuer=row.get("issuer") or "",
+        valid_from=row.get("valid_from"),
+        valid_to=row.get("valid_to"),
+        is_long_term=bool(row.get("is_long_term")),
+        has_file=bool(row.get("has_file", True)),
+        names_code=names_code,
+    )
+
+
+def _line_facts(
+    session: Session, region_id: int | None, rows: Sequence[tuple[int, str, bool]], on: date
+) -> tuple[LineFact, ...]:
+    ids = [line_id for line_id, _, _ in rows]
+    if not ids:
+        return ()
+    offered = in_force(ProductLine.from_on, ProductLine.to_on, on)
+    query = select(ProductLine, offered).where(ProductLine.id.in_(ids))
+    found = {line.id: (line, bool(live)) for line, live in session.execute(query)}
+    dealers = _dealers(session, region_id, ids, on)
+    facts = []
+    for line_id, customer_class, is_struck in rows:
+        line, live = found.get(line_id, (None, False))
+        facts.append(
+            LineFact(
+                product_line_id=line_id,
+                name=line.name if line else str(line_id),
+                scheme=line.scheme if line else "",
+                customer_class=customer_class,
+                in_force=live,
+                dealers_in_region=dealers.get(line_id, 0),
+                is_struck=is_struck,
+            )
+        )
+    return tuple(facts)
+
+
+def _dealers(session: Session, region_id: int | None, line_ids: Sequence[int], on: date) -> dict[int, int]:
+    if region_id is None:
+        return {}
+    query = (
+        select(CustomerLine.product_line_id, func.count())
+        .join(Customer, Customer.id == CustomerLine.customer_id)
+        .where(
+            Customer.region_id == region_id,
+            CustomerLine.product_line_id.in_(line_ids),
+            CustomerLine.customer_class == "dealer",
+            in_force(CustomerLine.from_on, CustomerLine.to_on, on),
+        )
+        .group_by(CustomerLine.product_line_id)
+    )
+    return {row[0]: row[1] for row in session.execute(query)}

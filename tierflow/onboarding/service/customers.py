@@ -1,0 +1,197 @@
+"""Reading customers: the list, and one whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from tierflow.common import approvals, lookup
+from tierflow.common.approvals import ApprovalCase
+from tierflow.common.audit import AuditEntry
+from tierflow.common.customers import Customer, CustomerLine, CustomerOffice, get_visible, visible
+from tierflow.common.db import in_force
+from tierflow.common.policies import policy_on
+from tierflow.common.reference import Office, ProductLine, Region
+from tierflow.common.users import User
+from tierflow.kernel.months import local_day
+from tierflow.kernel.roles import Actor, is_allowed, require
+from tierflow.onboarding.models import Application, Paper
+from tierflow.onboarding.service.access import SUBJECT
+from tierflow.onboarding.service.creating import CUSTOMER
+from tierflow.onboarding.service.reading import DecisionSeen, ScannedPaper, papers_with_files
+from tierflow.web.paging import Page, Sort, page_of
+
+LINES_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class CustomerFilters:
+    """How the list is narrowed. `papers`: "expired" today, or "expiring" within the policy's longest warning."""
+
+    region_id: int | None = None
+    account_manager_id: int | None = None
+    product_line_id: int | None = None
+    customer_class: str | None = None
+    needs_credit_code: bool | None = None
+    papers: str | None = None
+    q: str | None = None
+
+
+@dataclass(frozen=True)
+class CustomerRow:
+    """One line of the list. `expires_on`: when the first of its papers runs out."""
+
+    customer: Customer
+    account_manager: str
+    region: str
+    lines: Sequence[HeldLine]
+    expires_on: date | None
+
+
+class HeldLine(NamedTuple):
+    """A line a customer has, and what it is."""
+
+    line: CustomerLine
+    product_line: ProductLine
+
+
+class AccountOpening(NamedTuple):
+    """An application that led here, and its case."""
+
+    application: Application
+    case: ApprovalCase
+
+
+@dataclass(frozen=True)
+class CustomerView:
+    """Everything the customer page shows. The opening's approvals are there for whoever may read applications."""
+
+    customer: Customer
+    region: Region
+    account_manager: User
+    offices: Sequence[Office]
+    lines: Sequence[HeldLine]
+    papers: Sequence[ScannedPaper]
+    openings: Sequence[AccountOpening]
+    decisions: Sequence[DecisionSeen]
+    events: Sequence[AuditEntry]
+
+
+def list_customers(
+    session: Session,
+    actor: Actor,
+    filters: CustomerFilters,
+    now: datetime,
+    *,
+    cursor: str | None = None,
+    size: int = 30,
+    descending: bool = False,
+) -> Page[CustomerRow]:
+    """The customers the actor may see, by number (the order they were opened in), a page by key; three queries."""
+    require(actor, "customer.read")
+    on = local_day(now)
+    query: Any = (
+        select(Customer, User.name, Region.name)
+        .join(User, User.id == Customer.account_manager_id)
+        .join(Region, Region.id == Customer.region_id)
+        .where(visible(actor), *_narrowed(session, filters, on))
+    )
+    page = page_of(session, query, [Sort("number", Customer.number, descending)], cursor=cursor, size=size)
+    ids = [row[0].id for row in page.rows]
+    lines, ends = _lines(session, ids, on), _ends(session, ids)
+    rows = [
+        CustomerRow(customer, manager, region, lines.get(customer.id, []), ends.get(customer.id))
+        for customer, manager, region in page.rows
+    ]
+    return Page(rows, page.after, page.before, page.size)
+
+
+def _narrowed(session: Session, filters: CustomerFilters, on: date) -> list[Any]:
+    exact = {
+        Customer.region_id: filters.region_id,
+        Customer.account_manager_id: filters.account_manager_id,
+        Customer.needs_credit_code: filters.needs_credit_code,
+    }
+    conditions: list[Any] = [column == value for column, value in exact.items() if value is not None]
+    if filters.product_line_id is not None or filters.customer_class is not None:
+        held = select(CustomerLine.customer_id).where(in_force(CustomerLine.from_on, CustomerLine.to_on, on))
+        if filters.product_line_id is not None:
+            held = held.where(CustomerLine.product_line_id == filters.product_line_id)
+        if filters.customer_class is not None:
+            held = held.where(CustomerLine.customer_class == filters.customer_class)
+        conditions.append(Customer.id.in_(held))
+    if filters.papers is not None:
+        last = on - timedelta(days=1)
+        first = None
+        if filters.papers == "expiring":
+            first, last = on, on + timedelta(days=max(policy_on(session, on).integers("papers.warn_days")))
+        ending = select(Paper.customer_id).where(Paper.customer_id.is_not(None), Paper.valid_to <= last)
+        if first is not None:
+            ending = ending.where(Paper.valid_to >= first)
+        conditions.append(Customer.id.in_(ending))
+    if filters.q and lookup.fold(filters.q):
+        found: Any = lookup.matching(CUSTOMER, filters.q)
+        conditions.append(Customer.id.in_(found))
+    return conditions
+
+
+def _lines(session: Session, customer_ids: Sequence[int], on: date) -> Mapping[int, list[HeldLine]]:
+    found: dict[int, list[HeldLine]] = {}
+    rows = session.execute(
+        select(CustomerLine, ProductLine)
+        .join(ProductLine, ProductLine.id == CustomerLine.product_line_id)
+        .where(CustomerLine.customer_id.in_(customer_ids), in_force(CustomerLine.from_on, CustomerLine.to_on, on))
+        .order_by(ProductLine.code)
+    )
+    for row in rows:
+        found.setdefault(row.CustomerLine.customer_id, []).append(HeldLine(row.CustomerLine, row.ProductLine))
+    return found
+
+
+def _ends(session: Session, customer_ids: Sequence[int]) -> Mapping[int, date]:
+    query = (
+        select(Paper.customer_id, func.min(Paper.valid_to))
+        .where(Paper.customer_id.in_(customer_ids), Paper.valid_to.is_not(None))
+        .group_by(Paper.customer_id)
+    )
+    return {of: end for of, end in session.execute(query) if of is not None and end is not None}
+
+
+def customer_view(session: Session, actor: Actor, customer_id: int, now: datetime) -> CustomerView:
+    """One customer whole, in a fixed number of queries. Raises `NotFound` when it is not theirs to see."""
+    require(actor, "customer.read")
+    customer = get_visible(session, actor, customer_id)
+    openings: list[AccountOpening] = []
+    decided: list[DecisionSeen] = []
+    if is_allowed(actor, "application.read"):
+        openings = _openings(session, customer.id)
+        rows = [row for opening in openings for row in approvals.decisions_of(session, opening.case.id)]
+        decided = [DecisionSeen(*row) for row in rows]
+    offices = select(Office).join(CustomerOffice, CustomerOffice.office_id == Office.id)
+    events = select(AuditEntry).where(AuditEntry.subject_type == CUSTOMER, AuditEntry.subject_id == customer.id)
+    return CustomerView(
+        customer=customer,
+        region=session.get_one(Region, customer.region_id),
+        account_manager=session.get_one(User, customer.account_manager_id),
+        offices=session.scalars(offices.where(CustomerOffice.customer_id == customer.id).order_by(Office.code)).all(),
+        lines=_lines(session, [customer.id], local_day(now)).get(customer.id, []),
+        papers=papers_with_files(session, Paper.customer_id == customer.id),
+        openings=openings,
+        decisions=decided,
+        events=session.scalars(events.order_by(AuditEntry.seq.desc()).limit(LINES_SHOWN)).all(),
+    )
+
+
+def _openings(session: Session, customer_id: int) -> list[AccountOpening]:
+    rows = session.execute(
+        select(Application, ApprovalCase)
+        .join(ApprovalCase, (ApprovalCase.subject_type == SUBJECT) & (ApprovalCase.subject_id == Application.id))
+        .where(Application.customer_id == customer_id)
+        .order_by(Application.id)
+    )
+    return [AccountOpening(row.Application, row.ApprovalCase) for row in rows]
