@@ -18,7 +18,8 @@ from tierflow.onboarding.models import Paper
 from tierflow.onboarding.service.access import case_of
 
 
-@pytest.mark.rule("CHEM-7.2", "CHEM-5")
+@pytest.mark.rule("CHEM-7.2")
+@pytest.mark.groundwork("CHEM-5")
 def test_sales_then_finance_then_the_general_manager_make_a_customer(both_app: Flask) -> None:
     with both_app.app_context(), transaction() as session:
         place = scenes.company(session)
