@@ -62,7 +62,7 @@ EVENTS: Mapping[str, tuple[str, str, str]] = {
     "opinion.ask": (mark("asked for an opinion"), "chat-left-text", "neutral"),
     "opinion.copy": (mark("copied somebody in"), "send", "neutral"),
     "opinion.answer": (mark("gave an opinion"), "chat-left-quote", "neutral"),
-    "customer.create": (mark("the customer was opened"), "building-check", "ok"),
+    "customer.admit": (mark("opened the customer"), "building-check", "ok"),
 }
 
 
