@@ -26,7 +26,7 @@ from tierflow.web.schemas import flat_errors, form_data, load
 
 bp = Blueprint("jobs", __name__, template_folder="templates")
 
-NAV = [Nav(mark("Administration"), 90, mark("Timed duties"), "alarm", "jobs.index", "job.read")]
+NAV = [Nav(mark("Administration"), 96, mark("Timed duties"), "alarm", "jobs.index", "job.read")]
 
 NEWEST_FIRST = [Sort("id", Run.id, descending=True)]
 
