@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from typing import Any
@@ -148,15 +148,6 @@ def security_export(session: Session, actor: Actor, filters: Mapping[str, Any], 
     require(actor, "log.export")
     query = _security(filters).order_by(SecurityEvent.id.desc()).limit(most + 1)
     return [SecurityRow(event, name) for event, name in session.execute(query)]
-
-
-def leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """A value's parts with their dotted names, for people who do not read JSON."""
-    if isinstance(value, dict):
-        for key in sorted(value):
-            yield from leaves(value[key], f"{prefix}.{key}" if prefix else str(key))
-    else:
-        yield prefix, value
 
 
 def people_who_acted(session: Session, actor: Actor) -> list[User]:
