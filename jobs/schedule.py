@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import time
 
-from jobs import approvals, calendars, housekeeping, outbox, safety
+from jobs import approvals, calendars, housekeeping, outbox, papers, safety
 from jobs.duty import Duty
 from jobs.timetable import Timing
 from tierflow.kernel.months import Day
@@ -23,6 +23,13 @@ TIMETABLE: tuple[Duty, ...] = (
         Timing(Day, time(9, 0), at_work=True),
         items=approvals.waiting_too_long,
         each=approvals.nudge,
+    ),
+    Duty(
+        "papers",
+        mark("Warn of papers near their end"),
+        Timing(Day, time(9, 0), at_work=True),
+        items=papers.near_their_end,
+        each=papers.warn,
     ),
     Duty(
         "calendar",

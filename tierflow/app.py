@@ -12,6 +12,7 @@ from flask import Flask, Response, request
 from flask_bootstrap import Bootstrap5
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from tierflow.admin import api as admin_api
 from tierflow.admin import jobs_api, jobs_pages
 from tierflow.admin import pages as admin
 from tierflow.common import tables as _tables  # noqa: F401 - every table is known before the first query
@@ -19,9 +20,12 @@ from tierflow.common.clock import system_clock
 from tierflow.common.db import db, engine_options
 from tierflow.common.policies import register_terms
 from tierflow.common.schema import defects
+from tierflow.complaints import models as _complaint_tables  # noqa: F401
+from tierflow.complaints.terms import COMPLAINT_TERMS
 from tierflow.grading import api as grading_api
 from tierflow.grading.terms import GRADING_TERMS
 from tierflow.onboarding import api as onboarding_api
+from tierflow.onboarding import pages as onboarding_pages
 from tierflow.onboarding import service as onboarding
 from tierflow.web import access, errors, home, i18n, inbox, logs, openapi, session_pages, shell
 
@@ -89,6 +93,7 @@ def build(config: Mapping[str, Any] | None = None) -> Flask:
     if app.config["CHECK_SCHEMA"]:
         with app.app_context():
             found = defects(db.engine)
+            db.engine.dispose()  # workers forked from here on open connections of their own
         if found:
             raise RuntimeError("this database cannot be served:\n  " + "\n  ".join(found))
     return app
@@ -97,8 +102,12 @@ def build(config: Mapping[str, Any] | None = None) -> Flask:
 def _compose(app: Flask, api: openapi.QuietApi) -> None:
     """Wire the domains together: pages, API, navigation, inbox, search."""
     extensions = app.extensions
-    app.register_blueprint(admin.bp)
+    for pages in admin.blueprints:
+        app.register_blueprint(pages)
+    for blueprint in admin_api.blueprints:
+        api.register_blueprint(blueprint)
     register_terms(GRADING_TERMS)
+    register_terms(COMPLAINT_TERMS)
     api.register_blueprint(grading_api.blp)
     app.register_blueprint(jobs_pages.bp)
     api.register_blueprint(jobs_api.blp)
@@ -107,9 +116,10 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     for blueprint in onboarding_api.BLUEPRINTS:
         api.register_blueprint(blueprint)
     extensions["summaries"]["application"] = onboarding.summary
-    extensions["nav"] += home.NAV + jobs_pages.NAV
+    extensions["nav"] += [*home.NAV, *admin.NAV, *jobs_pages.NAV]
     extensions["inbox_sources"] += [inbox.approval_source, inbox.opinion_source]
-    extensions["inbox_kinds"]["opinion"] = inbox.OPINION
+    extensions["inbox_kinds"] |= {"opinion": inbox.OPINION, **admin.INBOX_KINDS}
+    onboarding_pages.init(app)
 
 
 def _check_settings(app: Flask) -> None:

@@ -5,14 +5,27 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from tierflow.common.guards import trigger_ddl
+
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
     """Timetable and requests of the scheduler."""
+    op.create_table(
+        "warned",
+        sa.Column("topic", sa.String(), nullable=False),
+        sa.Column("subject_id", sa.BigInteger(), nullable=False),
+        sa.Column("for_day", sa.Date(), nullable=False),
+        sa.Column("stage", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("topic", "subject_id", "for_day", "stage", name=op.f("pk_warned")),
+    )
+    for statement in trigger_ddl(op.get_bind().dialect.name, "warned"):
+        op.execute(statement)
     op.create_table(
         "job_duty",
         sa.Column("key", sa.String(), nullable=False),
@@ -55,6 +68,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take it back."""
+    op.drop_table("warned")
     op.drop_index(
         "ix_job_request_waiting",
         table_name="job_request",

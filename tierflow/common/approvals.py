@@ -251,9 +251,11 @@ def submit(
     *,
     seen_version: int,
     all_green: bool = False,
+    due_by: datetime | None = None,
 ) -> ApprovalCase:
     """Hand in (again). `content` maps each examined group to its JSON value. Raises `Refused`, `Conflict`.
 
+    `due_by`: when the matter itself is due, where that comes before the waiting step's own time.
     A chain with a step per region wants the case's region: without one, that step would be everybody's.
     """
     chain = CHAINS[case.chain]
@@ -264,7 +266,17 @@ def submit(
     facts = facts_of(session, case)
     refuse_if_any(approval.may_submit(facts, actor.person_id))
     move = approval.submit(chain, facts, approval.step_hashes(chain, content))
-    _move(session, case, chain, move, now, seen_version, content_hash=content_hash, all_green=all_green)
+    _move(
+        session,
+        case,
+        chain,
+        move,
+        now,
+        seen_version,
+        content_hash=content_hash,
+        all_green=all_green,
+        due_by=due_by,
+    )
     _take_seat(session, case.id, actor.person_id, SUBMIT_SEAT)
     session.add(
         ApprovalRound(
@@ -345,6 +357,7 @@ def decide(
     reason: str = "",
     items: Sequence[Mapping[str, object]] = (),
     details: Mapping[str, object] | None = None,
+    due_by: datetime | None = None,
 ) -> ApprovalDecision:
     """Give the waiting step's verdict.
 
@@ -367,7 +380,7 @@ def decide(
     content = current_content(session, case)
     hashes = approval.step_hashes(chain, content)
     move = approval.decide(chain, facts, verdict, hashes)
-    _move(session, case, chain, move, now, seen.version, expected_hash=approval.digest(content))
+    _move(session, case, chain, move, now, seen.version, expected_hash=approval.digest(content), due_by=due_by)
     _take_seat(session, case.id, fresh.person_id, seen.step)
     if principal is not None:
         _take_seat(session, case.id, principal.person_id, seen.step)
@@ -422,6 +435,15 @@ def discard(
     move = approval.Move(State.DISCARDED, case.round, None)
     _move(session, case, CHAINS[case.chain], move, now, seen_version)
     audit.record(session, actor, "discard", case.subject_type, case.subject_id, now, reason=reason)
+
+
+def void(session: Session, case: ApprovalCase, actor: Actor, now: datetime, *, reason: str) -> None:
+    """End a case whose decision would no longer count: its time has passed, or its matter has changed."""
+    if State(case.state) in approval.ENDED:
+        return
+    move = approval.Move(State.DISCARDED, case.round, None)
+    _move(session, case, CHAINS[case.chain], move, now, case.version)
+    audit.record(session, actor, "void", case.subject_type, case.subject_id, now, reason=reason)
 
 
 def decisions_of(session: Session, case_id: int) -> list[tuple[ApprovalDecision, User, User | None]]:
@@ -563,7 +585,9 @@ def _move(
     expected_hash: str | None = None,
     content_hash: str | None = None,
     all_green: bool | None = None,
+    due_by: datetime | None = None,
 ) -> None:
+    own_due = escalation_due(session, now)
     role: Role | None = chain.step(move.step).role if move.step else None
     values: dict[str, Any] = {
         "state": move.state.value,
@@ -571,7 +595,7 @@ def _move(
         "step": move.step,
         "waiting_role": role.value if role else None,
         "waiting_since": now,
-        "due_at": escalation_due(session, now),
+        "due_at": own_due if due_by is None else min(own_due, due_by),
         "version": ApprovalCase.version + 1,
         "ended_at": now if move.state in approval.ENDED else None,
     }

@@ -64,11 +64,17 @@ def working_calendar(session: Session) -> WorkingCalendar:
     return _calendars[key]
 
 
+def calendar_numbered(session: Session, version: int) -> WorkingCalendar:
+    """The calendar as it stood at a version, for replay and for comparing."""
+    key = (str(session.get_bind().engine.url), version)
+    return _calendars[key] if key in _calendars else _build(session, version)
+
+
 _calendars: dict[tuple[str, int], WorkingCalendar] = {}
 
 
 def _build(session: Session, version: int) -> WorkingCalendar:
-    newest = select(func.max(CalendarNotice.id)).group_by(CalendarNotice.year)
+    newest = select(func.max(CalendarNotice.id)).where(CalendarNotice.id <= version).group_by(CalendarNotice.year)
     published: dict[int, dict[date, bool]] = {
         year: {} for year in session.scalars(select(CalendarNotice.year).where(CalendarNotice.id.in_(newest)))
     }

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tierflow.common import audit
 from tierflow.common.db import Model, pk
+from tierflow.common.guards import append_only
 from tierflow.kernel.errors import Conflict, Invalid, NotFound, Refusal, Refused
 from tierflow.kernel.months import AnyPeriod, local_day, parse_period
 from tierflow.kernel.roles import Actor, require
@@ -105,6 +106,21 @@ class JobRequest(Model):
     answered_at: Mapped[datetime | None]
     is_ok: Mapped[bool | None]
     answer: Mapped[dict[str, Any] | None]
+
+
+class Warned(Model):
+    """A warning given about something that nears its day; unique, so that none is given twice.
+
+    `day` is part of the key: a day that is moved is warned of anew.
+    """
+
+    __tablename__ = append_only("warned")
+
+    topic: Mapped[str] = mapped_column(primary_key=True)
+    subject_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    day: Mapped[date] = mapped_column("for_day", primary_key=True)
+    stage: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
 
 
 SCHEDULER = "scheduler"

@@ -141,6 +141,9 @@ class _Replay:
         policies: set[int],
     ) -> Iterator[str]:
         """Replay and yield what differs from what is stored."""
+        # A seat at no step keeps its person out of the case: nobody acts from it, and it counts from the beginning.
+        steps = {SUBMIT_SEAT, *(step.key for step in self.chain.steps)}
+        self.seats |= {person: step for person, step in seats.items() if step not in steps}
         known = {row.round for row in rounds}
         for decision in given:
             if decision.round not in known:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from tierflow.grading import service
-from tierflow.grading.schemas import PreviewAnswerSchema, PreviewSchema
+from tierflow.grading.schemas import LevelAnswerSchema, LevelPreviewSchema
 from tierflow.kernel.roles import Actor
 from tierflow.web.access import reads
 from tierflow.web.openapi import api_blueprint
@@ -18,8 +18,8 @@ blp = api_blueprint("grading", "Monthly levels")
 
 @blp.route("/grading/preview", methods=["POST"])
 @reads("grading.preview", preview=True)
-@blp.arguments(PreviewSchema)
-@blp.response(200, PreviewAnswerSchema)
+@blp.arguments(LevelPreviewSchema)
+@blp.response(200, LevelAnswerSchema)
 def preview(question: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> dict[str, Any]:
     """What levels would these months earn? Nothing is stored."""
     return service.preview(session, actor, question)

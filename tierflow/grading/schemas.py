@@ -51,7 +51,7 @@ class IndicatorsSchema(Schema):
     cooperation = Integer(validate=between(0, 100))
 
 
-class PreviewMonthSchema(Schema):
+class LevelMonthSchema(Schema):
     """One month of the question."""
 
     month = MonthField(required=True)
@@ -59,13 +59,13 @@ class PreviewMonthSchema(Schema):
     indicators = fields.Nested(IndicatorsSchema, load_default=dict)
 
 
-class PreviewSchema(Schema):
+class LevelPreviewSchema(Schema):
     """What would these months earn? Months in order, none left out."""
 
     customer_class = Line(required=True, data_key="class", validate=one_of(("direct", "dealer")))
     starting_level = fields.Enum(Level, by_value=True, required=True)
     scheme = Line(load_default="polyolefin", validate=one_of(("polyolefin",)))
-    months = fields.List(fields.Nested(PreviewMonthSchema), required=True, validate=length(1, 120))
+    months = fields.List(fields.Nested(LevelMonthSchema), required=True, validate=length(1, 120))
     policy_version = Integer(validate=between(1, 2**31 - 1), load_default=None, allow_none=True)
 
     @ma.validates_schema
@@ -80,7 +80,7 @@ class PreviewSchema(Schema):
             raise ma.ValidationError({"months": wrong})
 
 
-class IndicatorSchema(Schema):
+class LevelIndicatorSchema(Schema):
     """One indicator of a decision."""
 
     name = fields.String(metadata={"enum": ["offtake_grams", *INDICATORS]})
@@ -90,7 +90,7 @@ class IndicatorSchema(Schema):
     clause = fields.String()
 
 
-class MonthAnswerSchema(Schema):
+class LevelMonthAnswerSchema(Schema):
     """The level a month earned, and why."""
 
     month = fields.String()
@@ -98,12 +98,12 @@ class MonthAnswerSchema(Schema):
     target = fields.Enum(Level, by_value=True)
     move = fields.String(metadata={"enum": ["up", "down", "held", "same"]})
     clauses = fields.List(fields.String())
-    indicators = fields.List(fields.Nested(IndicatorSchema))
+    indicators = fields.List(fields.Nested(LevelIndicatorSchema))
     policy_version = fields.Integer()
 
 
-class PreviewAnswerSchema(Schema):
+class LevelAnswerSchema(Schema):
     """The answer: month by month. `policy_version` is the last month's."""
 
     policy_version = fields.Integer()
-    months = fields.List(fields.Nested(MonthAnswerSchema))
+    months = fields.List(fields.Nested(LevelMonthAnswerSchema))

@@ -161,6 +161,19 @@ _ROWS: tuple[tuple[str, bool, frozenset[Role] | None], ...] = (
     ("customer.read", _READ, _SALES | _APPROVERS | _LOOKERS | {_R.RESIDENT_OFFICE}),
     ("customer.export", _WRITE, _SALES | _APPROVERS | _LOOKERS),
     ("filter.write", _WRITE, None),
+    # complaints and inquiries, CHEM-12 and CHEM-4; a department is asked through its people, whatever their office
+    ("complaint.read", _READ, _SALES | _APPROVERS | _LOOKERS | {_R.RESIDENT_OFFICE}),
+    ("complaint.write", _WRITE, _SALES),
+    ("complaint.direct", _WRITE, frozenset({_R.SALES_MANAGER})),
+    ("complaint.decide", _WRITE, frozenset({_R.SALES_MANAGER, _R.GENERAL_MANAGER})),
+    ("complaint.meeting", _WRITE, frozenset({_R.GENERAL_MANAGER})),
+    ("complaint.digest", _READ, frozenset({_R.GENERAL_MANAGER})),
+    ("consultation.read", _READ, None),
+    ("consultation.write", _WRITE, None),
+    ("measure.read", _READ, None),
+    ("measure.write", _WRITE, None),
+    ("inquiry.read", _READ, _SALES | {_R.GENERAL_MANAGER}),
+    ("inquiry.write", _WRITE, _SALES),
     # levels, CHEM-9
     ("grading.preview", _READ, _SALES | _APPROVERS | _LOOKERS),
     # administration: settings and logs, never customer data

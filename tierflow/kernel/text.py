@@ -24,6 +24,9 @@ class Text:
         sentence = translate(self.msgid)
         return sentence % values if values else sentence
 
+    def __hash__(self) -> int:
+        return hash(self.msgid)  # parameters may be of any mapping; equal sentences still hash alike
+
     def __str__(self) -> str:
         return self.render()
 

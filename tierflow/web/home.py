@@ -9,15 +9,17 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, flash, jsonify, redirect, render_template, request, url_for
 from flask_babel import gettext as _
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from tierflow.common import approvals
 from tierflow.common.approvals import ApprovalCase, AskedOpinion
-from tierflow.common.db import db
-from tierflow.common.notices import Notice, as_text
+from tierflow.common.calendars import working_calendar
+from tierflow.common.db import capped_count, db
+from tierflow.common.notices import Notice, as_text, read_all
+from tierflow.common.reference import Region
 from tierflow.common.users import User
 from tierflow.kernel.errors import Invalid, NotFound
 from tierflow.kernel.roles import Actor
@@ -26,7 +28,7 @@ from tierflow.kernel.text import text as sentence
 from tierflow.web import inbox as inbox_service
 from tierflow.web.access import public, reads, writes
 from tierflow.web.navigation import Nav
-from tierflow.web.paging import UNREADABLE, read_stamp
+from tierflow.web.paging import UNREADABLE, Sort, page_of, read_stamp
 from tierflow.web.schemas import Paragraph, Schema, flat_errors, form_data, load
 
 bp = Blueprint("home", __name__)
@@ -45,7 +47,17 @@ def inbox(*, session: Session, actor: Actor, now: datetime) -> str:
     found = inbox_service.items(session, actor, after=after)
     page, more = found[:30], len(found) > 30
     place = _place(page[-1]) if more else None
-    return render_template("home/inbox.html", items=page, kinds=inbox_service.kinds(), next_place=place, now=now)
+    regions = {row.id: row.name for row in session.scalars(select(Region))} if page else {}
+    return render_template(
+        "home/inbox.html",
+        items=page,
+        kinds=inbox_service.kinds(),
+        regions=regions,
+        calendar=working_calendar(session),
+        next_place=place,
+        is_first=after is None,
+        now=now,
+    )
 
 
 def _place(item: inbox_service.Item) -> str:
@@ -69,18 +81,31 @@ def _read_place(value: str | None) -> inbox_service.Place | None:
 @reads("inbox.read")
 def notices(*, session: Session, actor: Actor, now: datetime) -> str:
     """What I was told, newest first."""
-    rows = session.scalars(
-        select(Notice).where(Notice.user_id == actor.user_id).order_by(Notice.id.desc()).limit(100)
-    ).all()
-    return render_template("home/notices.html", notices=[(row, as_text(row.msgid, row.params)) for row in rows])
+    mine = select(Notice).where(Notice.user_id == actor.user_id)
+    page = page_of(session, mine, [Sort("id", Notice.id, descending=True)], cursor=request.args.get("cursor"), size=40)
+    unread = capped_count(session, mine.where(Notice.read_at.is_(None)).with_only_columns(Notice.id), 100)
+    return render_template(
+        "home/notices.html",
+        notices=[
+            (row, as_text(row.msgid, row.params), _subject_url(row.subject_type, row.subject_id)) for row in page.rows
+        ],
+        page=page,
+        unread=unread,
+    )
+
+
+def _subject_url(kind: str, subject_id: int) -> str | None:
+    """The page of what a notice is about, where the inbox knows its kind."""
+    found = inbox_service.kinds().get(kind)
+    values: dict[str, Any] = {found.argument: subject_id} if found else {}
+    return url_for(found.endpoint, **values) if found else None
 
 
 @bp.post("/notices/read")
 @writes("inbox.write")
 def read_notices(*, session: Session, actor: Actor, now: datetime) -> BaseResponse:
     """Mark everything as read."""
-    mine = update(Notice).where(Notice.user_id == actor.user_id, Notice.read_at.is_(None))
-    session.execute(mine.values(read_at=now), execution_options={"synchronize_session": False})
+    read_all(session, actor.user_id, now)
     return redirect(url_for("home.notices"))
 
 
@@ -156,11 +181,18 @@ class AnswerSchema(Schema):
     answer = Paragraph(required=True, most=2000)
 
 
+class ReadSchema(Schema):
+    """A copy has been read; words are welcome, not wanted."""
+
+    answer = Paragraph(load_default="", allow_none=True, most=2000)
+
+
 @bp.post("/opinions/<int(max=9007199254740991):opinion_id>")
 @writes("opinion.answer", on_invalid=_opinion_again)
 def answer_opinion(*, session: Session, actor: Actor, now: datetime, opinion_id: int) -> BaseResponse:
-    """Give the opinion; the chain does not move."""
-    given = load(AnswerSchema(), form_data())
-    approvals.answer(session, opinion_id, given["answer"], actor, now)
-    flash(_("Your opinion is recorded."), "ok")
+    """Give the opinion, or note that the copy was read; the chain does not move."""
+    row, _case = _opinion(session, actor, opinion_id)
+    given = load(AnswerSchema() if row.kind == "ask" else ReadSchema(), form_data())
+    approvals.answer(session, opinion_id, given["answer"] or "", actor, now)
+    flash(_("Your opinion is recorded.") if row.kind == "ask" else _("Marked as read."), "ok")
     return redirect(url_for("home.inbox"))

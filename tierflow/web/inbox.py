@@ -1,6 +1,6 @@
 """The one inbox: everything that waits for me, most urgent first, whatever part of the product it comes from.
 
-A source is a SELECT with the columns (kind, id, title, since, due); `app.py` registers one per kind of
+A source is a SELECT with the columns (kind, id, title, since, due, region); `app.py` registers one per kind of
 waiting. Each is one ordered index walk, so that the page stays flat as work piles up.
 """
 
@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import current_app, url_for
-from sqlalchemy import Select, func, literal, select, true, union_all
+from sqlalchemy import BigInteger, Select, cast, func, literal, null, select, true, union_all
 from sqlalchemy.orm import Session
 
 from tierflow.common import approvals
@@ -44,6 +44,12 @@ class Item:
     title: str
     since: datetime
     due: datetime
+    region_id: int | None = None
+
+    @property
+    def has_deadline(self) -> bool:
+        """Whether its due time says more than when it arrived, which only keeps its place in the queue."""
+        return self.due != self.since
 
     @property
     def url(self) -> str:
@@ -59,14 +65,15 @@ def kinds() -> dict[str, Kind]:
     return found
 
 
-def row(kind: Any, subject_id: Any, title: Any, since: Any, due: Any) -> Select[Any]:
-    """The SELECT of a source, to be narrowed by its conditions."""
+def row(kind: Any, subject_id: Any, title: Any, since: Any, due: Any, region_id: Any = None) -> Select[Any]:
+    """The SELECT of a source, to be narrowed by its conditions. What has no deadline is due when it arrived."""
     return select(
         (literal(kind) if isinstance(kind, str) else kind).label("kind"),
         subject_id.label("subject_id"),
         title.label("title"),
         since.label("since"),
         due.label("due"),
+        (cast(null(), BigInteger) if region_id is None else region_id).label("region_id"),
     )
 
 
@@ -78,6 +85,7 @@ def approval_source(actor: Actor) -> Iterable[Select[Any]]:
         ApprovalCase.title,
         ApprovalCase.waiting_since,
         ApprovalCase.due_at,
+        ApprovalCase.region_id,
     )
     yield from (base.where(condition) for condition in approvals.waiting_conditions(actor))
     returned = row(
@@ -86,6 +94,7 @@ def approval_source(actor: Actor) -> Iterable[Select[Any]]:
         ApprovalCase.title,
         ApprovalCase.waiting_since,
         ApprovalCase.due_at,
+        ApprovalCase.region_id,
     )
     yield returned.where(approvals.returned_condition(actor))
 
@@ -94,7 +103,14 @@ def opinion_source(actor: Actor) -> Iterable[Select[Any]]:
     """Opinions asked of the actor and copies not read yet."""
     mine = {actor.user_id, *(principal.user_id for principal in actor.principals)}
     yield (
-        row("opinion", AskedOpinion.id, ApprovalCase.title, AskedOpinion.asked_at, AskedOpinion.asked_at)
+        row(
+            "opinion",
+            AskedOpinion.id,
+            ApprovalCase.title,
+            AskedOpinion.asked_at,
+            AskedOpinion.asked_at,
+            ApprovalCase.region_id,
+        )
         .join(ApprovalCase, ApprovalCase.id == AskedOpinion.case_id)
         .where(AskedOpinion.asked_id.in_(mine), AskedOpinion.answered_at.is_(None))
     )
@@ -127,7 +143,7 @@ def items(session: Session, actor: Actor, *, after: Place | None = None, size: i
     merged = union_all(*parts).subquery()
     order = (merged.c.due, merged.c.subject_id, merged.c.kind)
     rows = session.execute(select(merged).order_by(*order).limit(size + 1))
-    return [Item(r.kind, r.subject_id, r.title, r.since, r.due) for r in rows]
+    return [Item(r.kind, r.subject_id, r.title, r.since, r.due, r.region_id) for r in rows]
 
 
 def count(session: Session, actor: Actor) -> int:

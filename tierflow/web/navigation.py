@@ -28,15 +28,25 @@ def groups(actor: Actor | None) -> list[dict[str, Any]]:
     if actor is None:
         return []
     found: dict[str, list[dict[str, Any]]] = {}
-    here = (request.endpoint or "").rpartition(".")[0]
     items: list[Nav] = current_app.extensions["nav"]
-    exact = any(item.endpoint == request.endpoint for item in items)
+    here = _here(items)
     for item in items:
         if is_allowed(actor, item.action):
-            active = item.endpoint == request.endpoint or (
-                not exact and bool(here) and item.endpoint.rpartition(".")[0] == here
-            )
+            url = url_for(item.endpoint)
             found.setdefault(item.group, []).append(
-                {"label": show(item.label), "icon": item.icon, "url": url_for(item.endpoint), "active": active}
+                {"label": show(item.label), "icon": item.icon, "url": url, "active": item.endpoint == here}
             )
     return [{"label": show(group), "items": links} for group, links in found.items()]
+
+
+def _here(items: list[Nav]) -> str | None:
+    """The link the present page belongs to: its own, that whose address begins this one's, its blueprint's."""
+    endpoint = request.endpoint or ""
+    if any(item.endpoint == endpoint for item in items):
+        return endpoint
+    above = [item for item in items if request.path.startswith(url_for(item.endpoint).rstrip("/") + "/")]
+    above = [item for item in above if url_for(item.endpoint) != "/"]
+    if above:
+        return max(above, key=lambda item: len(url_for(item.endpoint))).endpoint
+    blueprint = endpoint.rpartition(".")[0]
+    return next((item.endpoint for item in items if blueprint and item.endpoint.rpartition(".")[0] == blueprint), None)

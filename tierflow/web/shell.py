@@ -39,7 +39,9 @@ def init(app: Flask) -> None:
     app.jinja_env.globals.update(
         csrf_token=generate_csrf, idempotency_key=idempotency_key, asset=asset, may=may, today=today
     )
-    app.jinja_env.filters.update(day=day, moment=moment, tonnes=format_tonnes, yuan=format_yuan)
+    app.jinja_env.filters.update(
+        day=day, moment=moment, tonnes=format_tonnes, yuan=format_yuan, sentence_case=sentence_case
+    )
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
 
@@ -110,3 +112,8 @@ def day(value: date | datetime | None) -> str:
 def moment(value: datetime | None) -> str:
     """2026-11-22 17:30, in Shanghai."""
     return "" if value is None else value.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
+
+
+def sentence_case(words: str) -> str:
+    """The first letter large, the rest as it is: for labels at the head of a line."""
+    return words[:1].upper() + words[1:]

@@ -90,8 +90,9 @@ def list_customers(
     *,
     cursor: str | None = None,
     size: int = 30,
+    descending: bool = False,
 ) -> Page[CustomerRow]:
-    """The customers the actor may see, by number, a page by key; three queries."""
+    """The customers the actor may see, by number (the order they were opened in), a page by key; three queries."""
     require(actor, "customer.read")
     on = local_day(now)
     query: Any = (
@@ -100,7 +101,7 @@ def list_customers(
         .join(Region, Region.id == Customer.region_id)
         .where(visible(actor), *_narrowed(session, filters, on))
     )
-    page = page_of(session, query, [Sort("number", Customer.number)], cursor=cursor, size=size)
+    page = page_of(session, query, [Sort("number", Customer.number, descending)], cursor=cursor, size=size)
     ids = [row[0].id for row in page.rows]
     lines, ends = _lines(session, ids, on), _ends(session, ids)
     rows = [

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import false, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from tierflow.common import approvals, lookup
@@ -17,7 +17,7 @@ from tierflow.common.decisions import DecisionRecord
 from tierflow.common.files import StoredFile
 from tierflow.common.reference import ProductLine, Region
 from tierflow.common.users import User
-from tierflow.kernel.approval import ENDED, SUBMIT_SEAT, State, Verdict
+from tierflow.kernel.approval import EDITABLE, ENDED, SUBMIT_SEAT, State, Verdict
 from tierflow.kernel.errors import Refusal
 from tierflow.kernel.roles import Actor, Role, is_allowed, require
 from tierflow.onboarding.models import Application, ApplicationLine, EntryCheck, Paper
@@ -243,9 +243,14 @@ def _abilities(session: Session, actor: Actor, application: Application, case: A
 
 @dataclass(frozen=True)
 class Filters:
-    """How the list of applications is narrowed; None: not at all. `q` is what the search box takes."""
+    """How the list of applications is narrowed; None: not at all. `q` is what the search box takes.
+
+    `mine`: only what the actor must go on with: steps that wait for them, and their own drafts and returns.
+    """
 
     state: str | None = None
+    states: tuple[str, ...] | None = None
+    mine: bool = False
     step: str | None = None
     region_id: int | None = None
     account_manager_id: int | None = None
@@ -275,13 +280,44 @@ def list_applications(
         .join(ApprovalCase, (ApprovalCase.subject_type == SUBJECT) & (ApprovalCase.subject_id == Application.id))
         .join(manager, manager.id == Application.account_manager_id)
         .outerjoin(Region, Region.id == Application.region_id)
-        .where(visible(actor), *_narrowed(filters))
+        .where(visible(actor), *_narrowed(filters, actor))
     )
     page = page_of(session, query, [Sort("id", Application.id, descending=True)], cursor=cursor, size=size)
     return Page([ApplicationRow(*row) for row in page.rows], page.after, page.before, page.size)
 
 
-def _narrowed(filters: Filters) -> list[Any]:
+def waiting_all_green(session: Session, actor: Actor, limit: int = 100) -> list[ApplicationRow]:
+    """The applications the actor can approve in bulk, most urgent first: theirs to decide, every check green."""
+    require(actor, "application.decide")
+    manager = aliased(User)
+    query = (
+        select(Application, ApprovalCase, manager.name, Region.name)
+        .join(ApprovalCase, (ApprovalCase.subject_type == SUBJECT) & (ApprovalCase.subject_id == Application.id))
+        .join(manager, manager.id == Application.account_manager_id)
+        .outerjoin(Region, Region.id == Application.region_id)
+        .where(or_(false(), *approvals.waiting_conditions(actor)), ApprovalCase.all_green.is_(True))
+    )
+    rows = session.execute(query.order_by(ApprovalCase.due_at, ApprovalCase.id).limit(limit))
+    return [ApplicationRow(*row) for row in rows]
+
+
+def lines_asked(
+    session: Session, application_ids: Sequence[int]
+) -> dict[int, list[tuple[ApplicationLine, ProductLine]]]:
+    """The lines of several applications, for lists. One query."""
+    found: dict[int, list[tuple[ApplicationLine, ProductLine]]] = {}
+    rows = session.execute(
+        select(ApplicationLine, ProductLine)
+        .join(ProductLine, ProductLine.id == ApplicationLine.product_line_id)
+        .where(ApplicationLine.application_id.in_(application_ids))
+        .order_by(ProductLine.code)
+    )
+    for row in rows:
+        found.setdefault(row.ApplicationLine.application_id, []).append((row.ApplicationLine, row.ProductLine))
+    return found
+
+
+def _narrowed(filters: Filters, actor: Actor) -> list[Any]:
     exact = {
         ApprovalCase.state: filters.state,
         ApprovalCase.step: filters.step,
@@ -290,6 +326,12 @@ def _narrowed(filters: Filters) -> list[Any]:
         Application.over_quota: filters.over_quota,
     }
     conditions: list[Any] = [column == value for column, value in exact.items() if value is not None]
+    if filters.states is not None:
+        conditions.append(ApprovalCase.state.in_(filters.states))
+    if filters.mine:
+        kept = Application.account_manager_id.in_(actor.user_ids_as(Role.ACCOUNT_MANAGER))
+        editable = ApprovalCase.state.in_([state.value for state in EDITABLE])
+        conditions.append(or_(kept & editable, *approvals.waiting_conditions(actor)))
     if filters.product_line_id is not None or filters.customer_class is not None:
         asked = select(ApplicationLine.application_id)
         if filters.product_line_id is not None:

@@ -47,6 +47,36 @@
     const now = new Date();
     return `${String(now.getHours()).padStart(2, "0")}:${String(now.getMinutes()).padStart(2, "0")}`;
   }
+  // What the server would not keep is said at its field; what was typed stays.
+  function marked(form, errors) {
+    $$(".field[data-field]", form).forEach((field) => {
+      const messages = errors[field.dataset.field];
+      const control = document.getElementById(`f-${field.dataset.field.replaceAll(".", "-")}`);
+      let line = $(":scope > .field-error", field);
+      field.classList.toggle("field-bad", Boolean(messages));
+      if (!messages) {
+        line?.remove();
+        control?.removeAttribute("aria-invalid");
+        return;
+      }
+      if (!line) {
+        line = document.createElement("p");
+        line.className = "field-error";
+        line.id = `f-${field.dataset.field.replaceAll(".", "-")}-error`;
+        field.append(line);
+      }
+      line.replaceChildren(icon("exclamation-circle-fill"), document.createTextNode([].concat(messages).join(" ")));
+      control?.setAttribute("aria-invalid", "true");
+      control?.setAttribute("aria-describedby", line.id);
+    });
+  }
+  // Parts of the page that tell of what was saved are fetched again after a saving.
+  async function refresh() {
+    for (const part of $$("[data-refresh-url]")) {
+      const answer = await fetch(part.dataset.refreshUrl, { credentials: "same-origin", headers: { "X-Requested-With": "fetch" } });
+      if (answer.ok) part.innerHTML = await answer.text(); // our own server's escaped template
+    }
+  }
   $$("form[data-autosave-url]").forEach((form) => {
     let timer = 0;
     let running = false;
@@ -60,14 +90,16 @@
       told(form, word("saving"));
       try {
         const answer = await post(form.dataset.autosaveUrl, body);
-        if (!answer.ok) throw new Error(String(answer.status));
         const said = (answer.headers.get("Content-Type") || "").includes("json") ? await answer.json() : {};
+        marked(form, said.errors || {});
+        if (!answer.ok) throw new Error(said.refusals?.[0]?.reason || word("saveFailed"));
         const version = $("input[name=version]", form);
         if (version && said.version !== undefined) version.value = said.version;
         if (!again) form.removeAttribute("data-dirty");
         told(form, word("saved", { time: said.saved_at || clock() }));
+        refresh();
       } catch (error) {
-        told(form, word("saveFailed"), true);
+        told(form, error instanceof TypeError ? word("saveFailed") : error.message, true);
       }
       running = false;
       if (again) { again = false; save(); }
@@ -157,6 +189,14 @@
       if (bad) input.value = "";
       drop.closest(".field")?.classList.toggle("field-bad", bad);
     });
+  });
+
+  // One click answers every item of a checklist.
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-check-all]");
+    if (!button) return;
+    $$(`.checklist input[type=radio][value="${button.dataset.checkAll}"]`, button.closest("form")).forEach((radio) => { radio.checked = true; });
+    button.closest("form").setAttribute("data-dirty", "");
   });
 
   // "Long-term" empties and locks its date.

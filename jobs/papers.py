@@ -1,0 +1,115 @@
+"""Papers near their end: a warning at each of policy's distances, and on the day they have expired (CHEM-15).
+
+Asked is a state: within so many days of its last day and not warned of for that distance. After an outage a paper
+that has passed several distances is warned of once, for the nearest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from sqlalchemy import exists, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from jobs.duty import Errand, Result
+from tierflow.common.customers import Customer
+from tierflow.common.notices import notify
+from tierflow.common.policies import policy_on
+from tierflow.common.runs import Warned
+from tierflow.common.users import holders, stand_ins
+from tierflow.kernel.months import local_day
+from tierflow.kernel.roles import Role
+from tierflow.kernel.text import text
+from tierflow.onboarding.models import Paper
+from tierflow.onboarding.rules.papers import label
+
+TOPIC = "paper"
+EXPIRED = "expired"
+
+
+def near_their_end(session: Session, errand: Errand) -> Sequence[str]:
+    """The papers to warn of now, as "paper.stage", those that have expired first. The newest of its kind counts."""
+    today = local_day(errand.now)
+    distances = sorted(policy_on(session, today).integers("papers.warn_days"))
+    newer = aliased(Paper)
+    renewed = exists().where(
+        newer.customer_id == Paper.customer_id,
+        newer.kind == Paper.kind,
+        or_(newer.is_long_term.is_(True), newer.valid_to > Paper.valid_to),
+    )
+    found = []
+    for stage, first, last in stages(distances, today):
+        warned = exists().where(
+            Warned.topic == TOPIC,
+            Warned.subject_id == Paper.id,
+            Warned.day == Paper.valid_to,
+            Warned.stage == stage,
+        )
+        query = (
+            select(Paper.id)
+            .where(Paper.customer_id.is_not(None), Paper.valid_to <= last, ~renewed, ~warned)
+            .order_by(Paper.valid_to, Paper.id)
+        )
+        if first is not None:
+            query = query.where(Paper.valid_to >= first)
+        found += [f"{paper_id}.{stage}" for paper_id in session.scalars(query)]
+    return found
+
+
+def stages(distances: Sequence[int], today: date) -> list[tuple[str, date | None, date]]:
+    """(stage, first and last day of validity it is for), nearest first; `distances` in days, ascending.
+
+    A paper is good on its last day; from the day after it has expired.
+    """
+    found: list[tuple[str, date | None, date]] = [(EXPIRED, None, today - timedelta(days=1))]
+    first = today
+    for distance in distances:
+        last = today + timedelta(days=distance)
+        found.append((str(distance), first, last))
+        first = last + timedelta(days=1)
+    return found
+
+
+def warn(session: Session, errand: Errand) -> Result:
+    """Warn of one paper: the account manager; near the end, or when there is none, the region's sales managers too."""
+    paper_id, stage = errand.item.split(".")
+    today = local_day(errand.now)
+    paper = session.scalars(select(Paper).where(Paper.id == int(paper_id)).with_for_update()).one()
+    if paper.valid_to is None:  # changed since it was looked for
+        return {"notices": 0}
+    customer = session.get_one(Customer, paper.customer_id)
+    nearest = min(policy_on(session, today).integers("papers.warn_days"))
+    ids = _whom(session, customer, today, superiors=stage in {EXPIRED, str(nearest)})
+    told: dict[str, str] = {"customer": customer.name, "day": paper.valid_to.isoformat()}
+    if stage == EXPIRED:
+        message = text(
+            "The %(paper)s of %(customer)s expired on %(day)s. Business with them is suspended until a valid one is "
+            "on file.",
+            paper=label(paper.kind),
+            **told,
+        )
+    else:
+        days = (paper.valid_to - today).days
+        message = text(
+            "The %(paper)s of %(customer)s is valid until %(day)s (days left: %(days)s).",
+            paper=label(paper.kind),
+            days=days,
+            **told,
+        )
+    key = f"paper.{paper.id}.{paper.valid_to}.{stage}"
+    sent = notify(session, ids, "paper.expiry", message, ("customer", customer.id), errand.now, dedupe_key=key)
+    session.add(Warned(topic=TOPIC, subject_id=paper.id, day=paper.valid_to, stage=stage, at=errand.now))
+    return {"notices": len(sent)}
+
+
+def _whom(session: Session, customer: Customer, today: date, *, superiors: bool) -> list[int]:
+    """Who is told: never only somebody who has left."""
+    in_charge = {user.id for user in holders(session, Role.ACCOUNT_MANAGER, today)} & {customer.account_manager_id}
+    ids = set(in_charge)
+    if superiors or not in_charge:
+        ids |= {user.id for user in holders(session, Role.SALES_MANAGER, today, customer.region_id)}
+    if not ids:
+        ids |= {user.id for user in holders(session, Role.GENERAL_MANAGER, today)}
+    ids.update(*stand_ins(session, ids, today).values())
+    return sorted(ids)

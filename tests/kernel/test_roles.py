@@ -1,0 +1,126 @@
+"""The permission table and the actor: default deny, scopes, stand-ins, tokens."""
+
+from __future__ import annotations
+
+import pytest
+
+from tierflow.kernel.errors import Forbidden
+from tierflow.kernel.roles import (
+    NEVER_DELEGATED,
+    PERMISSIONS,
+    ROLE_LABELS,
+    SCOPE_OF_ROLE,
+    SYSTEM,
+    TOKEN_SCOPES,
+    Actor,
+    Grant,
+    Principal,
+    Role,
+    covers,
+    is_allowed,
+    require,
+)
+
+
+def actor(*roles: Role, principals: tuple[Principal, ...] = (), scopes: frozenset[str] | None = None) -> Actor:
+    return Actor(1, 1, "李明", frozenset(Grant(role) for role in roles), principals, scopes)
+
+
+def stood_for(*grants: Grant, user_id: int = 9) -> Principal:
+    return Principal(user_id, user_id, "王芳", frozenset(grants), 1)
+
+
+def test_what_is_not_in_the_table_is_refused_to_everybody() -> None:
+    for who in (actor(*Role), SYSTEM, actor(*Role, scopes=frozenset({"*:read"}))):
+        assert not is_allowed(who, "customer.destroy")
+        with pytest.raises(Forbidden):
+            require(who, "customer.destroy")
+
+
+@pytest.mark.parametrize("action", sorted(PERMISSIONS))
+def test_exactly_the_roles_of_the_row_may(action: str) -> None:
+    row = PERMISSIONS[action]
+    for role in Role:
+        assert is_allowed(actor(role), action) is (row.roles is None or role in row.roles)
+    assert is_allowed(actor(), action) is (row.roles is None)
+    assert is_allowed(SYSTEM, action)
+
+
+def test_administrators_see_settings_and_logs_and_no_customer_data() -> None:
+    customers = [action for action in PERMISSIONS if action.startswith(("customer", "application"))]
+    assert customers
+    assert not any(is_allowed(actor(Role.ADMINISTRATOR), action) for action in customers)
+
+
+def test_whoever_only_looks_writes_nothing_of_the_business() -> None:
+    for role in (Role.COMMITTEE_MEMBER, Role.DISTRIBUTION_COMPANY, Role.RESIDENT_OFFICE, Role.WAREHOUSE_KEEPER):
+        business = [p for p in PERMISSIONS.values() if p.writes and p.roles is not None and role in p.roles]
+        assert all(p.action.endswith(".export") for p in business), role
+
+
+@pytest.mark.parametrize(
+    ("grant", "role", "scope", "serves"),
+    [
+        (Grant(Role.SALES_MANAGER, 1), Role.SALES_MANAGER, 1, True),
+        (Grant(Role.SALES_MANAGER, 1), Role.SALES_MANAGER, 2, False),
+        (Grant(Role.SALES_MANAGER, 1), Role.SALES_MANAGER, None, True),
+        (Grant(Role.GENERAL_MANAGER), Role.GENERAL_MANAGER, 2, True),
+        (Grant(Role.GENERAL_MANAGER), Role.FINANCE_REVIEWER, None, False),
+    ],
+)
+def test_a_grant_serves_its_role_in_its_scope(grant: Grant, role: Role, scope: int | None, serves: bool) -> None:
+    assert covers(grant, role, scope) is serves
+    assert Actor(1, 1, "x", frozenset({grant})).holds(role, scope) is serves
+
+
+def test_a_stand_in_has_the_principals_offices_after_the_own_ones() -> None:
+    east, west = stood_for(Grant(Role.SALES_MANAGER, 1)), stood_for(Grant(Role.SALES_MANAGER, 2), user_id=8)
+    who = Actor(1, 1, "x", frozenset({Grant(Role.SALES_MANAGER, 1)}), (east, west))
+    assert who.capacities_for(Role.SALES_MANAGER, 1) == [who, east]
+    assert who.capacities_for(Role.SALES_MANAGER, 2) == [west]
+    assert who.capacities_for(Role.GENERAL_MANAGER) == []
+    assert who.scopes(Role.SALES_MANAGER) == {1, 2}
+    assert who.user_ids_as(Role.SALES_MANAGER) == {1, 8, 9}
+    assert actor(principals=(east,)).user_ids_as(Role.SALES_MANAGER) == {9}
+    assert actor(principals=(east,)).roles == {Role.SALES_MANAGER}
+
+
+def test_the_right_to_hand_out_rights_is_never_lent() -> None:
+    assert frozenset({Role.ADMINISTRATOR}) == NEVER_DELEGATED
+
+
+@pytest.mark.parametrize(
+    ("scopes", "action", "reaches"),
+    [
+        (set(), "inbox.read", False),
+        ({"inbox:read"}, "inbox.read", True),
+        ({"inbox:read"}, "inbox.write", False),
+        ({"inbox:write"}, "inbox.read", False),
+        ({"*:read"}, "customer.read", True),
+        ({"*:read"}, "customer.export", False),
+        ({"*:write"}, "application.write", False),  # nobody can be issued this, nothing may honour it
+        ({"application:write"}, "application.write", True),
+        ({"application:write"}, "application.decide", False),  # the scope reaches, the role does not
+        ({"self:write"}, "self.write", False),
+        ({"people:write"}, "people.write", False),
+        ({"grant:write"}, "grant.decide", False),
+    ],
+)
+def test_a_token_reaches_no_further_than_its_scopes_and_its_holder(
+    scopes: set[str], action: str, reaches: bool
+) -> None:
+    assert is_allowed(actor(Role.ACCOUNT_MANAGER, scopes=frozenset(scopes)), action) is reaches
+
+
+def test_a_token_without_scopes_opens_nothing_and_none_reaches_what_guards_tokens() -> None:
+    everything = frozenset(TOKEN_SCOPES)
+    for action, row in PERMISSIONS.items():
+        assert not is_allowed(actor(*Role, scopes=frozenset()), action)
+        guarded = row.writes and action.partition(".")[0] in ("self", "people", "grant")
+        assert is_allowed(actor(*Role, scopes=everything), action) is not guarded
+    assert actor(*Role).limited_to(frozenset()).token_scopes == frozenset()
+
+
+def test_every_role_has_a_word_and_every_scope_a_role() -> None:
+    assert set(ROLE_LABELS) == set(Role)
+    assert set(SCOPE_OF_ROLE) <= set(Role)

@@ -1,0 +1,144 @@
+"""The inbox, opinions asked, notices and the search box."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from tests.builders import actor as actor_for
+from tests.builders import csrf_of, region, sign_in, user
+from tests.conftest import NOW, StandingClock
+from tierflow.common import approvals, notices
+from tierflow.common.approvals import ApprovalCase, AskedOpinion
+from tierflow.common.db import db, transaction
+from tierflow.common.notices import Notice
+from tierflow.kernel.approval import Chain, Step
+from tierflow.kernel.roles import Role
+from tierflow.kernel.text import text
+from tierflow.web.inbox import Kind
+
+CHAIN = Chain(
+    "home_test", "CHEM-7.2", "test", (Step("sales", "sales", Role.SALES_MANAGER, frozenset({"all"}), scoped=True),)
+)
+
+
+@dataclass
+class House:
+    app: Flask
+    manager: int
+    boss: int
+    finance: int
+    case: int
+
+
+@pytest.fixture
+def house(both_app: Flask) -> House:
+    approvals.CHAINS.pop(CHAIN.key, None)
+    approvals.register(CHAIN)
+    both_app.extensions["inbox_kinds"]["thing"] = Kind("Account opening", "person-vcard", "home.search", "q")
+    with both_app.app_context(), transaction() as session:
+        east = region(session)
+        manager = user(session, "li", Role.ACCOUNT_MANAGER, name="李明")
+        boss = user(session, "wang", (Role.SALES_MANAGER, east.id), name="王海")
+        finance = user(session, "sun", Role.FINANCE_REVIEWER, name="孙丽")
+        li = actor_for(session, manager)
+        case = approvals.open_case(session, CHAIN, ("thing", 7), "宁波海曙化工", east.id, li, NOW)
+        approvals.submit(session, case, {"all": 1}, li, NOW, seen_version=0)
+        found = House(both_app, manager.id, boss.id, finance.id, case.id)
+    yield found
+    approvals.CHAINS.pop(CHAIN.key, None)
+
+
+def page(house: House, who: int, path: str) -> str:
+    answer = sign_in(house.app, who).get(path)
+    assert answer.status_code == 200
+    return answer.get_data(as_text=True)
+
+
+def test_the_inbox_says_what_whose_where_and_by_when(house: House) -> None:
+    shown = page(house, house.boss, "/")
+    for words in ("宁波海曙化工", "华东", "还剩 3 个工作日", "bi-person-vcard", "2026-11-26 17:30"):
+        assert words in shown
+    assert "宁波海曙化工" not in page(house, house.finance, "/")
+
+
+def test_what_is_late_is_marked_late(house: House, clock: StandingClock) -> None:
+    clock.forward(days=7)
+    shown = page(house, house.boss, "/")
+    assert "is-urgent" in shown
+    assert "已超 2 个工作日" in shown
+
+
+def ask(house: House, kind: str) -> int:
+    with house.app.app_context(), transaction() as session:
+        boss = actor_for(session, session.get_one(approvals.User, house.boss))
+        case = session.get_one(ApprovalCase, house.case)
+        return approvals.ask(session, case, house.finance, "账号属实吗？", kind, boss, NOW).id
+
+
+def test_an_opinion_is_given_once_and_is_never_overdue(house: House, clock: StandingClock) -> None:
+    opinion = ask(house, "ask")
+    clock.forward(days=1)
+    assert "is-urgent" not in page(house, house.finance, "/")
+    assert "账号属实吗？" in page(house, house.finance, f"/opinions/{opinion}")
+    client = sign_in(house.app, house.finance)
+    token = csrf_of(client)
+    empty = client.post(f"/opinions/{opinion}", data={"csrf_token": token, "answer": ""})
+    assert empty.status_code == 422
+    given = client.post(f"/opinions/{opinion}", data={"csrf_token": token, "answer": "属实"})
+    assert given.status_code == 302
+    again = client.post(f"/opinions/{opinion}", data={"csrf_token": token, "answer": "不属实"})
+    assert again.status_code == 409
+    with house.app.app_context():
+        assert db.session.get_one(AskedOpinion, opinion).answer == "属实"
+
+
+def test_a_copy_is_read_without_words(house: House) -> None:
+    opinion = ask(house, "copy")
+    client = sign_in(house.app, house.finance)
+    assert client.post(f"/opinions/{opinion}", data={"csrf_token": csrf_of(client)}).status_code == 302
+    with house.app.app_context():
+        assert db.session.get_one(AskedOpinion, opinion).answered_at is not None
+
+
+def test_anothers_opinion_does_not_exist(house: House) -> None:
+    opinion = ask(house, "ask")
+    assert sign_in(house.app, house.manager).get(f"/opinions/{opinion}").status_code == 404
+
+
+def test_notices_page_by_key_and_are_marked_read(house: House) -> None:
+    with house.app.app_context(), transaction() as session:
+        for number in range(45):
+            sentence = text("This key was already used for something else.")
+            notices.notify(
+                session,
+                [house.finance],
+                "test",
+                sentence,
+                ("thing", 7),
+                NOW + timedelta(minutes=number),
+                dedupe_key=f"k{number}",
+            )
+    client = sign_in(house.app, house.finance)
+    first = client.get("/notices").get_data(as_text=True)
+    assert first.count("notice-item") == 40
+    assert "/search?q=7" in first, "a notice leads to what it is about"
+    cursor = first.split("cursor=")[1].split('"')[0]
+    assert client.get(f"/notices?cursor={cursor}").get_data(as_text=True).count("notice-item") == 5
+    assert client.post("/notices/read", data={"csrf_token": csrf_of(client)}).status_code == 302
+    with house.app.app_context():
+        assert db.session.scalars(select(Notice).where(Notice.read_at.is_(None))).all() == []
+
+
+def test_search_shows_what_the_finders_find(house: House) -> None:
+    def find(session: object, actor: object, query: str) -> list[dict[str, str]]:
+        return [{"title": "海曙", "subtitle": query, "url": "/x", "icon": "building", "module": "客户"}]
+
+    house.app.extensions["finders"] = [find]
+    shown = page(house, house.boss, "/search?q=nbhs")
+    assert 'href="/x"' in shown
+    assert page(house, house.boss, "/search").count('href="/x"') == 0

@@ -1,5 +1,0 @@
-"""The `tierflow` command."""
-
-
-def main() -> None:
-    """Run a command."""

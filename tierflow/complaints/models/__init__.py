@@ -1,0 +1,20 @@
+"""Tables of complaints: the complaint and its clocks, what is done about it, and what lies on the desk beside it."""
+
+from tierflow.complaints.models.complaint import Clock, ClockEvent, Complaint
+from tierflow.complaints.models.desk import CustomerBreach, Inquiry, ReplyTemplate
+from tierflow.complaints.models.handling import Consultation, Extension, Measure, Meeting, Opinion, Telling
+
+__all__ = [
+    "Clock",
+    "ClockEvent",
+    "Complaint",
+    "Consultation",
+    "CustomerBreach",
+    "Extension",
+    "Inquiry",
+    "Measure",
+    "Meeting",
+    "Opinion",
+    "ReplyTemplate",
+    "Telling",
+]

@@ -1,0 +1,54 @@
+"""What a newly loaded calendar does to open deadlines (CHEM-12.3).
+
+A provisional due becomes firm: the recomputed one binds, yet never before the close of the next working day after
+loading, so that nobody is late by a notice. A due that was firm is never moved by itself: a person is asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from tierflow.complaints.rules.clock import ClockFacts, ClockTerms, Schedule, schedule
+from tierflow.kernel.calendar import WorkingCalendar
+from tierflow.kernel.months import local_day
+
+
+class Outcome(StrEnum):
+    """What is to be done with a due time under a new calendar."""
+
+    SAME = "same"  # nothing moves; the due is known to hold under the new calendar too
+    MOVE = "move"  # it was provisional: the recomputed due binds
+    ASK = "ask"  # it was firm: somebody decides
+
+
+class Redated(NamedTuple):
+    """The outcome, and the clock's instants under the new calendar."""
+
+    outcome: Outcome
+    planned: Schedule
+    not_before: date | None
+
+
+def redate(
+    facts: ClockFacts,
+    due_at: datetime,
+    was_provisional: bool,
+    terms: ClockTerms,
+    calendar: WorkingCalendar,
+    loaded_at: datetime,
+) -> Redated:
+    """What the calendar, loaded at `loaded_at`, makes of a due time."""
+    planned = schedule(facts, terms, calendar)
+    if planned.due_at == due_at:
+        return Redated(Outcome.SAME, planned, facts.not_before)
+    earliest = calendar.nth_working_day(local_day(loaded_at), 1).on
+    held = facts.not_before
+    if local_day(planned.due_at) < earliest:
+        held = earliest if held is None else max(held, earliest)
+        planned = schedule(replace(facts, not_before=held), terms, calendar)
+    if planned.due_at == due_at:
+        return Redated(Outcome.SAME, planned, held)
+    return Redated(Outcome.MOVE if was_provisional else Outcome.ASK, planned, held)

@@ -1,0 +1,1 @@
+"""Verbs and queries of complaints. Each takes session, actor and now; none commits."""

@@ -1,0 +1,45 @@
+"""The screens of account opening and of the customer file."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from tierflow.kernel.text import mark
+from tierflow.onboarding.pages import (  # noqa: F401 - each registers its views on the blueprint
+    customers,
+    deciding,
+    editing,
+    explaining,
+    files,
+    listing,
+    papers,
+    printing,
+    reading,
+)
+from tierflow.onboarding.pages.blueprint import bp
+from tierflow.onboarding.pages.finding import find
+from tierflow.web.inbox import Kind
+from tierflow.web.navigation import Nav
+
+NAV = [
+    Nav(mark("Customers"), 10, mark("Account opening"), "person-vcard", "onboarding.applications", "application.read"),
+    Nav(mark("Customers"), 11, mark("Customer list"), "buildings", "onboarding.customers", "customer.read"),
+]
+
+KINDS = {
+    "application": Kind(
+        mark("Account opening application"), "person-vcard", "onboarding.application", "application_id"
+    ),
+    "application.returned": Kind(
+        mark("Returned for correction"), "arrow-return-left", "onboarding.edit_application", "application_id"
+    ),
+    "customer": Kind(mark("Customer"), "buildings", "onboarding.customer", "customer_id"),
+}
+
+
+def init(app: Flask) -> None:
+    """Attach the screens: routes, navigation, inbox, search."""
+    app.register_blueprint(bp)
+    app.extensions["nav"] += NAV
+    app.extensions["inbox_kinds"].update(KINDS)
+    app.extensions["finders"].append(find)

@@ -1,0 +1,272 @@
+"""Customers: the list with its filters, one customer whole, its print, its export."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Response, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
+from werkzeug.urls import iri_to_uri
+from werkzeug.wrappers import Response as BaseResponse
+
+from tierflow.common import filters
+from tierflow.common.reference import lines_on, regions_on
+from tierflow.kernel.errors import Invalid
+from tierflow.kernel.months import local_day
+from tierflow.kernel.roles import Actor, is_allowed, require
+from tierflow.kernel.text import text
+from tierflow.onboarding.pages import chain, reading, views
+from tierflow.onboarding.pages.blueprint import CUSTOMER, ROW_ID, bp
+from tierflow.onboarding.pages.listing import managers, number
+from tierflow.onboarding.rules.entry import CLASS_LABELS
+from tierflow.onboarding.service.customers import (
+    CustomerFilters,
+    CustomerRow,
+    CustomerView,
+    customer_view,
+    list_customers,
+)
+from tierflow.web import exports
+from tierflow.web.access import reads, writes
+from tierflow.web.exports import Column
+from tierflow.web.i18n import show
+from tierflow.web.schemas import Line, Schema, form_data, load
+from tierflow.web.shell import day, moment
+
+PAGE = "customers"
+NARROWING = ("q", "region", "manager", "class", "line", "papers")
+PAPERS = ("expiring", "expired")
+YEAR = timedelta(days=365)
+
+
+class FilterSchema(Schema):
+    """A filter to keep: its name, and the address's question."""
+
+    name = Line(required=True, most=40)
+    query = Line(required=True, most=600)
+
+
+@bp.get("/customers")
+@reads("customer.read")
+def customers(*, session: Session, actor: Actor, now: datetime) -> str:
+    """The list, under the filter of its address."""
+    on = local_day(now)
+    descending = request.args.get("sort") == "-number"
+    page = list_customers(
+        session, actor, asked(request.args), now, cursor=request.args.get("cursor"), descending=descending
+    )
+    return render_template(
+        "onboarding/customers.html",
+        rows=[_row(row, now) for row in page.rows],
+        page=page,
+        sort="-number" if descending else "number",
+        has_filter=any(request.args.get(name) for name in NARROWING),
+        saved=_saved(session, actor),
+        regions=[(row.id, row.name) for row in regions_on(session, on)],
+        managers=managers(session, actor, on),
+        classes=[(name, show(label)) for name, label in CLASS_LABELS.items()],
+        lines=[(line.id, views.line_name(line)) for line in lines_on(session, on)],
+    )
+
+
+def asked(args: Any) -> CustomerFilters:
+    """The filter an address asks for. Raises `Invalid` for what no link of ours says."""
+    choices = {"class": tuple(CLASS_LABELS), "papers": PAPERS}
+    for name, known in choices.items():
+        if args.get(name) and args[name] not in known:
+            raise Invalid({name: [text("Choose one of the list.")]})
+    return CustomerFilters(
+        region_id=number(args, "region"),
+        account_manager_id=number(args, "manager"),
+        product_line_id=number(args, "line"),
+        customer_class=args.get("class") or None,
+        papers=args.get("papers") or None,
+        q=(args.get("q") or "").strip()[:100] or None,
+    )
+
+
+def _row(row: CustomerRow, now: datetime) -> dict[str, Any]:
+    customer = row.customer
+    ends = row.expires_on
+    return {
+        "url": url_for("onboarding.customer", customer_id=customer.id),
+        "name": customer.name,
+        "code": customer.credit_code or customer.organisation_code,
+        "number": customer.number,
+        "region": row.region,
+        "manager": row.account_manager,
+        "since": day(customer.approved_on),
+        "lines": [
+            {"name": views.line_name(product), "class_label": views.class_label(line)} for line, product in row.lines
+        ],
+        # The list knows the first end only; a year fills the bar.
+        "validity": views.validity(ends - YEAR, ends, False, local_day(now)) if ends else views.LONG_TERM,
+    }
+
+
+def _saved(session: Session, actor: Actor) -> list[dict[str, Any]]:
+    here = _question(request.args)
+    return [
+        {
+            "label": row.name,
+            "url": f"{url_for('onboarding.customers')}?{row.query}",
+            "active": _question(MultiDict(_pairs(row.query))) == here,
+            "delete_url": url_for("onboarding.forget_filter", filter_id=row.id),
+        }
+        for row in filters.saved(session, actor, PAGE)
+    ]
+
+
+def _question(args: Any) -> dict[str, str]:
+    return {name: args[name] for name in (*NARROWING, "sort") if args.get(name)}
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    from urllib.parse import parse_qsl
+
+    return parse_qsl(query)
+
+
+@bp.post("/customers/filters")
+@writes("filter.write")
+def save_filter(*, session: Session, actor: Actor, now: datetime) -> BaseResponse:
+    """Keep the present filter under a name; only what narrows this list is kept."""
+    from urllib.parse import urlencode
+
+    given = load(FilterSchema(), form_data())
+    query = urlencode(_question(MultiDict(_pairs(given["query"].lstrip("?")))))
+    filters.save(session, actor, PAGE, given["name"], query)
+    flash(_("The filter is kept."), "ok")
+    return redirect(iri_to_uri(f"{url_for('onboarding.customers')}?{query}"))
+
+
+@bp.post(f"/customers/filters/<{ROW_ID}:filter_id>/forget")
+@writes("filter.write")
+def forget_filter(*, session: Session, actor: Actor, now: datetime, filter_id: int) -> BaseResponse:
+    """Remove a kept filter."""
+    filters.forget(session, actor, filter_id)
+    return redirect(url_for("onboarding.customers"))
+
+
+COLUMNS = [
+    Column(text("Number"), lambda row: row.customer.number, width=12),
+    Column(text("Company name"), lambda row: row.customer.name, width=36),
+    Column(text("Unified social credit code"), lambda row: row.customer.credit_code, "code", 22),
+    Column(text("Organisation code"), lambda row: row.customer.organisation_code, "code", 14),
+    Column(text("Class per line"), lambda row: views.lines_in_words(row.lines), width=36),
+    Column(text("Legal representative"), lambda row: row.customer.legal_representative),
+    Column(text("Registered address"), lambda row: row.customer.address, width=36),
+    Column(text("Contact person"), lambda row: row.customer.contact_name),
+    Column(text("Telephone"), lambda row: row.customer.phone, "code"),
+    Column(text("Bank"), lambda row: row.customer.bank_name, width=28),
+    Column(text("Bank account"), lambda row: row.customer.bank_account, "code", 24),
+    Column(text("Invoicing address"), lambda row: row.customer.invoice_address, width=36),
+    Column(text("Invoicing telephone"), lambda row: row.customer.invoice_phone, "code"),
+    Column(text("Sales region"), lambda row: row.region),
+    Column(text("Account manager"), lambda row: row.account_manager),
+    Column(text("First paper to expire"), lambda row: row.expires_on, "day"),
+    Column(text("Customer since"), lambda row: row.customer.approved_on, "day"),
+]
+
+
+@bp.post("/customers/export")
+@reads("customer.export", preview=True)
+def export_customers(*, session: Session, actor: Actor, now: datetime) -> Response:
+    """The list as a file, with the filter of the page it was asked from."""
+    return exports.download(
+        _every(session, actor, asked(request.form), now),
+        COLUMNS,
+        form="csv" if request.form.get("form") == "csv" else "xlsx",
+        name="customers",
+        title=_("Customers"),
+        actor=actor,
+        now=now,
+    )
+
+
+def _every(session: Session, actor: Actor, wanted: CustomerFilters, now: datetime) -> Iterator[CustomerRow]:
+    require(actor, "customer.export")
+    cursor, given = None, 0
+    while given <= exports.MOST_ROWS:
+        page = list_customers(session, actor, wanted, now, cursor=cursor, size=1000)
+        given += len(page.rows)
+        yield from page.rows
+        cursor = page.after
+        if cursor is None:
+            return
+
+
+@bp.get(CUSTOMER)
+@reads("customer.read")
+def customer(*, session: Session, actor: Actor, now: datetime, customer_id: int) -> str:
+    """One customer whole."""
+    return render_template("onboarding/customer.html", view=_view(session, actor, customer_id, now))
+
+
+@bp.get(f"{CUSTOMER}/print")
+@reads("customer.read")
+def print_customer(*, session: Session, actor: Actor, now: datetime, customer_id: int) -> str:
+    """The customer's file on A4."""
+    return render_template(
+        "onboarding/customer_print.html",
+        view=_view(session, actor, customer_id, now),
+        printed_by=actor.name,
+        printed_at=moment(now),
+        back_url=url_for("onboarding.customer", customer_id=customer_id),
+    )
+
+
+def _view(session: Session, actor: Actor, customer_id: int, now: datetime) -> dict[str, Any]:
+    found = customer_view(session, actor, customer_id, now)
+    row, on = found.customer, local_day(now)
+
+    def url(file_id: int) -> str:
+        return url_for("onboarding.show_customer_file", customer_id=customer_id, file_id=file_id)
+
+    may_read = is_allowed(actor, "application.read")
+    return {
+        "id": row.id,
+        "name": row.name,
+        "number": row.number,
+        "region": found.region.name,
+        "manager": found.account_manager.name,
+        "subtitle": " · ".join((row.number, found.region.name, _("customer since %(day)s", day=day(row.approved_on)))),
+        "badge": None,
+        "needs_credit_code": row.needs_credit_code,
+        "company": views.facts(row, CUSTOMER_FIELDS, region=found.region.name),
+        "invoicing": views.facts(row, views.INVOICING),
+        "lines": [
+            {
+                "name": views.line_name(product),
+                "class_label": views.class_label(line),
+                "since": day(line.from_on),
+                "until": day(line.to_on),
+            }
+            for line, product in found.lines
+        ],
+        "papers": views.papers(found.papers, url, on),
+        "offices": [office.name for office in found.offices],
+        "rounds": _rounds(found),
+        "application_url": url_for("onboarding.application", application_id=found.openings[-1].application.id)
+        if found.openings and may_read
+        else None,
+        "events": reading.events(session, found.events),
+    }
+
+
+CUSTOMER_FIELDS = tuple(field for field in views.COMPANY if field not in ("email", "readmission_reason"))
+
+
+def _rounds(found: CustomerView) -> list[dict[str, Any]]:
+    """Every round of the approvals that led here, newest first."""
+    rounds: dict[tuple[int, int], list[dict[str, Any]]] = {}
+    for row in found.decisions:
+        rounds.setdefault((row.decision.case_id, row.decision.round), []).append(chain.step_of(row))
+    return [
+        {"number": place[1], "at": steps[-1]["at"][:10], "steps": steps}
+        for place, steps in sorted(rounds.items(), reverse=True)
+    ]
