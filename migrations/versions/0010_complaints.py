@@ -323,6 +323,14 @@ def upgrade() -> None:
     )
     op.create_index("ix_complaint_extension_complaint_id", "complaint_extension", ["complaint_id"], unique=False)
     op.create_index(
+        "ix_complaint_extension_waiting",
+        "complaint_extension",
+        ["clock_id"],
+        unique=False,
+        sqlite_where=sa.text("outcome IS NULL"),
+        postgresql_where=sa.text("outcome IS NULL"),
+    )
+    op.create_index(
         "uq_complaint_extension_live",
         "complaint_extension",
         ["clock_id"],
@@ -477,6 +485,12 @@ def downgrade() -> None:
         table_name="complaint_extension",
         sqlite_where=sa.text("outcome IS NULL OR outcome = 'granted'"),
         postgresql_where=sa.text("outcome IS NULL OR outcome = 'granted'"),
+    )
+    op.drop_index(
+        "ix_complaint_extension_waiting",
+        table_name="complaint_extension",
+        sqlite_where=sa.text("outcome IS NULL"),
+        postgresql_where=sa.text("outcome IS NULL"),
     )
     op.drop_index("ix_complaint_extension_complaint_id", table_name="complaint_extension")
     op.drop_table("complaint_extension")

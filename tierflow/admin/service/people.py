@@ -236,7 +236,8 @@ def _switch(session: Session, user: User, *, disabled_at: datetime | None) -> No
     if done is None:
         raise Conflict(
             Refusal(
-                "conflict", text("This account is disabled already.") if disabled_at else text("It is enabled already.")
+                "conflict",
+                text("This account is disabled already.") if disabled_at else text("This account is enabled already."),
             )
         )
 

@@ -86,6 +86,12 @@ class Extension(Model):
         CheckConstraint("(outcome IS NULL) = (decided_at IS NULL)", name="decided"),
         Index("ix_complaint_extension_complaint_id", "complaint_id"),
         Index(
+            "ix_complaint_extension_waiting",
+            "clock_id",
+            sqlite_where=sql("outcome IS NULL"),
+            postgresql_where=sql("outcome IS NULL"),
+        ),
+        Index(
             "uq_complaint_extension_live",
             "clock_id",
             unique=True,

@@ -55,8 +55,13 @@ def standing_of(session: Session, complaint: Complaint, clock: Clock) -> Standin
     )
 
 
-def start(session: Session, complaint: Complaint, received_at: datetime, actor: Actor, now: datetime) -> Clock:
-    """A new clock from this receipt, linked to the one before it; the first event is the receipt."""
+def start(
+    session: Session, complaint: Complaint, received_at: datetime, actor: Actor, now: datetime, note: str = ""
+) -> Clock:
+    """A new clock from this receipt, linked to the one before it; the first event is the receipt.
+
+    `note`: what the customer said this time, where a complaint recurs.
+    """
     policy = policy_on(session, local_day(received_at))
     before = session.scalar(select(Clock).where(Clock.complaint_id == complaint.id).order_by(Clock.number.desc()))
     complaint.clock_number = 1 if before is None else before.number + 1
@@ -76,7 +81,7 @@ def start(session: Session, complaint: Complaint, received_at: datetime, actor: 
     _lay(clock, complaint, schedule(facts_of(clock), terms, working_calendar(session)), terms, session, now)
     session.add(clock)
     session.flush()
-    _set_event(session, clock, Event.RECEIVED, received_at, actor, now, "")
+    _set_event(session, clock, Event.RECEIVED, received_at, actor, now, note)
     _judge(session, clock, now)
     _note_due(session, clock, now)
     return clock

@@ -98,7 +98,7 @@ def ask_opinion(*, session: Session, actor: Actor, now: datetime, application_id
 
 
 @bp.get("/applications/bulk")
-@reads("application.read")
+@reads("application.decide")
 def bulk(*, session: Session, actor: Actor, now: datetime) -> str:
     """Applications that can be approved together: every check green, waiting for the reader."""
     return _bulk(session, actor, now, ())

@@ -20,7 +20,7 @@ from tierflow.kernel.errors import Refusal
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor
 from tierflow.kernel.text import mark
-from tierflow.onboarding.pages import views
+from tierflow.onboarding.pages import chain, views
 from tierflow.onboarding.pages.blueprint import APPLICATION, bp
 from tierflow.onboarding.rules.chain import ACCOUNT_OPENING, Item
 from tierflow.onboarding.rules.changes import Change, changes
@@ -194,7 +194,7 @@ def acts(session: Session, actor: Actor, found: ApplicationView, now: datetime) 
     calendar = working_calendar(session)
     due = views.due(found.case, calendar, now)
     askers = names_of(session, {row.asked_by_id for row, _who in found.opinions})
-    steps = views.steps(found.case, found.decisions, found.opinions, askers, due_shown=views.deadline(due))
+    steps = chain.steps(found.case, found.decisions, found.opinions, askers, due_shown=views.deadline(due))
     state = State(found.case.state)
     return {
         "steps": [*_handed_in(found), *steps],

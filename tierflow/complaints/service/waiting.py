@@ -1,0 +1,98 @@
+"""What waits for whom, as sources of the one inbox: complaints, departments' answers, meetings, measures, inquiries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import select
+
+from tierflow.complaints.models import Complaint, Consultation, Inquiry, Measure
+from tierflow.complaints.rules.words import State
+from tierflow.complaints.service import handling
+from tierflow.kernel.roles import Actor, Role
+from tierflow.kernel.text import mark
+from tierflow.web.inbox import Kind, row
+
+KINDS = {
+    "complaint": Kind(mark("Complaint"), "chat-square-dots", "complaints.detail", "complaint_id"),
+    "complaint_opinion": Kind(
+        mark("Complaint: handling opinion"), "chat-square-quote", "complaints.opinion", "opinion_id"
+    ),
+    "complaint_opinion.returned": Kind(
+        mark("Complaint: opinion returned"), "arrow-return-left", "complaints.opinion", "opinion_id"
+    ),
+    "complaint_extension": Kind(
+        mark("Complaint: extension"), "hourglass-split", "complaints.extension_request", "extension_id"
+    ),
+    "complaint_extension.returned": Kind(
+        mark("Complaint: extension"), "hourglass-split", "complaints.extension_request", "extension_id"
+    ),
+    "complaint_consultation": Kind(
+        mark("Complaint: your department is asked"), "chat-left-text", "complaints.consultation", "consultation_id"
+    ),
+    "complaint_meeting": Kind(mark("Special meeting to hold"), "people", "complaints.meeting", "complaint_id"),
+    "complaint_measure": Kind(mark("Complaint: measure to carry out"), "tools", "complaints.measure", "measure_id"),
+    "complaint_check": Kind(mark("Complaint: measure to check"), "clipboard-check", "complaints.measure", "measure_id"),
+    "inquiry": Kind(mark("Inquiry to answer"), "question-circle", "complaints.inquiry", "inquiry_id"),
+}
+
+
+def source(actor: Actor) -> Iterable[Any]:
+    """SELECTs of everything about complaints that waits for the actor; each is one ordered index walk."""
+    mine = {actor.user_id, *(principal.user_id for principal in actor.principals)}
+    title = Complaint.number + " · " + Complaint.customer_name
+    managed = actor.user_ids_as(Role.ACCOUNT_MANAGER)
+    if managed:
+        yield row("complaint", Complaint.id, title, Complaint.said_at, Complaint.due_at, Complaint.region_id).where(
+            Complaint.account_manager_id.in_(managed),
+            Complaint.state.in_([State.HANDLING.value, State.APPROVED.value]),
+        )
+    if Role.GENERAL_MANAGER in actor.roles:
+        yield row(
+            "complaint_meeting", Complaint.id, title, Complaint.said_at, Complaint.due_at, Complaint.region_id
+        ).where(Complaint.needs_meeting)
+    yield (
+        row("complaint_consultation", Consultation.id, title, Consultation.asked_at, Consultation.due_at)
+        .join(Complaint, Complaint.id == Consultation.complaint_id)
+        .where(
+            handling.consultation_visible(actor), Consultation.answered_at.is_(None), Consultation.lapsed_at.is_(None)
+        )
+    )
+    measure = Complaint.number + " · " + Measure.what
+    yield (
+        row("complaint_measure", Measure.id, measure, Measure.agreed_at, Measure.due_at, Measure.region_id)
+        .join(Complaint, Complaint.id == Measure.complaint_id)
+        .where(Measure.owner_id.in_(mine), Measure.agreed_at.is_not(None), Measure.done_at.is_(None))
+    )
+    if regions := actor.scopes(Role.SALES_MANAGER):
+        yield (
+            row("complaint_check", Measure.id, measure, Measure.done_at, Measure.due_at, Measure.region_id)
+            .join(Complaint, Complaint.id == Measure.complaint_id)
+            .where(Measure.region_id.in_(regions), Measure.done_at.is_not(None), Measure.checked_at.is_(None))
+        )
+    if actor.roles & {Role.ACCOUNT_MANAGER, Role.SALES_MANAGER}:
+        yield row(
+            "inquiry",
+            Inquiry.id,
+            Inquiry.number + " · " + Inquiry.customer_name,
+            Inquiry.asked_at,
+            Inquiry.due_at,
+            Inquiry.region_id,
+        ).where(Inquiry.owner_id.in_(mine), Inquiry.answered_at.is_(None), Inquiry.turned_at.is_(None))
+
+
+def find(session: Any, actor: Actor, query: str) -> list[dict[str, Any]]:
+    """The search box: complaints by number, customer, batch."""
+    from tierflow.common import lookup
+    from tierflow.complaints.service import scope
+    from tierflow.complaints.service.intake import SUBJECT
+    from tierflow.kernel.roles import is_allowed
+
+    if not is_allowed(actor, "complaint.read"):
+        return []
+    ids = lookup.matching(SUBJECT, query)
+    rows = session.scalars(
+        select(Complaint).where(Complaint.id.in_(ids), *scope.seen_by(actor)).order_by(Complaint.id.desc()).limit(20)
+    )
+    return [{"complaint": row} for row in rows]
