@@ -36,6 +36,20 @@ HOLD_REASONS = {
     "gap": mark("The scheduler was silent for more than 35 days, or the clock was wrong."),
 }
 
+RESULTS = {
+    "items": mark("items"),
+    "notices": mark("notices"),
+    "moved_on": mark("had moved on"),
+    "file": mark("file"),
+    "bytes": mark("bytes"),
+    "deleted": mark("deleted"),
+    "seq": mark("entry"),
+    "hash": mark("hash"),
+    "user_session": mark("sessions"),
+    "idempotency_key": mark("keys"),
+    "login_attempt": mark("login attempts"),
+}
+
 EVERY = {
     "": mark("always"),
     "day": mark("daily"),
@@ -63,6 +77,7 @@ def _page(session: Session, now: datetime, errors: dict[str, Any], refusals: Any
         beat=runs.heartbeat(session),
         reasons=HOLD_REASONS,
         every=EVERY,
+        result_words=RESULTS,
         duties=[(duty, current_period(duty, now)) for duty in timetable],
         labels={duty.key: duty.label for duty in timetable},
         duty_options=[(duty.key, show(duty.label)) for duty in timetable if duty.every],
