@@ -62,7 +62,7 @@ def from_environment() -> dict[str, Any]:
 
 def build(config: Mapping[str, Any] | None = None) -> Flask:
     """The application. Refuses to start with a route that declares no access or a database without its guards."""
-    app = Flask("tierflow", static_folder=None, template_folder="web/templates")
+    app = Flask("tierflow", static_folder=None, static_url_path="/assets", template_folder="web/templates")
     app.config.update(DEFAULTS)
     app.config.update(from_environment())
     app.config.update(config or {})
