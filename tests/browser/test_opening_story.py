@@ -183,7 +183,13 @@ def test_the_pages_are_accessible_quiet_and_complete_in_both_themes(house: House
         waiting = scenes.submitted(session, house.place, 2).id
         draft = scenes.drafted(session, house.place, 3, phone="13800000001").id
     paths = {
-        "sales": ["/", f"/applications/{waiting}", "/applications/bulk", "/applications?tab=mine", f"/applications/{waiting}#ask"],
+        "sales": [
+            "/",
+            f"/applications/{waiting}",
+            "/applications/bulk",
+            "/applications?tab=mine",
+            f"/applications/{waiting}#ask",
+        ],
         "li": [f"/applications/{draft}/edit", "/applications?tab=all", "/search?q=hd", "/notices"],
         "gm": ["/customers", "/customers/1", "/applications/1", "/applications/1/annex1"],
     }
