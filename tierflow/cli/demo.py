@@ -11,10 +11,8 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import click
 from sqlalchemy import select
@@ -25,6 +23,7 @@ from tierflow.cli.serving import gunicorn
 from tierflow.common import schema, seeds
 from tierflow.common.db import data_dir, db, make_engine, transaction
 from tierflow.common.users import Person
+from tierflow.demo import logins, plant
 
 FIRST_PORT = 5000
 START_SECONDS = 90
@@ -52,16 +51,6 @@ def demo(port: int | None) -> None:
         if ended and not stopped:
             raise click.ClickException(f"ended by itself: {ended}")
     click.echo("\nEnded; the data stay in " + str(home))
-
-
-def logins() -> tuple[Mapping[str, str], ...]:
-    """The demo company's logins: role, name, password."""
-    found: tuple[Mapping[str, str], ...] = _company().logins()
-    return found
-
-
-def _company() -> Any:
-    return import_module("tierflow.demo")
 
 
 def _environment(home: Path) -> dict[str, str]:
@@ -92,7 +81,7 @@ def _prepare(environment: Mapping[str, str]) -> None:
             click.echo("Making the demo company …")
         with transaction() as session:
             if empty:
-                _company().plant(session, now)
+                plant(session, now)
             else:  # what a newer release brings
                 seeds.plant(session, now)
         db.session.remove()

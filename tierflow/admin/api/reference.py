@@ -82,4 +82,4 @@ def go_on(*, session: Session, actor: Actor, now: datetime, kind: str, entry_id:
 @blp.response(200, AuditOut(many=True))
 def history(*, session: Session, actor: Actor, now: datetime, kind: str, entry_id: int) -> Any:
     """Every change of an entry, newest first."""
-    return [logs.as_row(entry, {}) for entry in reference.history(session, actor, kind, entry_id)]
+    return logs.shown(session, reference.history(session, actor, kind, entry_id))

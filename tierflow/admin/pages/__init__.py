@@ -21,12 +21,12 @@ blueprints: tuple[Blueprint, ...] = (
     policy.bp,
 )
 
-_COMPANY = mark("Company")
+_RULES = mark("Rules and calendar")
 _ADMINISTRATION = mark("Administration")
 
 NAV = [
-    Nav(_COMPANY, 80, mark("Working calendar"), "calendar3", "calendar.year", "calendar.read"),
-    Nav(_COMPANY, 81, mark("Policy"), "sliders", "policy.show", "policy.read"),
+    Nav(_RULES, 80, mark("Working calendar"), "calendar3", "calendar.year", "calendar.read"),
+    Nav(_RULES, 81, mark("Policy"), "sliders", "policy.show", "policy.read"),
     Nav(_ADMINISTRATION, 90, mark("People"), "people", "accounts.index", "people.read"),
     Nav(_ADMINISTRATION, 91, mark("Role grants"), "person-badge", "grants.index", "people.read"),
     Nav(_ADMINISTRATION, 92, mark("Delegations"), "person-check", "delegations.index", "people.read"),

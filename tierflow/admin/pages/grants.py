@@ -29,6 +29,7 @@ from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import ROLE_LABELS, SCOPE_OF_ROLE, Actor
 from tierflow.web.access import reads, writes
 from tierflow.web.schemas import flat_errors, form_data, load
+from tierflow.web.shell import moment
 
 bp = Blueprint("grants", __name__, url_prefix="/role-grants", template_folder="../templates")
 
@@ -122,7 +123,7 @@ def _steps(session: Session, case: approvals.ApprovalCase) -> list[dict[str, Any
             "label": _("Proposed"),
             "state": "approved",
             "who": submitter.name,
-            "at": case.opened_at,
+            "at": moment(case.opened_at),
             "verdict": _("Proposed"),
         }
     ]
@@ -134,7 +135,7 @@ def _steps(session: Session, case: approvals.ApprovalCase) -> list[dict[str, Any
                 "state": words[Verdict(decision.verdict)],
                 "who": user.name,
                 "for_whom": absent.name if absent else None,
-                "at": decision.decided_at,
+                "at": moment(decision.decided_at),
                 "reason": decision.reason,
             }
         )

@@ -89,7 +89,7 @@ def _page(
     row = reference.get(session, actor, kind, entry_id, now)
     spec = reference.kind_of(kind)
     values = {field: getattr(row.entry, field) for field in spec.editable} | {"seen": row.stamp}
-    history = [logs.as_row(entry, {}) for entry in reference.history(session, actor, kind, entry_id)]
+    history = logs.shown(session, reference.history(session, actor, kind, entry_id))
     return _form(
         session,
         now,

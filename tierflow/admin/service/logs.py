@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from typing import Any
@@ -73,7 +73,7 @@ def audit_log(
     `subject_id`, `from_on`, `last_on`. Two queries."""
     require(actor, "log.read")
     page = page_of(session, _audit(filters), [Sort("seq", AuditEntry.seq, descending=True)], cursor=cursor, size=size)
-    return Page(_audit_rows(session, page.rows), page.after, page.before, page.size)
+    return Page(shown(session, page.rows), page.after, page.before, page.size)
 
 
 def _audit(filters: Mapping[str, Any]) -> Any:
@@ -99,27 +99,44 @@ def _between(query: Any, column: Any, filters: Mapping[str, Any]) -> Any:
     return query
 
 
-def _audit_rows(session: Session, entries: Any) -> list[AuditRow]:
-    people = named(session, [entry.on_behalf_of_id for entry in entries])
-    return [as_row(entry, people) for entry in entries]
+def shown(session: Session, entries: Sequence[AuditEntry]) -> list[AuditRow]:
+    """Entries as an administrator may see them; accounts by name. One query."""
+    mentioned = {
+        value
+        for entry in entries
+        for side in (entry.before, entry.after)
+        for field, value in side.items()
+        if field.endswith("user_id") and isinstance(value, int)
+    }
+    people = named(session, [*(entry.on_behalf_of_id for entry in entries), *mentioned])
+    return [_row(entry, people) for entry in entries]
 
 
-def as_row(entry: AuditEntry, people: Mapping[int, User]) -> AuditRow:
-    """An entry as an administrator may see it."""
+def _row(entry: AuditEntry, people: Mapping[int, User]) -> AuditRow:
     hidden = entry.subject_type not in OPEN_SUBJECTS
     principal = people.get(entry.on_behalf_of_id or 0)
     differences = tuple(
-        Difference(field, None if hidden else entry.before.get(field), None if hidden else entry.after.get(field))
+        Difference(
+            field,
+            None if hidden else _told(field, entry.before.get(field), people),
+            None if hidden else _told(field, entry.after.get(field), people),
+        )
         for field in sorted({*entry.before, *entry.after})
     )
     return AuditRow(entry, principal.name if principal else None, "" if hidden else entry.reason, differences, hidden)
+
+
+def _told(field: str, value: Any, people: Mapping[int, User]) -> Any:
+    if field.endswith("user_id") and isinstance(value, int) and value in people:
+        return f"{people[value].name} ({people[value].login})"
+    return value
 
 
 def audit_export(session: Session, actor: Actor, filters: Mapping[str, Any], most: int) -> list[AuditRow]:
     """The same for a file: at most `most` + 1 rows."""
     require(actor, "log.export")
     query = _audit(filters).order_by(AuditEntry.seq.desc()).limit(most + 1)
-    return _audit_rows(session, session.scalars(query).all())
+    return shown(session, session.scalars(query).all())
 
 
 def security_log(
