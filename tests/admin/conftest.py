@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import update
 from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
 
 from tests import builders
 from tests.conftest import NOW
@@ -37,6 +39,7 @@ class Company:
     def writing(self) -> Iterator[Session]:
         """A transaction of its own."""
         with self.app.app_context(), transaction() as session:
+            session.expire_on_commit = False  # tests look at what came out afterwards
             yield session
 
     @contextmanager
@@ -59,6 +62,26 @@ class Company:
         """Everybody reads this language."""
         with self.writing() as session:
             session.execute(update(User).values(locale=lang))
+
+
+class Door:
+    """A signed-in browser that posts forms, or the same browser posting JSON."""
+
+    def __init__(self, app: Flask, user_id: int, kind: str) -> None:
+        self.client: FlaskClient = builders.sign_in(app, user_id)
+        self.kind = kind
+        self.token = builders.csrf_of(self.client)
+
+    def post(self, page: str, api: str, data: dict[str, Any], **only_page: Any) -> TestResponse:
+        """Send `data`; `only_page` are fields the form carries beside it. A redirect counts as 200."""
+        if self.kind == "api":
+            headers = {"X-CSRFToken": self.token}
+            return self.client.post(f"/api/v1{api}", json=data, headers=headers)
+        sent = {key: value for key, value in {**data, **only_page}.items() if value is not None}
+        return self.client.post(page, data={**sent, "csrf_token": self.token})
+
+
+DONE = (200, 201, 202, 302)
 
 
 def found(app: Flask) -> Company:

@@ -24,6 +24,7 @@ from tierflow.common.sessions import ApiToken, hash_secret
 from tierflow.kernel.roles import TOKEN_SCOPES, Role
 from tierflow.kernel.text import text
 from tierflow.onboarding.service.access import case_of
+from tierflow.web.access import Access
 
 # The only tables a denied call may touch.
 LOGS = frozenset({"security_event", "login_attempt", "user_session"})
@@ -147,7 +148,7 @@ def make(app: Flask) -> World:
             "paper_id": session.scalar(select(paper.c.id).where(paper.c.application_id == draft.id)),
             "opinion_id": opinion.id,
             "filter_id": kept.id,
-            "user_id": world.accounts["nobody"],
+            "user_id": builders.user(session, "victim", name="离职者").id,
             "grant_id": session.scalar(select(tables["role_grant"].c.id)),
             "entry_id": place.region,
             "year": 2026,
@@ -156,3 +157,13 @@ def make(app: Flask) -> World:
             "filename": "mark.svg",
         }
     return world
+
+
+def calls(app: Flask) -> list[tuple[Rule, str, Access]]:
+    """Every rule and method but the static files'."""
+    return [
+        (rule, method, app.extensions["access"][rule.endpoint])
+        for rule in sorted(app.url_map.iter_rules(), key=str)
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+        if not rule.endpoint.endswith(("static", "docs.assets"))
+    ]

@@ -167,7 +167,8 @@ def test_dates_are_wrong_exactly_when_they_contradict_or_have_passed(
     assert wrong == (end is not None and (is_long_term or end < ON or (start is not None and end < start)))
 
 
-@pytest.mark.groundwork("CHEM-9.1", "CHEM-10.1")
+@pytest.mark.rule("CHEM-10.1")
+@pytest.mark.groundwork("CHEM-9.1")
 @pytest.mark.parametrize(
     ("scheme", "customer_class", "fits"),
     [

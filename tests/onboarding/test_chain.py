@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
 from tests import builders
@@ -28,7 +28,8 @@ from tierflow.kernel.roles import Role
 from tierflow.onboarding import service
 from tierflow.onboarding.models import Application, ApplicationLine, Disqualified, DisqualifiedName, Paper
 from tierflow.onboarding.rules.chain import Given
-from tierflow.onboarding.service.reading import Filters
+from tierflow.onboarding.service import creating
+from tierflow.onboarding.service.listing import Filters
 
 
 @dataclass
@@ -593,3 +594,54 @@ def test_old_papers_make_a_customer_flagged_for_its_new_code(stage: Stage) -> No
     assert customer.needs_credit_code
     found = service.find_matches(session, actor, {"credit_code": "91110000600037341L"})
     assert [(match.source, match.field) for match in found] == [("customer", "code")], "known by the code inside"
+
+
+def test_a_rival_with_the_same_code_is_refused_by_the_database_itself(stage: Stage) -> None:
+    session, place = stage.session, stage.place
+    first = scenes.submitted(session, place)
+    for who in ("sales", "finance", "gm"):
+        scenes.approve(session, place, first, who)
+    late = scenes.drafted(session, place)
+    found = service.preview_admission(session, stage.actor("gm"), late.id, NOW)
+    with pytest.raises(Refused) as error:
+        creating.admit(session, late, found, stage.actor("gm"), NOW)
+    assert refused(error) == [("CHEM-7.1", "credit_code")]
+    assert session.scalar(select(func.count(Customer.id))) == 1
+
+
+def test_a_page_asks_the_database_no_more_for_more_data(stage: Stage) -> None:
+    session, place = stage.session, stage.place
+    counted: list[str] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        counted.append(statement)
+
+    def queries(ask: Any) -> int:
+        session.flush()
+        session.expire_all()
+        actor = stage.actor("gm")
+        event.listen(session.get_bind(), "before_cursor_execute", note)
+        counted.clear()
+        ask(actor)
+        event.remove(session.get_bind(), "before_cursor_execute", note)
+        return len(counted)
+
+    def asked() -> dict[str, int]:
+        return {
+            "application": queries(lambda actor: service.view(session, actor, 1)),
+            "customer": queries(lambda actor: service.customer_view(session, actor, 1, NOW)),
+            "applications": queries(lambda actor: service.list_applications(session, actor, Filters())),
+            "customers": queries(lambda actor: service.list_customers(session, actor, service.CustomerFilters(), NOW)),
+        }
+
+    for number in (1, 2, 3, 4):
+        application = scenes.submitted(session, place, number)
+        for who in ("sales", "finance", "gm"):
+            scenes.approve(session, place, application, who)
+        if number == 1:
+            few = asked()
+    assert asked() == few
+    assert few["customer"] <= 8
+    assert few["customers"] <= 3
+    assert few["applications"] == 1
+    assert few["application"] <= 12

@@ -67,7 +67,7 @@ def test_the_list_is_searched_by_pinyin_and_bad_addresses_are_told(house: House)
         assert screen.client.get(f"/applications?{wrong}").status_code == 422
 
 
-@pytest.mark.rule("CHEM-8.1")
+@pytest.mark.groundwork("CHEM-8.1")
 def test_a_customer_is_found_and_shown_whole(both: House) -> None:
     both.made(admitted, 1, name="宁波海曙化工有限公司")
     screen = both.screen("li")
