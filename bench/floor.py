@@ -8,8 +8,9 @@ from sqlalchemy import Column, Engine, Integer, MetaData, String, Table, insert,
 from tierflow.common.db import write_access
 
 PAGE = """<!doctype html><title>floor</title><table>
-{% for row in rows %}<tr><td>{{ row.number }}</td><td>{{ row.name }}</td><td>{{ row.region_id }}</td></tr>
-{% endfor %}</table><p>{{ filler }}</p>"""
+{% for row in rows %}<tr>{% for cell in cells %}<td>{{ row.name }}</td>{% endfor %}</tr>
+{% endfor %}</table>"""
+CELL_BYTES, ROWS = 40, 30
 
 metadata = MetaData()
 customer = Table(
@@ -19,7 +20,7 @@ scratch = Table("bench_scratch", metadata, Column("id", Integer, primary_key=Tru
 
 
 def build(engine: Engine) -> Flask:
-    """An application with one page and one write; `?bytes=` sets the page's size."""
+    """An application with one page and one write; `?bytes=` sets about how much the page weighs."""
     app = Flask("floor")
     with write_access(), engine.begin() as connection:
         scratch.create(connection, checkfirst=True)
@@ -28,8 +29,9 @@ def build(engine: Engine) -> Flask:
     def page() -> str:
         with engine.connect() as connection:
             query = select(customer).where(customer.c.id > request.args.get("after", 0, int)).order_by(customer.c.id)
-            rows = connection.execute(query.limit(30)).all()
-        return render_template_string(PAGE, rows=rows, filler="x" * max(0, request.args.get("bytes", 0, int) - 2500))
+            rows = connection.execute(query.limit(ROWS)).all()
+        cells = range(max(1, request.args.get("bytes", 0, int) // (CELL_BYTES * ROWS)))
+        return render_template_string(PAGE, rows=rows, cells=cells)
 
     @app.post("/insert")
     def write() -> str:
