@@ -34,7 +34,7 @@ def list_inquiries(wanted: dict[str, Any], *, session: Session, actor: Actor, no
     query = inquiries.inquiries(actor, wanted)
     order = [Sort("id", Inquiry.id, True)]
     found = page_of(session, query, order, cursor=wanted["cursor"], size=wanted["size"])
-    return rows.page(found, [rows.columns(row.Inquiry) for row in found.rows])
+    return rows.page(found, [rows.columns(row) for row, _owner in found.rows])
 
 
 @blp.route("/inquiries", methods=["POST"])

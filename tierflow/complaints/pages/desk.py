@@ -46,7 +46,7 @@ def inquiries(*, session: Session, actor: Actor, now: datetime) -> str:
     wanted = load(given.InquiryListSchema(), request.args.to_dict())
     order = [Sort("id", Inquiry.id, True)]
     found = page_of(session, service.inquiries(actor, wanted), order, cursor=wanted["cursor"])
-    rows = [(row.Inquiry, row.name, _state(row.Inquiry, now)) for row in found.rows]
+    rows = [(row, owner, _state(row, now)) for row, owner in found.rows]
     return render_template("complaints/inquiries.html", rows=rows, page=found)
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from flask import render_template, request
 from flask_babel import gettext as _
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tierflow.common.reference import Product
 from tierflow.complaints.api.complaints import stretch
 from tierflow.complaints.pages import choices, views
 from tierflow.complaints.pages.blueprint import bp
@@ -32,17 +35,20 @@ def statistics(*, session: Session, actor: Actor, now: datetime) -> str:
     wanted = load(given.FiguresSchema(), request.args.to_dict())
     first, last = stretch(wanted, now)
     found = service.figures(session, actor, first, last, wanted, now)
+    names = {str(product.id): views.product_name(product) for product in session.scalars(select(Product))}
+    by_product = [replace(tally, label=names[tally.key]) for tally in found.by_product]
+    by_month = [replace(tally, label=_short(tally.label)) for tally in found.by_month]
     satisfied = [found.satisfaction.get(score, 0) for score in sorted(SATISFACTION, reverse=True)]
     return render_template(
         "complaints/statistics.html",
         tiles=_tiles(found),
         columns=_columns(),
-        by_month=_stacked(found.by_month, _("Complaints by month")),
-        in_time=_in_time(found.by_month),
+        by_month=_stacked(by_month, _("Complaints by month")),
+        in_time=_in_time(by_month),
         months=_rows(found.by_month),
-        severities=_rows([_named(tally) for tally in found.by_severity]),
-        products=_rows(found.by_product),
-        product_chart=_stacked(found.by_product[:8], _("Complaints by product")),
+        severities=_rows([replace(tally, label=show(tally.label)) for tally in found.by_severity]),
+        products=_rows(by_product),
+        product_chart=_stacked(by_product[:8], _("Complaints by product")),
         satisfied=list(zip([show(label) for label in SATISFACTION.values()], satisfied, strict=True)),
         satisfaction_chart=charts.bars(
             [charts.Point(show(SATISFACTION[score]), found.satisfaction.get(score, 0)) for score in SATISFACTION],
@@ -57,13 +63,14 @@ def statistics(*, session: Session, actor: Actor, now: datetime) -> str:
     )
 
 
-def _named(tally: Tally) -> Tally:
-    return Tally(tally.key, show(tally.label), tally.received, tally.in_time, tally.late, tally.median_minutes)
+def _short(month: str) -> str:
+    """A month under a bar: its number, with the year where one begins."""
+    return month if month.endswith("-01") else month[-2:]
 
 
 def percent(basis_points: int | None) -> str:
     """A share in words; a dash where nothing is decided."""
-    return "—" if basis_points is None else f"{format_percent(basis_points - basis_points % 10, 1)}%"
+    return "—" if basis_points is None else format_percent(basis_points - basis_points % 10, 1)
 
 
 def _tiles(found: service.Figures) -> list[dict[str, Any]]:
@@ -92,7 +99,7 @@ def _tiles(found: service.Figures) -> list[dict[str, Any]]:
 
 
 def _columns() -> list[str]:
-    return [_("Received"), _("In time"), _("Late"), _("Open"), _("In time, share"), _("Median working time")]
+    return [_("Received"), _("In time"), _("Late"), _("Still open"), _("In time, share"), _("Median working time")]
 
 
 def _rows(tallies: Sequence[Tally]) -> list[list[str]]:
@@ -113,7 +120,7 @@ def _rows(tallies: Sequence[Tally]) -> list[list[str]]:
 def _stacked(tallies: Sequence[Tally], title: str) -> Any:
     series = [
         charts.Series(_("In time"), [tally.in_time for tally in tallies]),
-        charts.Series(_("Open"), [tally.still_open for tally in tallies]),
+        charts.Series(_("Still open"), [tally.still_open for tally in tallies]),
         charts.Series(_("Late"), [tally.late for tally in tallies]),
     ]
     return charts.stacked_bars([tally.label for tally in tallies], series, title=title, empty=_("No data yet"))

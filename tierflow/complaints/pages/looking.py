@@ -56,7 +56,7 @@ def listing(*, session: Session, actor: Actor, now: datetime) -> str:
     found = page_of(session, queries.complaints(actor, wanted, now), sorts(wanted["sort"]), cursor=wanted["cursor"])
     make = queries.Cards(session, now)
     states = [
-        ("open", _("Open")),
+        ("open", _("Unanswered")),
         ("overdue", _("Overdue")),
         *[(str(each), show(STATE_LABELS[each])) for each in State],
     ]
@@ -137,7 +137,7 @@ def _file_url(complaint_id: int, file_id: int) -> str:
 def phases(state: str) -> list[dict[str, Any]]:
     """The way of a complaint in one line, for the macro `stepper_line`."""
     at = STEPS.index(State(state))
-    words = [_("Received, being handled"), _("Opinion approved"), _("Customer told"), _("Measures done"), _("Closed")]
+    words = [_("Handling"), _("Leader's approval"), _("Telling the customer"), _("Measures"), _("Closed")]
     done = len(words) if state == State.CLOSED else at
     return [
         {

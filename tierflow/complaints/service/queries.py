@@ -114,7 +114,8 @@ class Cards:
 
     def of(self, row: Any) -> Card:
         """The card of a row of `cards_query`."""
-        return Card(row.Complaint, row.Clock, row.Product, row.manager, self.countdown(row.Clock))
+        complaint, clock, product, manager = row
+        return Card(complaint, clock, product, manager, self.countdown(clock))
 
     def countdown(self, clock: Clock) -> Countdown:
         """How a clock stands."""
