@@ -1,33 +1,39 @@
-"""`python -m bench [--scale 1] [--pairs 31]`: print the table that docs/bench.md keeps."""
+"""`python -m bench [--customers N] [--applications N] [--engines sqlite,postgresql]`: prints a table in Markdown."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 
-from bench import databases
-from bench.run import SMALL, Figure, approval_figures, as_table, page_figures, site
+from bench.run import Figures, measure
+from tests.databases import fresh_databases
 
 
-def main() -> int:
-    """Measure on both engines; 1 when an aim is missed."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--scale", type=float, default=1.0, help="1: 100,000 customers and 20,000 open applications")
-    options.add_argument("--pairs", type=int, default=31)
-    options.add_argument("--engine", choices=sorted(databases.ENGINES), action="append")
-    given = options.parse_args()
-    figures: list[Figure] = []
-    for engine in given.engine or databases.ENGINES:
-        fresh = databases.ENGINES[engine]
-        with site(fresh(), given.scale) as large, site(fresh(), SMALL) as small:
-            figures += page_figures(engine, large, small, given.pairs)
-            figures += approval_figures(engine, large, given.pairs)
-    sys.stdout.write(as_table(figures) + "\n")
-    missed = [f for f in figures if (f.aim and f.measured.ratio > f.aim) or (f.flat and f.flat > 1.3)]
-    for figure in missed:
-        sys.stderr.write(f"missed: {figure.engine}, {figure.what}\n")
-    return 1 if missed else 0
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--customers", type=int, default=100_000)
+    parser.add_argument("--applications", type=int, default=20_000)
+    parser.add_argument("--engines", default="sqlite,postgresql")
+    given = parser.parse_args()
+    for engine in given.engines.split(","):
+        with fresh_databases(engine) as fresh:
+            small = measure(fresh(), given.customers // 100, given.applications // 100)
+            large = measure(fresh(), given.customers, given.applications)
+        _print(engine, small, large)
+
+
+def _print(engine: str, small: Figures, large: Figures) -> None:
+    print(f"\n{engine}: {large.customers:,} customers, {large.applications:,} open applications\n")
+    print("| what | floor ms | tierflow ms | ratio | min..max | queries | against 1/100 of the data |")
+    print("|---|---|---|---|---|---|---|")
+    for pair, before in zip(large.pairs, small.pairs, strict=True):
+        growth = pair.product_ms / before.product_ms
+        queries = large.queries.get(pair.name, "")
+        print(
+            f"| {pair.name} | {pair.floor_ms:.2f} | {pair.product_ms:.2f} | {pair.ratio:.2f} "
+            f"| {pair.low:.2f}..{pair.high:.2f} | {queries} | {growth:.2f} |"
+        )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NoReturn
 
 from flask import Blueprint as FlaskBlueprint
-from flask import Flask, Response, render_template, send_from_directory
+from flask import Flask, Request, Response, render_template, send_from_directory
+from flask_babel import lazy_gettext as _l
 from flask_smorest import Api, Blueprint
 from marshmallow import Schema, fields
+from webargs.flaskparser import FlaskParser, abort
 
 from tierflow.web.access import public
 
@@ -44,8 +46,23 @@ class QuietApi(Api):  # type: ignore[misc]
         """Leave errors to the table."""
 
 
+class _Arguments(FlaskParser):
+    """Reads what a program sends; what is no JSON is the sender's error, in the reader's language."""
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        try:
+            return super().load_json(req, schema)
+        except ValueError as error:  # JSON, but with a number of more digits than Python reads
+            self._handle_invalid_json_error(error, req)
+
+    def _handle_invalid_json_error(self, error: ValueError, req: Request, *_args: Any, **_kwargs: Any) -> NoReturn:
+        abort(400, exc=error, messages={"json": [_l("This is not JSON that can be read.")]})
+
+
 class _Documented(Blueprint):  # type: ignore[misc]
     """A blueprint whose operations have a name, and tell the errors of the table they can answer with."""
+
+    ARGUMENTS_PARSER = _Arguments()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

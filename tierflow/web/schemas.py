@@ -165,6 +165,12 @@ class Schema(ma.Schema):
         return {key: _trimmed(value) for key, value in data.items()}
 
 
+class ReasonSchema(Schema):
+    """Why."""
+
+    reason = Paragraph(required=True, most=500)
+
+
 def _trimmed(value: Any) -> Any:
     if isinstance(value, str):
         return value.strip() or None
