@@ -12,6 +12,7 @@ from flask import Flask, Response, request
 from flask_bootstrap import Bootstrap5
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from tierflow.admin import api as admin_api
 from tierflow.admin import jobs_api, jobs_pages
 from tierflow.admin import pages as admin
 from tierflow.common import tables as _tables  # noqa: F401 - every table is known before the first query
@@ -62,7 +63,7 @@ def from_environment() -> dict[str, Any]:
 
 def build(config: Mapping[str, Any] | None = None) -> Flask:
     """The application. Refuses to start with a route that declares no access or a database without its guards."""
-    app = Flask("tierflow", static_folder=None, template_folder="web/templates")
+    app = Flask("tierflow", static_folder=None, static_url_path="/assets", template_folder="web/templates")
     app.config.update(DEFAULTS)
     app.config.update(from_environment())
     app.config.update(config or {})
@@ -102,7 +103,10 @@ def build(config: Mapping[str, Any] | None = None) -> Flask:
 def _compose(app: Flask, api: openapi.QuietApi) -> None:
     """Wire the domains together: pages, API, navigation, inbox, search."""
     extensions = app.extensions
-    app.register_blueprint(admin.bp)
+    for pages in admin.blueprints:
+        app.register_blueprint(pages)
+    for blueprint in admin_api.blueprints:
+        api.register_blueprint(blueprint)
     register_terms(GRADING_TERMS)
     register_terms(COMPLAINT_TERMS)
     api.register_blueprint(grading_api.blp)
@@ -113,9 +117,9 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     for blueprint in onboarding_api.BLUEPRINTS:
         api.register_blueprint(blueprint)
     extensions["summaries"]["application"] = onboarding.summary
-    extensions["nav"] += home.NAV + jobs_pages.NAV
+    extensions["nav"] += [*home.NAV, *admin.NAV, *jobs_pages.NAV]
     extensions["inbox_sources"] += [inbox.approval_source, inbox.opinion_source]
-    extensions["inbox_kinds"]["opinion"] = inbox.OPINION
+    extensions["inbox_kinds"] |= {"opinion": inbox.OPINION, **admin.INBOX_KINDS}
     onboarding_pages.init(app)
     for blueprint in complaints_api.BLUEPRINTS:
         api.register_blueprint(blueprint)

@@ -92,7 +92,7 @@ def sweep(app: Flask, folder: Path) -> None:
         runner(app, folder, [duty("papers")]).sweep()
 
 
-@pytest.mark.rule("CHEM-15")
+@pytest.mark.groundwork("CHEM-15")
 @pytest.mark.parametrize(
     ("left", "stage"),
     [
@@ -115,7 +115,7 @@ def test_each_distance_has_its_stage(left: int, stage: str | None) -> None:
     assert found == ([] if stage is None else [stage])
 
 
-@pytest.mark.rule("CHEM-15")
+@pytest.mark.groundwork("CHEM-15")
 def test_a_paper_is_warned_of_once_at_each_distance(both_app: Flask, clock: StandingClock, tmp_path: Path) -> None:
     fill(both_app, lambda session, who: paper(session, who, customer(session, who), TODAY + timedelta(days=67)))
     for _ in range(71):
@@ -132,7 +132,7 @@ def test_a_paper_is_warned_of_once_at_each_distance(both_app: Flask, clock: Stan
     assert {login for login, _ in sentences} == {"clerk", "sales"}
 
 
-@pytest.mark.rule("CHEM-15")
+@pytest.mark.groundwork("CHEM-15")
 def test_after_an_outage_a_paper_is_warned_of_once_for_where_it_is_now(
     app: Flask, clock: StandingClock, tmp_path: Path
 ) -> None:

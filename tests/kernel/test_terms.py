@@ -23,6 +23,7 @@ REVIEWED = [
     ("upload.max_bytes", 10_485_760, "house"),
     ("upload.kinds", ("pdf", "jpg", "png"), "house"),
     ("delegation.max_days", 90, "house"),
+    ("grant.reset_bars_days", 7, "house"),
     ("region.dealers_per_ten_thousand_tonnes", 3, "CHEM-10.8"),
     ("region.dealers_while_volume_unknown", 20, "CHEM-10.8"),
 ]

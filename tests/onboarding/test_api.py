@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse, encode_multipart
 from tests.conftest import NOW
 from tests.onboarding import scenes
 from tierflow.common.db import Base, db, transaction
+from tierflow.common.files import FileContent, StoredFile
 from tierflow.common.sessions import ApiToken, hash_secret
 
 API = "/api/v1"

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import NamedTuple, TextIO, cast
+from typing import TextIO, cast
 
 import click
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tierflow.admin.founding import Founder, found
 from tierflow.cli.shared import application, engine
-from tierflow.common import audit, schema, seeds
+from tierflow.common import schema, seeds
 from tierflow.common.db import db, transaction
-from tierflow.common.users import Person, RoleGrant, User
+from tierflow.common.users import Person
 from tierflow.kernel.errors import Invalid
-from tierflow.kernel.months import local_day
-from tierflow.kernel.roles import SYSTEM, Role
-from tierflow.web.signing_in import set_password
-
-
-class Administrator(NamedTuple):
-    """Whoever begins: login, name, password."""
-
-    login: str
-    name: str
-    password: str
 
 
 @click.command()
@@ -49,12 +38,15 @@ def init(given: tuple[tuple[str, str], ...], passwords: TextIO | None) -> None:
         )
         if len(people) != 2 or len(secrets) != 2:
             raise click.ClickException("two administrators with a password each are wanted")
-        pair = [Administrator(*person, secret) for person, secret in zip(people, secrets, strict=True)]
+        pair = [Founder(*person, secret) for person, secret in zip(people, secrets, strict=True)]
         if pair[0].login == pair[1].login or pair[0].name == pair[1].name:
             raise click.ClickException("two different people are wanted")
         try:
             with transaction() as session:
-                found(session, pair, app.config["CLOCK"]())
+                refuse_people(session)
+                now = app.config["CLOCK"]()
+                seeds.plant(session, now)
+                found(session, pair, now)
         except Invalid as error:
             said = "; ".join(
                 str(message) for messages in error.errors.values() for message in cast("list[object]", messages)
@@ -68,36 +60,6 @@ def refuse_people(session: Session) -> None:
     """Stop when somebody is there already."""
     if session.scalar(select(Person.id).limit(1)) is not None:
         raise click.ClickException("this database has people already")
-
-
-def found(session: Session, pair: list[Administrator], now: datetime) -> None:
-    """Plant the seeds and the two administrators, each approved by the other. Raises `Invalid` for a weak password."""
-    refuse_people(session)
-    seeds.plant(session, now)
-    users = []
-    for administrator in pair:
-        person = Person(name=administrator.name)
-        session.add(person)
-        session.flush()
-        user = User(
-            person_id=person.id, login=administrator.login, name=administrator.name, password_hash="", created_at=now
-        )
-        set_password(session, user, administrator.password, now)
-        session.add(user)
-        session.flush()
-        users.append(user)
-    for user, other in (users, users[::-1]):
-        grant = RoleGrant(
-            user_id=user.id,
-            role=Role.ADMINISTRATOR.value,
-            from_on=local_day(now),
-            proposed_by_id=other.id,
-            approved_by_id=other.id,
-            approved_at=now,
-        )
-        session.add(grant)
-        session.flush()
-        audit.record(session, SYSTEM, "company.init", "user", user.id, now, after={"role": Role.ADMINISTRATOR.value})
 
 
 def _ask(number: int) -> tuple[str, str]:

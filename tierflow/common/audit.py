@@ -39,6 +39,8 @@ class AuditEntry(Model):
     __table_args__ = (
         Index("ix_audit_entry_subject", "subject_type", "subject_id", "seq"),
         Index("ix_audit_entry_actor_id_seq", "actor_id", "seq"),
+        Index("ix_audit_entry_action", "action", "seq"),
+        Index("ix_audit_entry_at", "at"),
     )
 
     seq: Mapped[int] = pk()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, insert, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, insert, select, update
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert as insert_postgres
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
@@ -77,6 +77,12 @@ class Delivery(Model):
             "id",
             sqlite_where=sql("state = 'waiting'"),
             postgresql_where=sql("state = 'waiting'"),
+        ),
+        Index(
+            "ix_delivery_dead",
+            "id",
+            sqlite_where=sql("state = 'dead'"),
+            postgresql_where=sql("state = 'dead'"),
         ),
     )
 
@@ -190,3 +196,9 @@ def _queue(session: Session, written: Sequence[Any], now: datetime) -> None:
     ]
     if deliveries:
         session.execute(insert(Delivery), deliveries)
+
+
+def read_all(session: Session, user_id: int, now: datetime) -> None:
+    """Mark everything an account was told as read."""
+    mine = update(Notice).where(Notice.user_id == user_id, Notice.read_at.is_(None))
+    session.execute(mine.values(read_at=now), execution_options={"synchronize_session": False})

@@ -73,7 +73,11 @@ class SecurityEvent(Model):
     """What the guards saw: sign-ins, refusals, reveals. The only table a denied call may touch."""
 
     __tablename__ = append_only("security_event")
-    __table_args__ = (Index("ix_security_event_at", "at"), Index("ix_security_event_user_id_at", "user_id", "at"))
+    __table_args__ = (
+        Index("ix_security_event_at", "at"),
+        Index("ix_security_event_user_id_at", "user_id", "at"),
+        Index("ix_security_event_kind", "kind", "id"),
+    )
 
     id: Mapped[int] = pk()
     at: Mapped[datetime]

@@ -16,7 +16,7 @@ from tierflow.complaints.schemas import given
 from tierflow.complaints.service import answering, extensions, handling, intake, opinions, redating
 from tierflow.kernel.roles import Actor
 from tierflow.kernel.text import mark
-from tierflow.web.schemas import Schema
+from tierflow.web.schemas import ReasonSchema, Schema
 
 Verb = Callable[[Session, Actor, int, Mapping[str, Any], datetime], Any]
 
@@ -106,7 +106,7 @@ ACTS: tuple[Act, ...] = (
     Act(
         "pause",
         "complaint.direct",
-        given.ReasonSchema,
+        ReasonSchema,
         handling.pause,
         mark("Pause the clock"),
         mark("The clock is paused."),

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-# GB 32100-2015: 31 characters, I O S V Z left out; GB 11714-1997 for the organisation code inside.
-_CHARACTERS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
+from stdnum.cn import uscc
+
+from tierflow.common.identifiers import organisation_check_character
 
 
 def organisation_code(prefix: str, serial: int) -> str:
     """Nine characters, the last a check character. `serial` tells companies apart."""
     body = f"{prefix}{serial:06d}"
-    total = sum(int(c, 36) * weight for c, weight in zip(body, _WEIGHTS, strict=True))
-    return body + "0123456789X"[(11 - total % 11) % 11]
+    return body + organisation_check_character(body)
 
 
 def credit_code(division: str, organisation: str) -> str:
     """A unified social credit code: 91 (a company), registering district, organisation code, check character."""
     body = f"91{division}{organisation}"
-    total = sum(_CHARACTERS.index(c) * pow(3, i, 31) for i, c in enumerate(body))
-    return body + _CHARACTERS[-total % 31]
+    return body + str(uscc.calc_check_digit(body))
 
 
 def bank_account(serial: int) -> str:

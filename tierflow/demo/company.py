@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
+from tierflow.demo import codes
 from tierflow.kernel.roles import ROLE_LABELS, Role
+from tierflow.web.i18n import translator
 
 # Long enough for policy, short enough to type. It opens demo companies only: no other database is ever given it.
 PASSWORD = "demo-petrol-2026"  # noqa: S105
@@ -122,16 +125,66 @@ SALES_MANAGER_OF = {"EAST": "zhoujianguo", "SOUTH": "linxiaofeng", "NORTH": "sun
 FINANCE = ("wumin", "zhenghao")
 GENERAL_MANAGER = "gaojun"
 
+# Saved under a name: whose, on which list, and what the address says.
+FILTERS = (
+    ("chenjing", "customers", "证照 60 天内到期", "expiring=60"),
+    ("zhoujianguo", "customers", "经销商", "class=dealer"),
+    ("wumin", "customers", "证照将到期", "expiring=60"),
+    ("gaojun", "customers", "独家代理商", "class=exclusive_agent"),
+)
+
+
+@dataclass(frozen=True)
+class OldSinner:
+    """A company on the list that opening an account checks (CHEM-17), with every name it went by."""
+
+    names: tuple[str, ...]
+    credit_code: str
+    legal_representative: str
+    ground: str
+    reason: str
+    since: date
+
+
+DISQUALIFIED = (
+    OldSinner(
+        ("宁波鼎盛源化工有限公司", "宁波鼎源化工贸易有限公司"),
+        codes.credit_code("330203", codes.organisation_code("MA", 900_137)),
+        "邬世昌",
+        "fraud",
+        "提供伪造的纳税证明，骗取直销价格。",
+        date(2024, 6, 18),
+    ),
+    OldSinner(
+        ("东莞宏昌达塑胶原料有限公司",),
+        codes.credit_code("441900", codes.organisation_code("MA", 900_274)),
+        "麦国荣",
+        "loss",
+        "拒付仓储与质量赔偿款，造成较大经济损失。",
+        date(2023, 11, 2),
+    ),
+    OldSinner(
+        ("临沂沂蒙金达化工有限公司",),
+        codes.credit_code("371302", codes.organisation_code("MA", 900_411)),
+        "公茂森",
+        "law",
+        "因非法经营危险化学品被立案查处。",
+        date(2025, 3, 27),
+    ),
+)
+
 
 def logins() -> tuple[dict[str, str], ...]:
-    """Every demo login: the role as an English sentence to translate, login name, person and password."""
+    """Every demo login: role in both languages with place and person, login name, password."""
+    chinese = translator("zh")
+    places = {place.code: place.name for place in (*REGIONS, *OFFICES, *WAREHOUSES)}
     return tuple(
         {
-            "role": ROLE_LABELS[employee.role],
-            "login": employee.login,
-            "name": employee.name,
-            "place": employee.scope,
+            "role": " · ".join(
+                filter(None, (chinese(ROLE_LABELS[who.role]), ROLE_LABELS[who.role], places.get(who.scope), who.name))
+            ),
+            "name": who.login,
             "password": PASSWORD,
         }
-        for employee in (*PEOPLE, *ADMINISTRATORS)
+        for who in (*PEOPLE, *ADMINISTRATORS)
     )

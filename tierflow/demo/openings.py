@@ -18,10 +18,12 @@ from tierflow.demo.diary import Diary, Story
 from tierflow.kernel.approval import Verdict
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor
-from tierflow.onboarding import service
 from tierflow.onboarding.models import Application
-from tierflow.onboarding.rules.chain import FINANCE, MANAGEMENT, SALES, Given, items_of
+from tierflow.onboarding.rules.chain import FINANCE, MANAGEMENT, SALES, Given
 from tierflow.onboarding.rules.entry import conditions_for
+from tierflow.onboarding.service import deciding, drafts
+from tierflow.onboarding.service import papers as scanned
+from tierflow.onboarding.service.access import case_of
 
 STEPS = (SALES, FINANCE, MANAGEMENT)
 
@@ -83,7 +85,7 @@ class _Opening:
         """A draft with the particulars, or only some of them."""
         typed: dict[str, object] = {**self.applicant.particulars(), "region_id": self.region_id}
         kept = typed if fields is None else {key: value for key, value in typed.items() if key in fields}
-        self.application = service.create_draft(self.cast.session, self.actor(at), at, kept)
+        self.application = drafts.create_draft(self.cast.session, self.actor(at), at, kept)
 
     @property
     def region_id(self) -> int:
@@ -96,7 +98,7 @@ class _Opening:
     def save(self, at: datetime, **data: object) -> None:
         """Save some fields."""
         assert self.application is not None  # noqa: S101
-        service.save_draft(self.cast.session, self.actor(at), self.id, data, at, seen_version=self.application.version)
+        drafts.save_draft(self.cast.session, self.actor(at), self.id, data, at, seen_version=self.application.version)
 
     def ask_for_lines(self, at: datetime) -> None:
         """Product lines with their classes, and the entry conditions answered."""
@@ -112,7 +114,7 @@ class _Opening:
         for name, row in conditions_for(self.applicant.lines.values()):
             if row.needs_file:
                 upload = Upload("独家经营声明.pdf", papers.declaration(self.applicant))
-                service.attach_evidence(self.cast.session, self.actor(at), self.id, name, row.item, upload, at)
+                scanned.attach_evidence(self.cast.session, self.actor(at), self.id, name, row.item, upload, at)
 
     def add_papers(self, at: datetime, *, annex: bool = True) -> None:
         """Every paper the applicant has, with its scan."""
@@ -120,13 +122,13 @@ class _Opening:
             if paper.kind == "annex1_signed" and not annex:
                 continue
             upload = Upload(paper.file_name, paper.scan)
-            service.add_paper(self.cast.session, self.actor(at), self.id, paper.kind, upload, paper.printed, at)
+            scanned.add_paper(self.cast.session, self.actor(at), self.id, paper.kind, upload, paper.printed, at)
 
     def submit(self, at: datetime) -> None:
         """Hand in."""
         assert self.application is not None  # noqa: S101
         version = self.application.version
-        service.submit(self.cast.session, self.actor(at), self.id, at, seen_version=version)
+        deciding.submit(self.cast.session, self.actor(at), self.id, at, seen_version=version)
 
     def decide(
         self,
@@ -139,27 +141,25 @@ class _Opening:
     ) -> None:
         """The waiting step gives its verdict; `failed` maps items to what is wrong with them."""
         session = self.cast.session
-        case = service.case_of(session, self.id)
+        case = case_of(session, self.id)
         assert case.step is not None  # noqa: S101
         failed = dict(failed or {})
-        names = {line_id: code for code, line_id in self.cast.line_ids.items()}
-        items = items_of(case.step, approvals.current_content(session, case), names)
         given = [
             Given(item.key, "fail", failed[item.key]) if item.key in failed else Given(item.key, "pass")
-            for item in items
+            for item in deciding.items_for(session, case, case.step)
             if item.key not in {f"line.{line_id}" for line_id in struck or {}}
         ]
         actor = self.cast.decider(case.step, self.applicant, at)
         seen = Seen(case.version, case.step)
-        service.decide(session, actor, self.id, seen, verdict, at, reason=reason, items=given, struck=struck)
+        deciding.decide(session, actor, self.id, seen, verdict, at, reason=reason, items=given, struck=struck)
 
     def ask(self, at: datetime, login: str, question: str, kind: str = "ask") -> int:
         """The waiting step asks a colleague."""
-        case = service.case_of(self.cast.session, self.id)
+        case = case_of(self.cast.session, self.id)
         assert case.step is not None  # noqa: S101
         asker = self.cast.decider(case.step, self.applicant, at)
         asked = self.cast.users[login].id
-        return service.ask(self.cast.session, asker, self.id, asked, question, kind, at).id
+        return deciding.ask(self.cast.session, asker, self.id, asked, question, kind, at).id
 
 
 def story(cast: Cast, applicant: Applicant, started: int) -> Story:
@@ -201,7 +201,7 @@ def _discarded(opening: _Opening) -> Story:
     opening.begin(at)
     at = _moment(opening, 3, 16)
     yield at
-    service.discard(opening.cast.session, opening.actor(at), opening.id, at, reason="对方已转向其他供应商。")
+    drafts.discard(opening.cast.session, opening.actor(at), opening.id, at, reason="对方已转向其他供应商。")
 
 
 def _handed_in(opening: _Opening) -> Story:
@@ -222,7 +222,7 @@ def _handed_in(opening: _Opening) -> Story:
         at = _moment(opening, 1, 11)
         yield at
         reason = "开户行信息有变，更正后重新提交。"
-        service.withdraw(opening.cast.session, opening.actor(at), opening.id, at, reason=reason)
+        deciding.withdraw(opening.cast.session, opening.actor(at), opening.id, at, reason=reason)
         return
     yield from _chain(opening)
 

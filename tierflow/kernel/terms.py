@@ -179,6 +179,17 @@ GROUND_TERMS = Terms(
             minimum=1,
             maximum=366,
         ),
+        # Whoever resets a colleague's password could approve their own proposals in that colleague's name.
+        Term(
+            "grant.reset_bars_days",
+            "integer",
+            7,
+            HOUSE,
+            mark("A role proposed by whoever reset one's password or second factor is not approved for"),
+            DAYS,
+            minimum=0,
+            maximum=90,
+        ),
         Term(
             "region.dealers_per_ten_thousand_tonnes",
             "integer",

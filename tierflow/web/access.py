@@ -28,7 +28,7 @@ from tierflow.common import sessions
 from tierflow.common.db import db, transaction
 from tierflow.common.idempotency import claim, keep_answer, release
 from tierflow.kernel.approval import digest
-from tierflow.kernel.errors import Forbidden, Invalid, Refused
+from tierflow.kernel.errors import Conflict, Forbidden, Invalid, Refusal, Refused
 from tierflow.kernel.roles import PERMISSIONS, Actor, is_allowed
 from tierflow.kernel.text import text
 from tierflow.web.context import COOKIE, address, current_actor, now, today, wants_json
@@ -191,15 +191,28 @@ def _claim_key(actor: Actor) -> Response | None:
     answer = claim(db.session(), actor.user_id, key, _request_hash(), now())
     if answer is None:
         return None
+    if answer.get("shown_once"):
+        raise Conflict(Refusal("idempotency", SHOWN_ONCE))
     headers = {"Content-Type": answer.get("type", "text/html"), "Idempotent-Replay": "true"}
     if answer.get("location"):
         headers["Location"] = answer["location"]
     return Response(answer.get("body", ""), status=answer.get("status", 200), headers=headers)
 
 
+def keep_no_answer() -> None:
+    """Say that this answer shows a secret once: it is not kept for whoever sends the same request again."""
+    g.shown_once = True
+
+
+SHOWN_ONCE = text("This was done already; what was shown once cannot be shown again.")
+
+
 def _keep_answer(actor: Actor, response: Response) -> None:
     key = _key()
     if key is None:
+        return
+    if g.get("shown_once", False):
+        keep_answer(db.session(), actor.user_id, key, {"shown_once": True})
         return
     if response.is_streamed or response.mimetype not in ("application/json", "text/html"):
         release(db.session(), actor.user_id, key)  # a file cannot be kept here: asked again, it is made again

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, flash, jsonify, redirect, render_template, request, url_for
 from flask_babel import gettext as _
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
@@ -18,7 +18,7 @@ from tierflow.common import approvals
 from tierflow.common.approvals import ApprovalCase, AskedOpinion
 from tierflow.common.calendars import working_calendar
 from tierflow.common.db import capped_count, db
-from tierflow.common.notices import Notice, as_text
+from tierflow.common.notices import Notice, as_text, read_all
 from tierflow.common.reference import Region
 from tierflow.common.users import User
 from tierflow.kernel.errors import Invalid, NotFound
@@ -105,8 +105,7 @@ def _subject_url(kind: str, subject_id: int) -> str | None:
 @writes("inbox.write")
 def read_notices(*, session: Session, actor: Actor, now: datetime) -> BaseResponse:
     """Mark everything as read."""
-    mine = update(Notice).where(Notice.user_id == actor.user_id, Notice.read_at.is_(None))
-    session.execute(mine.values(read_at=now), execution_options={"synchronize_session": False})
+    read_all(session, actor.user_id, now)
     return redirect(url_for("home.notices"))
 
 
@@ -122,14 +121,17 @@ def search(*, session: Session, actor: Actor, now: datetime) -> str:
 
 @bp.get("/healthz")
 @public
-def healthz() -> tuple[Response, int]:
-    """Whether web and database answer, for a load balancer."""
+def healthz() -> Response:
+    """Whether web and database answer, for a load balancer: 503 when they do not.
+
+    What else is late is said in the body only: a scheduler that has stopped must not take the web servers away.
+    """
     db.session.execute(sql("SELECT 1"))
     checks: dict[str, Any] = {"database": "ok"}
     for name, check in current_app.extensions["health"].items():
         checks[name] = check(db.session())
     late = any(value != "ok" for value in checks.values())
-    return jsonify({"status": "late" if late else "ok", **checks}), 503 if late else 200
+    return jsonify({"status": "late" if late else "ok", **checks})
 
 
 @bp.get("/favicon.ico")

@@ -123,12 +123,6 @@ class HandlingOpinionSchema(Schema):
         return {**data, "measures": [row for row in rows if not isinstance(row, Mapping) or any(row.values())]}
 
 
-class ReasonSchema(Schema):
-    """Why."""
-
-    reason = Paragraph(required=True, most=500)
-
-
 class MaybeReasonSchema(Schema):
     """Why, if there is something to say."""
 

@@ -19,7 +19,7 @@ from tierflow.kernel.errors import Invalid
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, is_allowed, require
 from tierflow.kernel.text import text
-from tierflow.onboarding.pages import reading, views
+from tierflow.onboarding.pages import chain, reading, views
 from tierflow.onboarding.pages.blueprint import CUSTOMER, ROW_ID, bp
 from tierflow.onboarding.pages.listing import managers, number
 from tierflow.onboarding.rules.entry import CLASS_LABELS
@@ -265,7 +265,7 @@ def _rounds(found: CustomerView) -> list[dict[str, Any]]:
     """Every round of the approvals that led here, newest first."""
     rounds: dict[tuple[int, int], list[dict[str, Any]]] = {}
     for row in found.decisions:
-        rounds.setdefault((row.decision.case_id, row.decision.round), []).append(views.step_of(row))
+        rounds.setdefault((row.decision.case_id, row.decision.round), []).append(chain.step_of(row))
     return [
         {"number": place[1], "at": steps[-1]["at"][:10], "steps": steps}
         for place, steps in sorted(rounds.items(), reverse=True)

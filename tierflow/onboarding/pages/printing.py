@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from tierflow.common.reference import lines_on
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor
-from tierflow.onboarding.pages import views
+from tierflow.onboarding.pages import chain, views
 from tierflow.onboarding.pages.blueprint import APPLICATION, bp
 from tierflow.onboarding.pages.reading import names_of
 from tierflow.onboarding.rules.chain import ACCOUNT_OPENING
@@ -54,7 +54,7 @@ def _form(session: Session, actor: Actor, found: ApplicationView, now: datetime,
         "region": region,
         "dated": day(found.rounds[-1].submitted_at if found.rounds else now),
         "groups": [
-            {"title": _("Company"), "rows": _pairs(row, views.COMPANY, region)},
+            {"title": _("Particulars"), "rows": _pairs(row, views.COMPANY, region)},
             {"title": _("Invoicing"), "rows": _pairs(row, views.INVOICING, region)},
         ],
         "lines": lines,
@@ -129,7 +129,7 @@ def _opinions(session: Session, found: ApplicationView) -> list[dict[str, Any]]:
     opinions = []
     for step in ACCOUNT_OPENING.steps:
         decided = latest.get(step.key)
-        shown = views.step_of(decided) if decided else {"remarks": [], "at": ""}
+        shown = chain.step_of(decided) if decided else {"remarks": [], "at": ""}
         opinions.append({**shown, "label": _office(step.key), "asked": asked_at_step.get(step.key, [])})
     return opinions
 
@@ -157,7 +157,7 @@ def _earlier(found: ApplicationView) -> list[dict[str, Any]]:
     """Decisions that a later one of the same office replaced."""
     kept = {row.decision.id for row in _standing(found).values()}
     return [
-        {**views.step_of(row), "round": row.decision.round} for row in found.decisions if row.decision.id not in kept
+        {**chain.step_of(row), "round": row.decision.round} for row in found.decisions if row.decision.id not in kept
     ]
 
 
@@ -169,7 +169,7 @@ def _standing(found: ApplicationView) -> dict[str, DecisionSeen]:
     return {
         step: row
         for step, row in latest.items()
-        if views.stands(found.case, row.decision)
+        if chain.stands(found.case, row.decision)
         and not (step in asked_again and row.decision.round < found.case.round)
     }
 

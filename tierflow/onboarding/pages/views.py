@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -10,19 +10,18 @@ from flask import get_template_attribute, url_for
 from flask_babel import gettext as _
 from markupsafe import Markup
 
-from tierflow.common.approvals import ApprovalCase, ApprovalDecision, AskedOpinion
+from tierflow.common.approvals import ApprovalCase
 from tierflow.common.decisions import DecisionRecord
 from tierflow.common.files import StoredFile
 from tierflow.common.reference import ProductLine
-from tierflow.common.users import User
-from tierflow.kernel.approval import STATE_LABELS, VERDICT_LABELS, State, Verdict
+from tierflow.kernel.approval import STATE_LABELS, State
 from tierflow.kernel.calendar import WorkingCalendar
 from tierflow.kernel.text import mark
 from tierflow.onboarding.rules.admission import ADMISSIBLE, INDICATOR_LABELS
 from tierflow.onboarding.rules.chain import ACCOUNT_OPENING
 from tierflow.onboarding.rules.entry import CLASS_LABELS
 from tierflow.onboarding.rules.papers import PAPER_LABELS
-from tierflow.onboarding.service.reading import CheckRow, DecisionSeen
+from tierflow.onboarding.service.reading import CheckRow
 from tierflow.web.i18n import language, show
 from tierflow.web.shell import day, moment
 
@@ -81,7 +80,6 @@ STATE_KINDS: Mapping[str, tuple[str, str]] = {
     State.REJECTED: ("bad", "x-octagon-fill"),
     State.DISCARDED: ("neutral", "trash"),
 }
-VERDICT_STATES = {"approve": "approved", "return": "returned", "reject": "rejected"}
 
 
 def label(field: str) -> str:
@@ -271,85 +269,6 @@ def due(case: ApprovalCase, calendar: WorkingCalendar, now: datetime) -> dict[st
         "iso": case.due_at.isoformat(),
         "provisional": not calendar.is_published(case.due_at.year),
     }
-
-
-def step_of(
-    decision: DecisionSeen, opinions: Sequence[Mapping[str, Any]] = (), copied: Sequence[str] = ()
-) -> dict[str, Any]:
-    """One decision as a step of the stepper."""
-    row, who, principal = decision
-    remarks = [item["remark"] for item in row.items if item.get("verdict") == "fail" and item.get("remark")]
-    reason = row.reason if row.reason not in ("-", "") else ""
-    return {
-        "key": row.step,
-        "label": show(ACCOUNT_OPENING.step(row.step).label),
-        "state": VERDICT_STATES[row.verdict],
-        "verdict": show(VERDICT_LABELS[Verdict(row.verdict)]),
-        "who": who.name,
-        "for_whom": principal.name if principal else None,
-        "at": moment(row.decided_at),
-        "iso": row.decided_at.isoformat(),
-        "reason": reason or "；".join(remarks),
-        "remarks": remarks if reason and "；".join(remarks) != reason else [],
-    }
-
-
-def steps(
-    case: ApprovalCase,
-    decided: Sequence[DecisionSeen],
-    asked: Sequence[tuple[AskedOpinion, User]],
-    askers: Mapping[int, str],
-    *,
-    due_shown: Markup | str = "",
-) -> list[dict[str, Any]]:
-    """The chain of the present round: what stands, what is asked, what will be; asked opinions under their round."""
-    latest: dict[str, DecisionSeen] = {}
-    for row in decided:
-        latest[row.decision.step] = row
-    opinions, copied = asked_in(asked, askers, case.round)
-    found: list[dict[str, Any]] = []
-    reached = False
-    for step in ACCOUNT_OPENING.steps:
-        decision: DecisionSeen | None = latest.get(step.key)
-        waiting = case.step == step.key
-        if waiting:
-            reached = True
-            shown = {"key": step.key, "label": show(step.label), "state": "current", "due": due_shown}
-            found.append({**shown, "opinions": opinions, "copied": copied})
-            opinions, copied = [], []
-        elif decision is not None and not reached and stands(case, decision[0]):
-            found.append(step_of(decision))
-        else:
-            state = "void" if decision is not None and case.step is not None else "waiting"
-            found.append({"key": step.key, "label": show(step.label), "state": state})
-    if opinions or copied:
-        last = max((place for place, step in enumerate(found) if step.get("who")), default=0)
-        found[last] = {**found[last], "opinions": opinions, "copied": copied}
-    return found
-
-
-def stands(case: ApprovalCase, decision: ApprovalDecision) -> bool:
-    """Whether an earlier decision counts in the present round: made in it, or approved and not asked again."""
-    return decision.round == case.round or decision.verdict == Verdict.APPROVE.value
-
-
-def asked_in(
-    asked: Sequence[tuple[AskedOpinion, User]], askers: Mapping[int, str], round_: int
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Opinions asked in a round, and who was copied in."""
-    opinions = [
-        {
-            "who": who.name,
-            "asked_by": askers.get(row.asked_by_id, ""),
-            "text": row.answer,
-            "question": row.question,
-            "at": moment(row.answered_at),
-        }
-        for row, who in asked
-        if row.kind == "ask" and row.round == round_
-    ]
-    copied = [who.name for row, who in asked if row.kind == "copy" and row.round == round_]
-    return opinions, copied
 
 
 def deadline(shown: Mapping[str, Any] | None) -> Markup | str:

@@ -1,0 +1,196 @@
+"""The demo company: everything in it is sound, everything there is to show is there, everybody can sign in."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from tests.builders import csrf_of
+from tests.conftest import NOW, StandingClock
+from tierflow import create_app, demo
+from tierflow.common import audit, verify
+from tierflow.common.approvals import ApprovalCase, ApprovalDecision, AskedOpinion
+from tierflow.common.audit import ChainHead
+from tierflow.common.calendars import working_calendar
+from tierflow.common.customers import Customer, CustomerLine
+from tierflow.common.db import db, in_force, transaction
+from tierflow.common.filters import SavedFilter
+from tierflow.common.notices import Notice
+from tierflow.common.users import Delegation, Person, User
+from tierflow.demo import company
+from tierflow.demo.applicants import APPLICANTS, STANDS
+from tierflow.kernel.months import local_day
+from tierflow.kernel.roles import Role
+from tierflow.onboarding.models import Application, Disqualified, Paper
+
+TODAY = local_day(NOW)
+
+# Planting takes seconds: one worker does it once.
+pytestmark = pytest.mark.xdist_group("demo")
+
+
+def settings_for(url: str, clock: StandingClock) -> dict[str, object]:
+    return {"SQLALCHEMY_DATABASE_URI": url, "SECRET_KEY": "tests only", "CLOCK": clock, "TESTING": True}
+
+
+@pytest.fixture(scope="module")
+def planted_file(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo company in a SQLite file, planted once."""
+    path = tmp_path_factory.mktemp("demo") / "demo.db"
+    shutil.copy(sqlite_template, path)
+    app = create_app(settings_for(f"sqlite:///{path}", StandingClock()))
+    with app.app_context():
+        with transaction() as session:
+            demo.plant(session, NOW)
+        db.session.remove()
+        db.engine.dispose()
+    return path
+
+
+@pytest.fixture
+def planted(planted_file: Path, tmp_path: Path) -> Iterator[Flask]:
+    """The application over a copy of it."""
+    path = tmp_path / "demo.db"
+    shutil.copy(planted_file, path)
+    app = create_app(settings_for(f"sqlite:///{path}", StandingClock()))
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def company_session(planted: Flask) -> Iterator[Session]:
+    with planted.app_context():
+        yield db.session()
+
+
+def test_nothing_in_it_is_a_lie(company_session: Session) -> None:
+    assert list(verify.lies(company_session, NOW, None)) == []
+
+
+def test_every_state_of_opening_is_there(company_session: Session) -> None:
+    cases = company_session.scalars(select(ApprovalCase).where(ApprovalCase.subject_type == "application"))
+    found = Counter(case.step or case.state for case in cases)
+    assert found == Counter(applicant.stands for applicant in APPLICANTS)
+    assert set(found) == set(STANDS)
+    assert company_session.scalar(select(func.count()).select_from(Customer)) == found["approved"] >= 40
+
+
+def test_papers_near_their_end_and_one_expired(company_session: Session) -> None:
+    ends = company_session.scalars(
+        select(Paper.valid_to).where(Paper.customer_id.is_not(None), Paper.valid_to <= TODAY + timedelta(days=60))
+    ).all()
+    left = sorted((end - TODAY).days for end in ends if end is not None)
+    assert sum(days < 0 for days in left) == 1
+    assert [sum(0 <= days <= limit for days in left) for limit in (60, 30, 7)] == [4, 3, 1]
+
+
+def test_customers_of_every_class_on_every_line(company_session: Session) -> None:
+    pairs = set(company_session.execute(select(CustomerLine.product_line_id, CustomerLine.customer_class)))
+    assert len({line for line, _ in pairs}) == 3
+    assert {name for _, name in pairs} == {"direct", "exclusive_agent", "dealer"}
+    assert company_session.scalar(select(func.count()).where(Customer.needs_credit_code)) == 2
+
+
+def test_somebody_stands_in_and_has_decided(company_session: Session) -> None:
+    delegation = company_session.scalars(
+        select(Delegation).where(in_force(Delegation.from_on, Delegation.to_on, TODAY))
+    ).one()
+    in_anothers_name = company_session.scalars(
+        select(ApprovalDecision.user_id).where(ApprovalDecision.on_behalf_of_id == delegation.from_user_id)
+    ).all()
+    assert in_anothers_name == [delegation.to_user_id]
+
+
+def test_what_else_there_is_to_see(company_session: Session) -> None:
+    def count(model: type, *conditions: object) -> int:
+        query = select(func.count()).select_from(model).where(*conditions)  # type: ignore[arg-type]
+        return company_session.scalar(query) or 0
+
+    assert count(AskedOpinion, AskedOpinion.answered_at.is_(None), AskedOpinion.kind == "ask") == 1
+    assert count(AskedOpinion, AskedOpinion.answered_at.is_(None), AskedOpinion.kind == "copy") == 1
+    assert count(AskedOpinion, AskedOpinion.answer.is_not(None)) == 2
+    assert count(Disqualified) == 3
+    assert count(SavedFilter) == len(company.FILTERS)
+    assert count(Notice) > 100
+    assert 0 < count(Notice, Notice.read_at.is_(None)) < 100
+    assert count(ApprovalDecision, ApprovalDecision.verdict == "return") >= 4
+    assert count(ApprovalCase, ApprovalCase.state == "in_approval", ApprovalCase.due_at < NOW) == 2, "some are overdue"
+
+
+def test_it_all_happened_before_now_on_working_days(company_session: Session) -> None:
+    moments = company_session.scalars(select(audit.AuditEntry.at).order_by(audit.AuditEntry.seq)).all()
+    assert moments == sorted(moments)
+    assert moments[-1] < NOW
+    calendar = working_calendar(company_session)
+    assert all(calendar.is_working_day(local_day(moment)) for moment in moments)
+    numbers = (
+        company_session.execute(select(Customer.number).order_by(Customer.approved_at, Customer.id)).scalars().all()
+    )
+    assert list(numbers) == sorted(numbers)
+
+
+def test_everybody_signs_in(planted: Flask) -> None:
+    logins = demo.logins()
+    assert len({login["name"] for login in logins}) == len(logins) == len(company.PEOPLE) + 2
+    client = planted.test_client()
+    for login in logins:
+        form = {"name": login["name"], "password": login["password"], "csrf_token": csrf_of(client)}
+        assert client.post("/login", data=form).status_code == 302, login
+        page = client.get("/")
+        assert page.status_code == 200, login
+        name = next(who.name for who in (*company.PEOPLE, *company.ADMINISTRATORS) if who.login == login["name"])
+        assert name in page.get_data(as_text=True)
+        assert client.post("/logout", data={"csrf_token": csrf_of(client)}).status_code == 302
+
+
+def test_a_login_for_every_role() -> None:
+    held = Counter(who.role for who in (*company.PEOPLE, *company.ADMINISTRATORS))
+    assert set(held) == set(Role)
+    assert held[Role.SALES_MANAGER] == 3
+    assert held[Role.FINANCE_REVIEWER] == held[Role.ADMINISTRATOR] == 2
+
+
+def test_it_is_planted_alike_on_postgresql(postgres_url: str, clock: StandingClock, planted: Flask) -> None:
+    app = create_app(settings_for(postgres_url, clock))
+    with app.app_context():
+        with transaction() as session:
+            demo.plant(session, NOW)
+        copy = traces(db.session())
+        db.session.remove()
+        db.engine.dispose()
+    with planted.app_context():
+        assert copy == traces(db.session())
+
+
+def test_it_is_planted_into_an_empty_database_only(planted: Flask) -> None:
+    with planted.app_context():
+        before = traces(db.session())
+        with pytest.raises(RuntimeError, match="empty database"), transaction() as session:
+            demo.plant(session, NOW)
+        assert traces(db.session()) == before
+
+
+def traces(session: Session) -> tuple[object, ...]:
+    """What a planting left behind: the applications, and the audit log's last link, which stands for all of it."""
+    rows = session.execute(
+        select(Application.number, Application.name, Application.credit_code).order_by(Application.id)
+    )
+    return ([tuple(row) for row in rows], *session.execute(select(ChainHead.seq, ChainHead.hash)).one())
+
+
+def test_demo_logins_are_nowhere_else(both_app: Flask) -> None:
+    with both_app.app_context():
+        assert db.session.scalar(select(func.count()).select_from(Person)) == 0
+        names = [login["name"] for login in demo.logins()]
+        assert db.session.scalar(select(func.count()).select_from(User).where(User.login.in_(names))) == 0
+    assert "data-fill-login" not in both_app.test_client().get("/login").get_data(as_text=True)
