@@ -7,7 +7,7 @@ from datetime import time
 from jobs import approvals, calendars, housekeeping, outbox, papers, safety
 from jobs.duty import Duty
 from jobs.timetable import Timing
-from tierflow.kernel.months import Day
+from tierflow.kernel.months import Day, Week
 from tierflow.kernel.text import mark
 
 TIMETABLE: tuple[Duty, ...] = (
@@ -51,5 +51,11 @@ TIMETABLE: tuple[Duty, ...] = (
         Timing(Day, time(2, 30)),
         apart=housekeeping.sweep,
         count=housekeeping.count,
+    ),
+    Duty(
+        "proof",
+        mark("Prove that nothing stored was altered"),
+        Timing(Week, time(3, 30), days=5),
+        apart=safety.weekly_proof,
     ),
 )

@@ -167,9 +167,7 @@ def account(user, person=None, enabled=True, grants=MANAGER):
 
 def delegate(absent=None, stand_in=None, start=0, days=5, standing=(), most=90):
     span = Span(TODAY + start * DAY, TODAY + (start + days) * DAY)
-    return rules.why_not_delegate(
-        absent or account(1), stand_in or account(2), span, standing, TODAY, most
-    )
+    return rules.why_not_delegate(absent or account(1), stand_in or account(2), span, standing, TODAY, most)
 
 
 def stands(absent, stand_in, start=0, days=5):

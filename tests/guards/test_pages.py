@@ -34,9 +34,15 @@ def test_every_answer_carries_the_security_headers(everywhere: World) -> None:
     for address in [*addresses, "/nothing/here", "/api/v1/nothing"]:
         answer = client.get(address)
         headers = answer.headers
-        policy = dict(part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";"))
-        assert POLICY.items() <= policy.items(), address
-        assert "unsafe" not in headers["Content-Security-Policy"], address
+        parts = [part.strip().partition(" ") for part in headers["Content-Security-Policy"].split(";")]
+        policy = {name: values for name, _space, values in parts}
+        if policy.get("default-src") == "'none'":  # an uploaded scan: nothing in it may run or load
+            assert "/files/" in address
+            assert {"sandbox", "frame-ancestors"} <= policy.keys()
+            assert "script-src" not in policy
+        else:
+            assert POLICY.items() <= policy.items(), address
+            assert "unsafe" not in headers["Content-Security-Policy"], address
         assert headers["X-Content-Type-Options"] == "nosniff", address
         assert headers["Referrer-Policy"] == "same-origin", address
         assert headers["X-Frame-Options"] == "SAMEORIGIN", address
@@ -222,7 +228,7 @@ def test_a_page_about_a_failed_database_is_drawn_without_it(both_app: Flask, gon
     client = builders.sign_in(both_app, account)
     with both_app.app_context(), write_access(), db.engine.begin() as connection:
         connection.execute(text(f"ALTER TABLE {gone} RENAME TO elsewhere"))
-    for address in ("/", "/customers", "/api/v1/customers"):
+    for address in ("/", "/customers", "/api/v1/applications"):
         answer = client.get(address)
         assert answer.status_code in (500, 503), address
         assert len(answer.get_data()) > 20

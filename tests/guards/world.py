@@ -111,8 +111,8 @@ def make(app: Flask) -> World:
         roles: list[Any] = [(role, scopes[role]) if role in scopes else role for role in Role]
         for role, grant in zip(Role, roles, strict=True):
             world.accounts[role.value] = builders.user(session, f"the_{role.value}", grant, name=f"某{role.value}").id
-        world.accounts["nobody"] = builders.user(session, "nobody", name="无名").id
-        world.accounts["everything"] = builders.user(session, "everything", *roles, name="全能").id
+        world.accounts["nobody"] = builders.user(session, "wuming", name="无名").id
+        world.accounts["everything"] = builders.user(session, "quanneng", *roles, name="全能").id
 
         approved = scenes.submitted(session, place, 1)
         for who in ("sales", "finance", "gm"):
@@ -148,7 +148,7 @@ def make(app: Flask) -> World:
             "paper_id": session.scalar(select(paper.c.id).where(paper.c.application_id == draft.id)),
             "opinion_id": opinion.id,
             "filter_id": kept.id,
-            "user_id": builders.user(session, "victim", name="离职者").id,
+            "user_id": builders.user(session, "lizhizhe", name="离职者").id,
             "grant_id": session.scalar(select(tables["role_grant"].c.id)),
             "entry_id": place.region,
             "year": 2026,

@@ -282,3 +282,26 @@ def test_a_duty_killed_before_any_statement_is_made_whole_by_the_next(
             db.session.remove()
         statement += 1
     assert statement > 15
+
+
+def test_the_weekly_proof_tells_of_a_lie_once_and_stays_failed_until_it_is_gone(
+    app: Flask, clock: StandingClock, tmp_path: Path
+) -> None:
+    fill(app, lambda session, who: waiting_case(session, who, THURSDAY))
+    sweep(app, tmp_path, "proof")
+    with app.app_context(), transaction() as session:
+        session.execute(text("UPDATE approval_case SET step = 'manager'"))
+    clock.forward(days=7)
+    sweep(app, tmp_path, "proof")
+    clock.forward(hours=1)
+    sweep(app, tmp_path, "proof")
+    assert told(app) == [("admin", "proof.failed"), ("admin2", "proof.failed")]
+    with app.app_context():
+        assert [row[2] for row in ledger(db.session(), "proof")] == ["done", "done", "failed"]
+        with transaction() as session:
+            session.execute(text("UPDATE approval_case SET step = 'sales'"))
+    clock.forward(hours=1)
+    sweep(app, tmp_path, "proof")
+    with app.app_context():
+        assert [row[2] for row in ledger(db.session(), "proof")] == ["done", "done", "done"]
+        db.session.remove()

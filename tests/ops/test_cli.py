@@ -210,7 +210,7 @@ def test_a_dry_run_says_what_would_run_and_runs_nothing(machine: Path) -> None:
     company()
     told = call("--dry-run", command=jobs)
     assert told.exit_code == 0, told.output
-    for key in ("deliveries", "approvals", "papers", "calendar", "anchor", "backup", "housekeeping"):
+    for key in ("deliveries", "approvals", "papers", "calendar", "anchor", "backup", "housekeeping", "proof"):
         assert f"\n{key} " in f"\n{told.output}"
     assert query(url_of(machine), select(Run.id)) == []
 

@@ -145,6 +145,10 @@ LIES = {
         ["UPDATE approval_case SET step = 'manager' WHERE subject_id = 2"],
         "it waits for manager, and its decisions lead to sales",
     ),
+    "a state that there is not": (
+        ["PRAGMA ignore_check_constraints = ON", "UPDATE approval_case SET state = 'odd' WHERE subject_id = 1"],
+        "cannot be replayed: ValueError",
+    ),
     "a decision is taken out": (
         [f"DELETE FROM approval_decision WHERE step = 'manager' AND case_id = {HONEST_ROUND}"],
         "it stands at approved, and its decisions lead to in_approval",

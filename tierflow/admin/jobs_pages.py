@@ -48,6 +48,7 @@ RESULTS = {
     "user_session": mark("sessions"),
     "idempotency_key": mark("keys"),
     "login_attempt": mark("login attempts"),
+    "wrong": mark("found wrong"),
 }
 
 EVERY = {

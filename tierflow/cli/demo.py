@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -28,6 +29,7 @@ from tierflow.demo import logins, plant
 FIRST_PORT = 5000
 START_SECONDS = 90
 STOP_SECONDS = 25
+PR_SET_PDEATHSIG = 1
 
 
 @click.command()
@@ -125,7 +127,13 @@ def _children(address: str, environment: Mapping[str, str]) -> Iterator[list[sub
     children: list[subprocess.Popen[bytes]] = []
     try:
         for command in commands:
-            children.append(subprocess.Popen(command, env=dict(environment), start_new_session=True))
+            child = subprocess.Popen(
+                command,
+                env=dict(environment),
+                start_new_session=True,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - we have one thread
+            )
+            children.append(child)
         yield children
     finally:
         for child in children:
@@ -138,6 +146,12 @@ def _children(address: str, environment: Mapping[str, str]) -> Iterator[list[sub
             except subprocess.TimeoutExpired:
                 os.killpg(child.pid, signal.SIGKILL)
                 child.wait()
+
+
+def _end_with_parent() -> None:
+    """In the child, before it becomes the program: SIGTERM when we are gone, however we went (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _answers(url: str, children: list[subprocess.Popen[bytes]], stopped: list[int]) -> bool:

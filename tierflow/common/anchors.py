@@ -48,6 +48,7 @@ def check(session: Session, path: Path) -> Iterator[str]:
         try:
             line = json.loads(raw)
             seq, hash_, said_prev = int(line["seq"]), str(line["hash"]), line["prev"]
+            last = {"at": str(line["at"]), "counts": dict(line["counts"])}
         except (ValueError, KeyError, TypeError):
             yield f"anchor: line {number} cannot be read"
             prev = _line_hash(raw)
@@ -55,18 +56,18 @@ def check(session: Session, path: Path) -> Iterator[str]:
         if said_prev != prev:
             yield f"anchor: line {number} does not follow line {number - 1}: the file was changed"
         if seq > 0:
-            yield from _compare(session, number, seq, hash_, line)
-        prev, last = _line_hash(raw), line
+            yield from _compare(session, seq, hash_, last["at"])
+        prev = _line_hash(raw)
     if last is not None:
         yield from _shrunk(session, last["counts"], last["at"])
 
 
-def _compare(session: Session, number: int, seq: int, hash_: str, line: dict[str, Any]) -> Iterator[str]:
+def _compare(session: Session, seq: int, hash_: str, at: str) -> Iterator[str]:
     stored = session.scalar(select(AuditEntry.hash).where(AuditEntry.seq == seq))
     if stored is None:
-        yield f"anchor: audit entry {seq}, anchored on {line['at']}, is gone: the chain's tail was cut"
+        yield f"anchor: audit entry {seq}, anchored on {at}, is gone: the chain's tail was cut"
     elif stored != hash_:
-        yield f"anchor: audit entry {seq} is not the one anchored on {line['at']}: the chain was written anew"
+        yield f"anchor: audit entry {seq} is not the one anchored on {at}: the chain was written anew"
 
 
 def _shrunk(session: Session, counts: dict[str, int], at: str) -> Iterator[str]:

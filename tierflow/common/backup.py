@@ -94,8 +94,11 @@ def _sqlite_file(engine: Engine) -> Path:
 def _vacuum_into(live: Path, target: Path) -> None:
     if not live.exists():
         raise BackupError(f"{live} is not there")
-    with closing(sqlite3.connect(live, timeout=60, isolation_level=None)) as connection:
-        connection.execute("VACUUM INTO ?", (str(target),))
+    try:
+        with closing(sqlite3.connect(live, timeout=60, isolation_level=None)) as connection:
+            connection.execute("VACUUM INTO ?", (str(target),))
+    except sqlite3.Error as error:  # no room, damaged
+        raise BackupError(f"{live} could not be copied: {error}") from error
     _check_copy(target)
 
 

@@ -121,8 +121,12 @@ def approval_cases(session: Session, batch: int = 200) -> Iterator[str]:
             if chain is None:
                 yield f"approval {case.id}: nobody knows the chain {case.chain}"
                 continue
-            replay = _Replay(case, chain, people)
-            for lie in replay.compare(rounds[case.id], given[case.id], seats[case.id], policies):
+            try:
+                replay = _Replay(case, chain, people)
+                found = list(replay.compare(rounds[case.id], given[case.id], seats[case.id], policies))
+            except (ValueError, KeyError, TypeError, AttributeError) as error:  # no such state, verdict or content
+                found = [f"cannot be replayed: {type(error).__name__}: {error}"]
+            for lie in found:
                 yield f"approval {case.id}: {lie}"
         session.expunge_all()
 

@@ -43,9 +43,9 @@ STATE_LABELS = {
 UNANSWERED = frozenset({State.HANDLING, State.IN_APPROVAL, State.APPROVED})
 
 CHANNELS = {
-    "phone": mark("Telephone"),
+    "phone": mark("Phone call"),
     "visit": mark("Visit"),
-    "email": mark("E-mail"),
+    "email": mark("By e-mail"),
     "wechat": mark("WeChat"),
     "fax": mark("Fax"),
     "letter": mark("Letter"),
@@ -100,7 +100,7 @@ EVENT_LABELS = {
 SATISFACTION = {
     5: mark("Very satisfied"),
     4: mark("Satisfied"),
-    3: mark("Neither satisfied nor dissatisfied"),
+    3: mark("Neutral"),
     2: mark("Dissatisfied"),
     1: mark("Very dissatisfied"),
 }
