@@ -24,4 +24,4 @@ def daily_anchor(errand: Errand) -> Result:
     session = db.session()
     line = anchor(session, errand.setup.anchor_file, errand.now)
     session.rollback()
-    return {"seq": line["seq"], "hash": line["hash"]}
+    return {"seq": line["seq"], "hash": line["hash"][:12]}

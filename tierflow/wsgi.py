@@ -9,7 +9,7 @@ from tierflow.web.logs import configure
 
 configure()
 if os.environ.get("TIERFLOW_DEMO") == "1":
-    from tierflow.cli.demo import logins
+    from tierflow.demo import logins
 
     app = create_app({"DEMO_LOGINS": logins()})
 else:

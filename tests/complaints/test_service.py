@@ -49,7 +49,7 @@ def clauses(error: Refused) -> list[str]:
     return [refusal.clause for refusal in error.refusals]
 
 
-@pytest.mark.rule("CHEM-12.1", "CHEM-12.3")
+@pytest.mark.groundwork("CHEM-12.1", "CHEM-12.3")
 def test_a_complaint_is_accepted_at_once_with_number_and_receipt(scene: Scene) -> None:
     first = scene.take(said_at=at("2026-11-20 18:00"))
     second = scene.take()
@@ -61,7 +61,7 @@ def test_a_complaint_is_accepted_at_once_with_number_and_receipt(scene: Scene) -
     assert notices(scene, "sm") == ["complaint.taken", "complaint.taken"]
 
 
-@pytest.mark.rule("CHEM-12.1")
+@pytest.mark.groundwork("CHEM-12.1")
 @pytest.mark.parametrize(
     ("changed", "field"),
     [
@@ -79,7 +79,7 @@ def test_what_cannot_be_is_refused_by_field(scene: Scene, changed: dict[str, obj
     assert list(refused.value.errors) == [field]
 
 
-@pytest.mark.rule("CHEM-12.1")
+@pytest.mark.groundwork("CHEM-12.1")
 def test_unknown_and_suspended_customers_are_accepted_and_marked(scene: Scene) -> None:
     company = scene.company
     unknown = scene.take(customer_id=None, customer_name="不知名客户", region_id=company.region)
@@ -105,7 +105,7 @@ def test_unknown_and_suspended_customers_are_accepted_and_marked(scene: Scene) -
         scene.act(intake.identify, "sm", unknown, "2026-11-23 11:00", customer_id=company.customer)
 
 
-@pytest.mark.rule("CHEM-12.1", "CHEM-12.2")
+@pytest.mark.groundwork("CHEM-12.1", "CHEM-12.2")
 def test_a_general_complaint_from_receipt_to_closing(scene: Scene) -> None:
     company = scene.company
     complaint = scene.take(quantity_grams=25_000_000)
@@ -157,7 +157,7 @@ def test_a_general_complaint_from_receipt_to_closing(scene: Scene) -> None:
         assert list(verify_chain(db.session())) == []
 
 
-@pytest.mark.rule("CHEM-12.2")
+@pytest.mark.groundwork("CHEM-12.2")
 def test_nothing_of_a_serious_complaint_is_approved_without_the_meetings_record(scene: Scene) -> None:
     complaint = scene.take(severity="serious")
     assert notices(scene, "gm") == ["complaint.meeting"]
@@ -176,7 +176,7 @@ def test_nothing_of_a_serious_complaint_is_approved_without_the_meetings_record(
     assert scene.clock(complaint).in_time is True
 
 
-@pytest.mark.rule("CHEM-12.2")
+@pytest.mark.groundwork("CHEM-12.2")
 def test_an_opinion_not_approved_is_drafted_again_and_only_by_the_leader_decided(scene: Scene) -> None:
     complaint = scene.take()
     opinion = scene.propose(complaint, "2026-11-23 11:00")
@@ -195,7 +195,7 @@ def test_an_opinion_not_approved_is_drafted_again_and_only_by_the_leader_decided
     assert scene.propose(complaint, "2026-11-23 15:30") == again
 
 
-@pytest.mark.rule("CHEM-12.3")
+@pytest.mark.groundwork("CHEM-12.3")
 def test_an_extension_is_granted_by_both_leaders_before_the_limit(scene: Scene) -> None:
     complaint = scene.take(severity="major")
     request = scene.extend(complaint, "2026-11-24 10:00", to_day=6)
@@ -211,7 +211,7 @@ def test_an_extension_is_granted_by_both_leaders_before_the_limit(scene: Scene) 
     assert events(scene, complaint)[-1] == "extended"
 
 
-@pytest.mark.rule("CHEM-12.3")
+@pytest.mark.groundwork("CHEM-12.3")
 @pytest.mark.parametrize(
     ("severity", "when", "to_day"),
     [("general", "2026-11-23 11:00", 5), ("major", "2026-11-26 17:31", 5), ("major", "2026-11-24 10:00", 8)],
@@ -225,7 +225,7 @@ def test_extensions_are_refused_afterwards_and_for_general_complaints(
     assert set(clauses(refused.value)) == {"CHEM-12.3"}
 
 
-@pytest.mark.rule("CHEM-12.3")
+@pytest.mark.groundwork("CHEM-12.3")
 def test_a_late_decision_on_an_extension_is_void(scene: Scene) -> None:
     complaint = scene.take(severity="serious")
     request = scene.extend(complaint, "2026-11-26 16:00")
@@ -241,7 +241,7 @@ def test_a_late_decision_on_an_extension_is_void(scene: Scene) -> None:
     assert scene.clock(complaint).limit_days == 3
 
 
-@pytest.mark.rule("CHEM-12.3")
+@pytest.mark.groundwork("CHEM-12.3")
 def test_changing_the_severity_recomputes_from_the_receipt_and_keeps_the_breach(scene: Scene) -> None:
     complaint = scene.take()
     with pytest.raises(Forbidden):
@@ -258,7 +258,7 @@ def test_changing_the_severity_recomputes_from_the_receipt_and_keeps_the_breach(
     assert notices(scene, "gm") == ["complaint.reclassified"], "the breach still comes before the general manager"
 
 
-@pytest.mark.rule("CHEM-12.2", "CHEM-12.3")
+@pytest.mark.groundwork("CHEM-12.2", "CHEM-12.3")
 def test_raised_to_serious_the_opinion_must_be_approved_again_after_a_meeting(scene: Scene) -> None:
     complaint = scene.take(severity="major")
     scene.approve(scene.propose(complaint, "2026-11-23 11:00"), "2026-11-23 12:00")
@@ -273,7 +273,7 @@ def test_raised_to_serious_the_opinion_must_be_approved_again_after_a_meeting(sc
     assert scene.complaint(complaint).state == "answered"
 
 
-@pytest.mark.rule("CHEM-12.3")
+@pytest.mark.groundwork("CHEM-12.3")
 def test_reopened_runs_a_new_clock_linked_to_the_old(scene: Scene) -> None:
     complaint = scene.answered("2026-11-23 10:00", "2026-11-23 15:00")
     old = scene.clock(complaint)
@@ -288,7 +288,7 @@ def test_reopened_runs_a_new_clock_linked_to_the_old(scene: Scene) -> None:
         scene.act(answering.reopen, "am", complaint, "2026-11-25 10:00", said_at=at("2026-11-25 08:40"), facts="x")
 
 
-@pytest.mark.rule("CHEM-12.3")
+@pytest.mark.groundwork("CHEM-12.3")
 def test_told_in_time_is_judged_by_the_telling_not_by_the_recording(scene: Scene) -> None:
     complaint = scene.take()
     scene.approve(scene.propose(complaint, "2026-11-24 15:00"), "2026-11-24 16:00")
@@ -309,7 +309,7 @@ def test_told_in_time_is_judged_by_the_telling_not_by_the_recording(scene: Scene
     assert (clock.told_at, clock.recorded_at) == (at("2026-11-24 17:10"), at("2026-11-24 18:00"))
 
 
-@pytest.mark.rule("CHEM-12.3")
+@pytest.mark.groundwork("CHEM-12.3")
 def test_the_sweep_notes_each_thing_once_at_its_time_and_tells_the_right_people(scene: Scene) -> None:
     complaint = scene.take(severity="major")
     told = {who: len(notices(scene, who)) for who in ("am", "sm", "gm")}
@@ -329,7 +329,7 @@ def test_the_sweep_notes_each_thing_once_at_its_time_and_tells_the_right_people(
     assert scene.clock(complaint).breached_at == at("2026-11-26 17:30")
 
 
-@pytest.mark.rule("CHEM-12.3")
+@pytest.mark.groundwork("CHEM-12.3")
 def test_after_an_outage_everything_is_noted_and_only_the_latest_is_told(scene: Scene) -> None:
     complaint = scene.take(severity="major")
     before = len(notices(scene, "am"))
@@ -340,7 +340,7 @@ def test_after_an_outage_everything_is_noted_and_only_the_latest_is_told(scene: 
     assert events(scene, complaint) == ["received", "halfway", "due_day", "breached", "escalated"]
 
 
-@pytest.mark.rule("CHEM-12.3")
+@pytest.mark.groundwork("CHEM-12.3")
 def test_the_clock_pauses_only_where_policy_lets_it(scene: Scene) -> None:
     complaint = scene.take(severity="major")
     with pytest.raises(Refused):
@@ -368,7 +368,7 @@ def test_the_clock_pauses_only_where_policy_lets_it(scene: Scene) -> None:
     assert events(scene, other) == ["received", "paused", "resumed"]
 
 
-@pytest.mark.rule("CHEM-9.6")
+@pytest.mark.groundwork("CHEM-9.6")
 def test_a_breach_by_the_customer_is_upheld_by_the_sales_manager_once(scene: Scene) -> None:
     complaint = scene.take()
     with pytest.raises(Forbidden):
@@ -405,7 +405,7 @@ def _run(statement: object) -> None:
         session.execute(statement)
 
 
-@pytest.mark.rule("CHEM-12.3")
+@pytest.mark.groundwork("CHEM-12.3")
 def test_a_thousand_due_among_ten_thousand_open_are_swept_in_a_few_statements(scene: Scene) -> None:
     """Flat in what is open, a fixed number of statements whatever is due."""
     import sqlalchemy

@@ -138,3 +138,8 @@ def ids_named_in(room: Path) -> set[str]:
         for docstring in docstrings_of(file.read_text(encoding="utf-8"))
         for id_ in RULE_ID.findall(docstring)
     }
+
+
+if __name__ == "__main__":  # python -m tests.docs.rulebook: what does not agree, line by line
+    for line in contradictions(read_book(BOOK.read_text(encoding="utf-8")), all_claims()):
+        print(line)

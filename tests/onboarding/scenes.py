@@ -197,9 +197,9 @@ def drafted(
     return application
 
 
-def submitted(session: Session, place: Company, number: int = 1, **changed: Any) -> Application:
-    application = drafted(session, place, number, **changed)
-    hand_in(session, place, application)
+def submitted(session: Session, place: Company, number: int = 1, *, who: str = "li", **changed: Any) -> Application:
+    application = drafted(session, place, number, who=who, **changed)
+    hand_in(session, place, application, who)
     return application
 
 

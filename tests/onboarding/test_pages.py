@@ -171,7 +171,8 @@ def test_a_corrected_credit_code_does_not_fight_the_organisation_code_of_the_old
         ("bank_account", "1001 0000 0000 0001", "warn", ""),
     ],
 )
-@pytest.mark.rule("CHEM-7.1", "CHEM-17")
+@pytest.mark.rule("CHEM-7.1")
+@pytest.mark.groundwork("CHEM-17")
 def test_duplicates_are_told_while_one_types(house: House, name: str, value: str, kind: str, words: str) -> None:
     house.made(scenes.submitted)
     screen = house.screen("li")

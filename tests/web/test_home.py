@@ -16,6 +16,7 @@ from tierflow.common import approvals, notices
 from tierflow.common.approvals import ApprovalCase, AskedOpinion
 from tierflow.common.db import db, transaction
 from tierflow.common.notices import Notice
+from tierflow.common.users import User
 from tierflow.kernel.approval import Chain, Step
 from tierflow.kernel.roles import Role
 from tierflow.kernel.text import text
@@ -75,7 +76,7 @@ def test_what_is_late_is_marked_late(house: House, clock: StandingClock) -> None
 
 def ask(house: House, kind: str) -> int:
     with house.app.app_context(), transaction() as session:
-        boss = actor_for(session, session.get_one(approvals.User, house.boss))
+        boss = actor_for(session, session.get_one(User, house.boss))
         case = session.get_one(ApprovalCase, house.case)
         return approvals.ask(session, case, house.finance, "账号属实吗？", kind, boss, NOW).id
 

@@ -26,7 +26,7 @@ from tierflow.web.schemas import flat_errors, form_data, load
 
 bp = Blueprint("jobs", __name__, template_folder="templates")
 
-NAV = [Nav(mark("Administration"), 90, mark("Timed duties"), "alarm", "jobs.index", "job.read")]
+NAV = [Nav(mark("Administration"), 96, mark("Timed duties"), "alarm", "jobs.index", "job.read")]
 
 NEWEST_FIRST = [Sort("id", Run.id, descending=True)]
 
@@ -34,6 +34,20 @@ HOLD_REASONS = {
     "forward": mark("The clock of the server jumped forward."),
     "back": mark("The clock of the server jumped back."),
     "gap": mark("The scheduler was silent for more than 35 days, or the clock was wrong."),
+}
+
+RESULTS = {
+    "items": mark("items"),
+    "notices": mark("notices"),
+    "moved_on": mark("had moved on"),
+    "file": mark("file"),
+    "bytes": mark("bytes"),
+    "deleted": mark("deleted"),
+    "seq": mark("entry"),
+    "hash": mark("hash"),
+    "user_session": mark("sessions"),
+    "idempotency_key": mark("keys"),
+    "login_attempt": mark("login attempts"),
 }
 
 EVERY = {
@@ -63,6 +77,7 @@ def _page(session: Session, now: datetime, errors: dict[str, Any], refusals: Any
         beat=runs.heartbeat(session),
         reasons=HOLD_REASONS,
         every=EVERY,
+        result_words=RESULTS,
         duties=[(duty, current_period(duty, now)) for duty in timetable],
         labels={duty.key: duty.label for duty in timetable},
         duty_options=[(duty.key, show(duty.label)) for duty in timetable if duty.every],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -11,10 +12,8 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import click
 from sqlalchemy import select
@@ -25,10 +24,12 @@ from tierflow.cli.serving import gunicorn
 from tierflow.common import schema, seeds
 from tierflow.common.db import data_dir, db, make_engine, transaction
 from tierflow.common.users import Person
+from tierflow.demo import logins, plant
 
 FIRST_PORT = 5000
 START_SECONDS = 90
 STOP_SECONDS = 25
+PR_SET_PDEATHSIG = 1
 
 
 @click.command()
@@ -52,16 +53,6 @@ def demo(port: int | None) -> None:
         if ended and not stopped:
             raise click.ClickException(f"ended by itself: {ended}")
     click.echo("\nEnded; the data stay in " + str(home))
-
-
-def logins() -> tuple[Mapping[str, str], ...]:
-    """The demo company's logins: role, name, password."""
-    found: tuple[Mapping[str, str], ...] = _company().logins()
-    return found
-
-
-def _company() -> Any:
-    return import_module("tierflow.demo")
 
 
 def _environment(home: Path) -> dict[str, str]:
@@ -92,7 +83,7 @@ def _prepare(environment: Mapping[str, str]) -> None:
             click.echo("Making the demo company …")
         with transaction() as session:
             if empty:
-                _company().plant(session, now)
+                plant(session, now)
             else:  # what a newer release brings
                 seeds.plant(session, now)
         db.session.remove()
@@ -136,7 +127,13 @@ def _children(address: str, environment: Mapping[str, str]) -> Iterator[list[sub
     children: list[subprocess.Popen[bytes]] = []
     try:
         for command in commands:
-            children.append(subprocess.Popen(command, env=dict(environment), start_new_session=True))
+            child = subprocess.Popen(
+                command,
+                env=dict(environment),
+                start_new_session=True,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - we have one thread
+            )
+            children.append(child)
         yield children
     finally:
         for child in children:
@@ -149,6 +146,12 @@ def _children(address: str, environment: Mapping[str, str]) -> Iterator[list[sub
             except subprocess.TimeoutExpired:
                 os.killpg(child.pid, signal.SIGKILL)
                 child.wait()
+
+
+def _end_with_parent() -> None:
+    """In the child, before it becomes the program: SIGTERM when we are gone, however we went (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _answers(url: str, children: list[subprocess.Popen[bytes]], stopped: list[int]) -> bool:

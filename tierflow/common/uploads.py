@@ -148,10 +148,11 @@ def clean_name(name: str, kind: str) -> str:
     """A name that is only a name: no path, no control or direction characters, no markup; the ending is the kind's."""
     folded = unicodedata.normalize("NFC", name.replace("\\", "/").rpartition("/")[2])
     kept = "".join(c for c in folded if unicodedata.category(c)[0] != "C" and c not in _UNWANTED)
-    stem = " ".join(kept.split()).strip(". ")
+    stem = " ".join(kept.split())
     before, dot, ending = stem.rpartition(".")
     if dot and len(ending) <= 5 and ending.isascii():
-        stem = before.strip(". ")
+        stem = before
+    stem = stem.strip(". ")
     return f"{stem[: LONGEST_NAME - 4].rstrip('. ') or 'file'}.{kind}"
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, undefer
 
 from tierflow.common import anchors, audit, decisions
 from tierflow.common.approvals import CHAINS, ApprovalCase, ApprovalDecision, ApprovalRound, ApprovalSeat
+from tierflow.common.db import is_sqlite
 from tierflow.common.files import FileContent
 from tierflow.common.policies import PolicyVersion
 from tierflow.common.runs import Run
@@ -26,7 +27,10 @@ from tierflow.kernel.months import AnyPeriod, parse_period
 
 
 def lies(session: Session, now: datetime, anchor_file: Path | None) -> Iterator[str]:
-    """Every lie found, the cheap checks first."""
+    """Every lie found, the cheap checks first. All of it looks at one moment: whoever writes meanwhile is no lie."""
+    session.rollback()
+    if not is_sqlite(session):  # SQLite's read transactions see one moment by themselves
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
     yield from audit.verify_chain(session)
     if anchor_file is not None:
         yield from anchors.check(session, anchor_file)

@@ -121,14 +121,17 @@ def search(*, session: Session, actor: Actor, now: datetime) -> str:
 
 @bp.get("/healthz")
 @public
-def healthz() -> tuple[Response, int]:
-    """Whether web and database answer, for a load balancer."""
+def healthz() -> Response:
+    """Whether web and database answer, for a load balancer: 503 when they do not.
+
+    What else is late is said in the body only: a scheduler that has stopped must not take the web servers away.
+    """
     db.session.execute(sql("SELECT 1"))
     checks: dict[str, Any] = {"database": "ok"}
     for name, check in current_app.extensions["health"].items():
         checks[name] = check(db.session())
     late = any(value != "ok" for value in checks.values())
-    return jsonify({"status": "late" if late else "ok", **checks}), 503 if late else 200
+    return jsonify({"status": "late" if late else "ok", **checks})
 
 
 @bp.get("/favicon.ico")

@@ -1,7 +1,7 @@
 """The one inbox: everything that waits for me, most urgent first, whatever part of the product it comes from.
 
-A source is a SELECT with the columns (kind, id, title, since, due, region); `app.py` registers one per kind of
-waiting. Each is one ordered index walk, so that the page stays flat as work piles up.
+A source depends on the actor alone. It gives SELECTs with the columns (kind, id, title, since, due, region); `app.py`
+registers one per kind of waiting. Each is one ordered index walk, so that the page stays flat as work piles up.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from flask import current_app, url_for
-from sqlalchemy import BigInteger, Select, cast, func, literal, null, select, true, union_all
+from sqlalchemy import BigInteger, Select, String, bindparam, cast, func, literal, null, select, true, union_all
 from sqlalchemy.orm import Session
 
 from tierflow.common import approvals
@@ -116,45 +117,61 @@ def opinion_source(actor: Actor) -> Iterable[Select[Any]]:
     )
 
 
-def _selects(actor: Actor) -> list[Select[Any]]:
-    sources: Sequence[Source] = current_app.extensions["inbox_sources"]
-    return [query for source in sources for query in source(actor)]
-
-
 Place = tuple[datetime, int, str]  # due, subject_id, kind: the key of an item
 
 
 def items(session: Session, actor: Actor, *, after: Place | None = None, size: int = 30) -> list[Item]:
     """The most urgent items after a place, `size + 1` of them at most (one more tells that there are more)."""
-    parts = []
-    for query in _selects(actor):
-        columns = query.selected_columns
-        place: Any = true()
-        if after is not None:
-            due, subject_id, kind = (columns[name] for name in ("due", "subject_id", "kind"))
-            same = (due == after[0]) & (
-                (subject_id > after[1]) | ((subject_id == after[1]) & (kind > literal(after[2])))
-            )
-            place = (due >= after[0]) & ((due > after[0]) | same)
-        ordered = query.where(place).order_by(columns["due"], columns["subject_id"]).limit(size + 1)
-        parts.append(select(ordered.subquery()))
-    if not parts:
+    sources: Sequence[Source] = current_app.extensions["inbox_sources"]
+    query = _page(tuple(sources), actor, after is not None)
+    if query is None:
         return []
-    merged = union_all(*parts).subquery()
-    order = (merged.c.due, merged.c.subject_id, merged.c.kind)
-    rows = session.execute(select(merged).order_by(*order).limit(size + 1))
+    given: dict[str, Any] = {"most": size + 1}
+    if after is not None:
+        given |= {"after_due": after[0], "after_id": after[1], "after_kind": after[2]}
+    rows = session.execute(query, given)
     return [Item(r.kind, r.subject_id, r.title, r.since, r.due, r.region_id) for r in rows]
 
 
 def count(session: Session, actor: Actor) -> int:
     """How many wait, counted no further than `CAP` + 1."""
+    sources: Sequence[Source] = current_app.extensions["inbox_sources"]
+    query = _number(tuple(sources), actor)
+    return 0 if query is None else session.scalar(query) or 0
+
+
+# Writing these statements costs more than running them, and they depend on the actor's offices alone.
+@lru_cache(maxsize=512)
+def _page(sources: tuple[Source, ...], actor: Actor, later: bool) -> Select[Any] | None:
+    parts = []
+    for query in _selects(sources, actor):
+        columns = query.selected_columns
+        place: Any = true()
+        if later:
+            due, subject_id, kind = (columns[name] for name in ("due", "subject_id", "kind"))
+            after_due, after_id = bindparam("after_due", type_=due.type), bindparam("after_id", type_=subject_id.type)
+            after_kind = bindparam("after_kind", type_=String())
+            same = (due == after_due) & ((subject_id > after_id) | ((subject_id == after_id) & (kind > after_kind)))
+            place = (due >= after_due) & ((due > after_due) | same)
+        ordered = query.where(place).order_by(columns["due"], columns["subject_id"]).limit(bindparam("most"))
+        parts.append(select(ordered.subquery()))
+    if not parts:
+        return None
+    merged = union_all(*parts).subquery()
+    return select(merged).order_by(merged.c.due, merged.c.subject_id, merged.c.kind).limit(bindparam("most"))
+
+
+@lru_cache(maxsize=512)
+def _number(sources: tuple[Source, ...], actor: Actor) -> Select[Any] | None:
     parts = [
         select(query.with_only_columns(literal(1).label("one"), maintain_column_froms=True).limit(CAP + 1).subquery())
-        for query in _selects(actor)
+        for query in _selects(sources, actor)
     ]
-    if not parts:
-        return 0
-    return session.scalar(select(func.count()).select_from(union_all(*parts).subquery())) or 0
+    return select(func.count()).select_from(union_all(*parts).subquery()) if parts else None
+
+
+def _selects(sources: tuple[Source, ...], actor: Actor) -> list[Select[Any]]:
+    return [query for source in sources for query in source(actor)]
 
 
 OPINION = Kind(mark("Your opinion is asked"), "chat-left-text", "home.opinion", "opinion_id")

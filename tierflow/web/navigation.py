@@ -30,7 +30,7 @@ def groups(actor: Actor | None) -> list[dict[str, Any]]:
     found: dict[str, list[dict[str, Any]]] = {}
     items: list[Nav] = current_app.extensions["nav"]
     here = _here(items)
-    for item in items:
+    for item in sorted(items, key=lambda item: item.order):
         if is_allowed(actor, item.action):
             url = url_for(item.endpoint)
             found.setdefault(item.group, []).append(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NoReturn
 
 from flask import Blueprint as FlaskBlueprint
-from flask import Flask, Response, render_template, send_from_directory
+from flask import Flask, Request, Response, render_template, send_from_directory
+from flask_babel import lazy_gettext as _l
 from flask_smorest import Api, Blueprint
 from marshmallow import Schema, fields
+from webargs.flaskparser import FlaskParser, abort
 
 from tierflow.web.access import public
 
@@ -44,15 +46,55 @@ class QuietApi(Api):  # type: ignore[misc]
         """Leave errors to the table."""
 
 
+class _Arguments(FlaskParser):
+    """Reads what a program sends; what is no JSON is the sender's error, in the reader's language."""
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        try:
+            return super().load_json(req, schema)
+        except ValueError as error:  # JSON, but with a number of more digits than Python reads
+            self._handle_invalid_json_error(error, req)
+
+    def _handle_invalid_json_error(self, error: ValueError, req: Request, *_args: Any, **_kwargs: Any) -> NoReturn:
+        abort(400, exc=error, messages={"json": [_l("This is not JSON that can be read.")]})
+
+
 class _Documented(Blueprint):  # type: ignore[misc]
-    """A blueprint whose operations name the errors of the table they can answer with."""
+    """A blueprint whose operations have a name, and tell the errors of the table they can answer with."""
+
+    ARGUMENTS_PARSER = _Arguments()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._prepare_doc_cbks.append(_document_errors)
+        self._prepare_doc_cbks += [_join_form_and_files, _document_errors]
+
+    def add_url_rule(
+        self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **kw: Any
+    ) -> None:
+        """Register the view; its operation is called after the blueprint and the function."""
+        if view_func is not None:
+            told = view_func.__dict__.setdefault("_apidoc", {}).setdefault("manual_doc", {})
+            told.setdefault("operationId", f"{self.name.removeprefix('api_')}_{view_func.__name__}")
+        super().add_url_rule(rule, endpoint, view_func, **kw)
 
 
-def _document_errors(doc: dict[str, Any], doc_info: Any, *, method: str, **_context: Any) -> dict[str, Any]:
+def _join_form_and_files(doc: dict[str, Any], _info: Any, **_context: Any) -> dict[str, Any]:
+    """Fields sent beside a file belong to the one multipart body; OpenAPI 3 has no form parameters."""
+    beside = [row for row in doc.get("parameters", ()) if row["in"] == "form"]
+    if beside:
+        body = doc["requestBody"]["content"]["multipart/form-data"]
+        parts = [_class_of(part) for part in (*(row["schema"] for row in beside), body["schema"])]
+        body["schema"] = type("With".join(part.__name__ for part in parts), tuple(parts), {})
+        doc["parameters"] = [row for row in doc["parameters"] if row["in"] != "form"]
+    return doc
+
+
+def _class_of(schema: Any) -> type[Schema]:
+    found: type[Schema] = schema if isinstance(schema, type) else type(schema)
+    return found
+
+
+def _document_errors(doc: dict[str, Any], _info: Any, *, method: str, **_context: Any) -> dict[str, Any]:
     statuses = [*_ALWAYS, HTTPStatus.NOT_FOUND, *(_WRITING if method.upper() != "GET" else ())]
     responses = doc.setdefault("responses", {})
     for status in statuses:

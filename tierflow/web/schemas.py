@@ -78,7 +78,7 @@ def between(minimum: int | None, maximum: int | None) -> ma.validate.Range:
     return ma.validate.Range(min=minimum, max=maximum, error=sentence)
 
 
-_WHOLE = re.compile(r"[+-]?[0-9]{1,30}(\.0*)?")  # not 1_000, which Python would take
+_WHOLE = re.compile(r"[+-]?[0-9]{1,30}")  # not 1_000, which Python would take
 
 
 class Integer(fields.Integer):
@@ -163,6 +163,12 @@ class Schema(ma.Schema):
         if not isinstance(data, Mapping):
             return data
         return {key: _trimmed(value) for key, value in data.items()}
+
+
+class ReasonSchema(Schema):
+    """Why."""
+
+    reason = Paragraph(required=True, most=500)
 
 
 def _trimmed(value: Any) -> Any:

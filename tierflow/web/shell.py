@@ -12,6 +12,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, current_app, g, request, url_for
 
+from tierflow.common.acts import act_label
 from tierflow.common.db import db
 from tierflow.kernel.money import format_yuan
 from tierflow.kernel.months import SHANGHAI
@@ -37,7 +38,12 @@ def init(app: Flask) -> None:
     """Register context processors, globals and filters."""
     app.context_processor(shell_context)
     app.jinja_env.globals.update(
-        csrf_token=generate_csrf, idempotency_key=idempotency_key, asset=asset, may=may, today=today
+        act_label=act_label,
+        csrf_token=generate_csrf,
+        idempotency_key=idempotency_key,
+        asset=asset,
+        may=may,
+        today=today,
     )
     app.jinja_env.filters.update(
         day=day, moment=moment, tonnes=format_tonnes, yuan=format_yuan, sentence_case=sentence_case

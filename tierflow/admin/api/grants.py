@@ -21,13 +21,13 @@ from tierflow.admin.schemas.people import (
     ProposalSchema,
     RevisionSchema,
 )
-from tierflow.admin.schemas.shared import ReasonSchema
 from tierflow.admin.service import delegations, granting, grants
 from tierflow.common.approvals import Seen
 from tierflow.kernel.approval import Verdict
 from tierflow.kernel.roles import Actor
 from tierflow.web.access import reads, writes
 from tierflow.web.openapi import api_blueprint
+from tierflow.web.schemas import ReasonSchema
 
 blp = api_blueprint("grants", "Role grants and delegations")
 

@@ -20,11 +20,11 @@ from tierflow.admin.schemas.people import (
     SessionOut,
     TokenOut,
 )
-from tierflow.admin.schemas.shared import ReasonSchema
 from tierflow.admin.service import people, tokens
 from tierflow.kernel.roles import Actor
 from tierflow.web.access import keep_no_answer, reads, writes
 from tierflow.web.openapi import api_blueprint
+from tierflow.web.schemas import ReasonSchema
 
 blp = api_blueprint("people", "People and their accounts")
 

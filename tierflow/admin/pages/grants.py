@@ -19,7 +19,7 @@ from tierflow.admin.schemas.people import (
     ProposalSchema,
     RevisionSchema,
 )
-from tierflow.admin.schemas.shared import ReasonSchema, last_day
+from tierflow.admin.schemas.shared import last_day
 from tierflow.admin.service import granting, grants, people
 from tierflow.admin.service.shared import account
 from tierflow.common import approvals
@@ -28,7 +28,7 @@ from tierflow.kernel.approval import STATE_LABELS, State, Verdict
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import ROLE_LABELS, SCOPE_OF_ROLE, Actor
 from tierflow.web.access import reads, writes
-from tierflow.web.schemas import flat_errors, form_data, load
+from tierflow.web.schemas import ReasonSchema, flat_errors, form_data, load
 from tierflow.web.shell import moment
 
 bp = Blueprint("grants", __name__, url_prefix="/role-grants", template_folder="../templates")

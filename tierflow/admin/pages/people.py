@@ -19,12 +19,12 @@ from tierflow.admin.schemas.people import (
     OptionalReasonSchema,
     PeopleFilter,
 )
-from tierflow.admin.schemas.shared import ReasonSchema, last_day
+from tierflow.admin.schemas.shared import last_day
 from tierflow.admin.service import delegations, grants, people, tokens
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import ROLE_LABELS, Actor
 from tierflow.web.access import reads, writes
-from tierflow.web.schemas import flat_errors, form_data, load
+from tierflow.web.schemas import ReasonSchema, flat_errors, form_data, load
 
 bp = Blueprint("accounts", __name__, url_prefix="/people", template_folder="../templates")
 

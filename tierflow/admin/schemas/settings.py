@@ -10,7 +10,7 @@ import marshmallow as ma
 from flask_babel import lazy_gettext as _l
 from marshmallow import fields
 
-from tierflow.admin.schemas.shared import Day, Moment, PagedSchema, Sentence, last_day
+from tierflow.admin.schemas.shared import Day, Moment, PagedSchema, RefusalOut, Sentence, last_day
 from tierflow.admin.service.calendars import FIRST_YEAR, LAST_YEAR
 from tierflow.admin.service.channels import CHANNEL_KINDS
 from tierflow.common.reference import SCHEMES
@@ -241,7 +241,7 @@ class CalendarPreviewOut(Schema):
     year = fields.Integer()
     calendar_version = fields.Integer()
     changes = fields.List(fields.Nested(DayChangeOut))
-    refusals = fields.List(fields.Dict())
+    refusals = fields.List(fields.Nested(RefusalOut))
 
 
 class NoticeOut(Schema):

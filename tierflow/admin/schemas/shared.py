@@ -11,7 +11,7 @@ from marshmallow import fields
 
 from tierflow.kernel.text import Text
 from tierflow.web.i18n import show
-from tierflow.web.schemas import Line, Paragraph, RowId, Schema
+from tierflow.web.schemas import Line, RowId, Schema
 
 # Days a form may name; the ends leave room to reckon with.
 EARLIEST, LATEST = date(2000, 1, 1), date(2199, 12, 31)
@@ -41,12 +41,6 @@ class PeriodSchema(Schema):
     def _half_open(self, data: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
         last_on = data.pop("last_on")
         return {**data, "to_on": None if last_on is None else last_on + timedelta(days=1)}
-
-
-class ReasonSchema(Schema):
-    """Why."""
-
-    reason = Paragraph(required=True, most=500)
 
 
 class NothingSchema(Schema):

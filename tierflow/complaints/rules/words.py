@@ -100,7 +100,7 @@ EVENT_LABELS = {
 SATISFACTION = {
     5: mark("Very satisfied"),
     4: mark("Satisfied"),
-    3: mark("Neither satisfied nor dissatisfied"),
+    3: mark("Neutral"),
     2: mark("Dissatisfied"),
     1: mark("Very dissatisfied"),
 }

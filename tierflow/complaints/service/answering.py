@@ -9,15 +9,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from tierflow.common import audit, files
+from tierflow.common import audit
 from tierflow.common.notices import notify
 from tierflow.common.reference import Product
-from tierflow.common.uploads import Examined
+from tierflow.common.uploads import Upload
 from tierflow.common.users import User
 from tierflow.complaints.models import Complaint, Consultation, CustomerBreach, Measure, Telling
 from tierflow.complaints.rules import acts
 from tierflow.complaints.rules.words import State
-from tierflow.complaints.service import clocks, extensions, scope
+from tierflow.complaints.service import clocks, extensions, papers, scope
 from tierflow.complaints.service.intake import SUBJECT, announce, check_said_at
 from tierflow.complaints.service.sweep import Recipients
 from tierflow.kernel.errors import Conflict, Invalid, NotFound, Refusal, Refused, refuse_if_any
@@ -88,7 +88,7 @@ def complete(
     command: Mapping[str, Any],
     now: datetime,
     *,
-    papers: Sequence[Examined] = (),
+    uploads: Sequence[Upload] = (),
 ) -> Measure:
     """Report a measure as done, with the proof. The sales manager checks it."""
     require(actor, "measure.write")
@@ -104,8 +104,7 @@ def complete(
     if done is None:
         raise Conflict(Refusal("conflict", text("This measure is reported as done already.")))
     session.refresh(measure)
-    for paper in papers:
-        files.store(session, paper.content, paper.name, paper.kind, (SUBJECT, measure.complaint_id), actor.user_id, now)
+    papers.keep(session, uploads, measure.complaint_id, actor, now, "papers")
     after = {"measure": measure.what, "proof": measure.proof}
     audit.record(session, actor, "complaint.measure_done", SUBJECT, measure.complaint_id, now, after=after)
     complaint = session.get_one(Complaint, measure.complaint_id)

@@ -9,18 +9,18 @@ from typing import Any
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
-from tierflow.common import audit, files
+from tierflow.common import audit
 from tierflow.common.calendars import working_calendar
 from tierflow.common.db import in_force
 from tierflow.common.notices import notify
 from tierflow.common.reference import Department
-from tierflow.common.uploads import Examined
+from tierflow.common.uploads import Upload
 from tierflow.common.users import User
 from tierflow.complaints.models import Complaint, Consultation, Meeting
 from tierflow.complaints.rules import acts
 from tierflow.complaints.rules.clock import department_due, paused_working_days
 from tierflow.complaints.rules.words import Event, Severity
-from tierflow.complaints.service import clocks, extensions, opinions, scope
+from tierflow.complaints.service import clocks, extensions, opinions, papers, scope
 from tierflow.complaints.service.intake import SUBJECT, call_meeting
 from tierflow.complaints.service.sweep import Recipients
 from tierflow.kernel.errors import Conflict, Invalid, NotFound, Refusal, refuse_if_any
@@ -99,7 +99,7 @@ def answer(
     command: Mapping[str, Any],
     now: datetime,
     *,
-    papers: Sequence[Examined] = (),
+    uploads: Sequence[Upload] = (),
 ) -> Consultation:
     """The department's answer, once. Anybody of the department can give it."""
     require(actor, "consultation.write")
@@ -115,8 +115,7 @@ def answer(
     if done is None:
         raise Conflict(Refusal("conflict", text("This was answered already, or is no longer asked.")))
     session.refresh(row)
-    for paper in papers:
-        files.store(session, paper.content, paper.name, paper.kind, (SUBJECT, row.complaint_id), actor.user_id, now)
+    papers.keep(session, uploads, row.complaint_id, actor, now, "papers")
     audit.record(
         session, actor, "complaint.answer", SUBJECT, row.complaint_id, now, after={"answer": command["answer"]}
     )

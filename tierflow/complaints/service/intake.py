@@ -9,23 +9,23 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tierflow.common import audit, files, lookup
+from tierflow.common import audit, lookup
 from tierflow.common.customers import Customer, get_visible
 from tierflow.common.db import in_force
 from tierflow.common.notices import notify
 from tierflow.common.numbering import next_number
 from tierflow.common.reference import Product, Region
-from tierflow.common.uploads import Examined
+from tierflow.common.uploads import Upload
 from tierflow.complaints.models import Clock, Complaint
 from tierflow.complaints.rules.words import SEVERITY_LABELS, Severity, State
-from tierflow.complaints.service import clocks, scope
+from tierflow.complaints.service import clocks, papers, scope
 from tierflow.complaints.service.sweep import Recipients
 from tierflow.kernel.errors import Invalid, Refusal, Refused
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, Role, require
 from tierflow.kernel.text import Text, text
 
-SUBJECT = "complaint"
+SUBJECT = papers.SUBJECT
 
 # Before the working calendar begins nothing can be reckoned.
 FIRST_DAY = date(2005, 1, 1)
@@ -45,7 +45,7 @@ def take(
     command: Mapping[str, Any],
     now: datetime,
     *,
-    photos: Sequence[Examined] = (),
+    photos: Sequence[Upload] = (),
     suspended: Suspended = none_suspended,
     inquiry_id: int | None = None,
 ) -> Complaint:
@@ -83,8 +83,7 @@ def take(
     session.add(complaint)
     session.flush()
     clock = clocks.start(session, complaint, command["said_at"], actor, now)
-    for photo in photos:
-        files.store(session, photo.content, photo.name, photo.kind, (SUBJECT, complaint.id), actor.user_id, now)
+    papers.keep(session, photos, complaint.id, actor, now)
     lookup.index(session, (SUBJECT, complaint.id), [complaint.customer_name], [complaint.number, complaint.batch])
     audit.record(session, actor, "complaint.take", SUBJECT, complaint.id, now, after=_taken(complaint, clock))
     announce(session, complaint, clock, actor, now)
@@ -153,15 +152,13 @@ def identify(session: Session, actor: Actor, complaint_id: int, command: Mapping
     return complaint
 
 
-def add_photos(
-    session: Session, actor: Actor, complaint_id: int, photos: Sequence[Examined], now: datetime
-) -> Complaint:
+def add_photos(session: Session, actor: Actor, complaint_id: int, photos: Sequence[Upload], now: datetime) -> Complaint:
     """Photos and papers that come in later."""
     require(actor, "complaint.write")
     complaint, _clock = scope.lock_to_work(session, actor, complaint_id)
-    for photo in photos:
-        files.store(session, photo.content, photo.name, photo.kind, (SUBJECT, complaint.id), actor.user_id, now)
-    names = [photo.name for photo in photos]
+    if not photos:
+        raise Invalid({"photos": [text("Choose a file.")]})
+    names = [kept.name for kept in papers.keep(session, photos, complaint.id, actor, now)]
     audit.record(session, actor, "complaint.photos", SUBJECT, complaint.id, now, after={"files": names})
     session.flush()
     return complaint

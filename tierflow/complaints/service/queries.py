@@ -114,7 +114,8 @@ class Cards:
 
     def of(self, row: Any) -> Card:
         """The card of a row of `cards_query`."""
-        return Card(row.Complaint, row.Clock, row.Product, row.manager, self.countdown(row.Clock))
+        complaint, clock, product, manager = row
+        return Card(complaint, clock, product, manager, self.countdown(clock))
 
     def countdown(self, clock: Clock) -> Countdown:
         """How a clock stands."""
@@ -155,7 +156,7 @@ def _mine(actor: Actor) -> Any:
 
 def complaints(actor: Actor, filters: Mapping[str, Any], now: datetime) -> Any:
     """The list, to be paged: filters state (a state, `open` or `overdue`), severity, product_id, customer_id,
-    region_id, mine, unknown, q."""
+    region_id, mine, unidentified, q."""
     require(actor, "complaint.read")
     query = cards_query().where(*scope.seen_by(actor))
     state = filters.get("state")
@@ -170,7 +171,7 @@ def complaints(actor: Actor, filters: Mapping[str, Any], now: datetime) -> Any:
             query = query.where(getattr(Complaint, name) == filters[name])
     if filters.get("mine"):
         query = query.where(_mine(actor))
-    if filters.get("unknown"):
+    if filters.get("unidentified"):
         query = query.where(Complaint.customer_id.is_(None))
     if filters.get("q"):
         query = query.where(Complaint.id.in_(lookup.matching(SUBJECT, filters["q"])))  # type: ignore[arg-type]

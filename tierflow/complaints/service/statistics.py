@@ -72,6 +72,7 @@ def figures(
     labels = {product.id: product.name for product in session.scalars(select(Product))}
     severities = [(str(each), SEVERITY_LABELS[each]) for each in Severity]
     by_product = _tallies(session, Complaint.product_id, conditions, now)
+    products = [(key, labels[int(key)]) for key in by_product]
     by_severity = _tallies(session, Clock.severity, conditions, now)
     by_month = _tallies(session, Clock.received_month, conditions, now)
     satisfied = session.execute(
@@ -86,9 +87,7 @@ def figures(
         total=_labelled(_tallies(session, None, conditions, now), [("all", "")])[0],
         by_month=_labelled(by_month, [(str(month), str(month)) for month in months]),
         by_severity=_labelled(by_severity, severities),
-        by_product=_labelled(
-            by_product, sorted(((key, labels[int(key)]) for key in by_product), key=lambda each: each[1])
-        ),
+        by_product=_labelled(by_product, sorted(products, key=lambda each: each[1])),
         satisfaction={score: number for score, number in satisfied if score is not None},
     )
 
@@ -128,7 +127,7 @@ def _tallies(session: Session, key: Any, conditions: Sequence[Any], now: datetim
 def _medians(session: Session, key: Any, conditions: Sequence[Any]) -> dict[str, int]:
     """The median by window functions, so that nothing but the middles leaves the database."""
     group = [] if key is None else [key]
-    over = {"partition_by": group} if group else {}
+    over: dict[str, Any] = {"partition_by": group} if group else {}
     ranked = (
         select(
             *([key.label("key")] if group else []),

@@ -21,7 +21,7 @@ from tierflow.onboarding.rules.chain import Given
 from tierflow.onboarding.schemas import given as wanted
 from tierflow.onboarding.service import deciding as service
 from tierflow.onboarding.service import drafts
-from tierflow.onboarding.service.reading import lines_asked, next_in_queue, waiting_all_green
+from tierflow.onboarding.service.listing import lines_asked, next_in_queue, waiting_all_green
 from tierflow.web.access import reads, writes
 from tierflow.web.i18n import show
 from tierflow.web.schemas import flat_errors, form_data, load
@@ -98,7 +98,7 @@ def ask_opinion(*, session: Session, actor: Actor, now: datetime, application_id
 
 
 @bp.get("/applications/bulk")
-@reads("application.read")
+@reads("application.decide")
 def bulk(*, session: Session, actor: Actor, now: datetime) -> str:
     """Applications that can be approved together: every check green, waiting for the reader."""
     return _bulk(session, actor, now, ())

@@ -113,7 +113,8 @@ def autosave_application(*, session: Session, actor: Actor, now: datetime, appli
             application = drafts.save_draft(session, actor, application_id, data, now, seen_version=seen_version)
     except Invalid as wrong:
         errors |= wrong.errors
-        right = {field: value for field, value in data.items() if field not in errors}
+        left_out = set(errors) | ({"organisation_code"} if "credit_code" in errors else set())  # one follows the other
+        right = {field: value for field, value in data.items() if field not in left_out}
         application = drafts.save_draft(session, actor, application_id, right, now, seen_version=seen_version)
     told = {field: [show(message) for message in messages] for field, messages in flat_errors(errors).items()}
     return jsonify({"saved_at": moment(now)[11:], "version": application.version, "errors": told})

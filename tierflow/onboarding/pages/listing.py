@@ -21,7 +21,7 @@ from tierflow.kernel.text import Text, mark, text
 from tierflow.onboarding.pages import views
 from tierflow.onboarding.pages.blueprint import bp
 from tierflow.onboarding.rules.chain import ACCOUNT_OPENING
-from tierflow.onboarding.service.reading import ApplicationRow, Filters, lines_asked, list_applications
+from tierflow.onboarding.service.listing import ApplicationRow, Filters, lines_asked, list_applications
 from tierflow.web import exports
 from tierflow.web.access import reads
 from tierflow.web.exports import Column

@@ -54,7 +54,7 @@ def _form(session: Session, actor: Actor, found: ApplicationView, now: datetime,
         "region": region,
         "dated": day(found.rounds[-1].submitted_at if found.rounds else now),
         "groups": [
-            {"title": _("Company"), "rows": _pairs(row, views.COMPANY, region)},
+            {"title": _("Particulars"), "rows": _pairs(row, views.COMPANY, region)},
             {"title": _("Invoicing"), "rows": _pairs(row, views.INVOICING, region)},
         ],
         "lines": lines,

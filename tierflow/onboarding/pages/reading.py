@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tierflow.common.acts import act_label
 from tierflow.common.approvals import capacity, facts_of
 from tierflow.common.audit import AuditEntry
 from tierflow.common.calendars import working_calendar
@@ -45,24 +46,25 @@ STOCK = {
     "management": (mark("I agree."), mark("Not to be opened at present.")),
 }
 
-EVENTS: Mapping[str, tuple[str, str, str]] = {
-    "application.create": (mark("began the draft"), "pencil", "neutral"),
-    "application.save": (mark("edited the draft"), "pencil", "neutral"),
-    "paper.add": (mark("added a paper"), "file-earmark-plus", "neutral"),
-    "paper.change": (mark("corrected a paper"), "file-earmark-diff", "neutral"),
-    "paper.remove": (mark("took a paper off"), "file-earmark-minus", "neutral"),
-    "evidence.attach": (mark("added evidence"), "paperclip", "neutral"),
-    "evidence.remove": (mark("took evidence off"), "paperclip", "neutral"),
-    "submit": (mark("submitted"), "send", "neutral"),
-    "withdraw": (mark("withdrew"), "box-arrow-left", "warn"),
-    "discard": (mark("discarded"), "trash", "warn"),
-    "decide.approve": (mark("approved"), "check-lg", "ok"),
-    "decide.return": (mark("returned for correction"), "arrow-return-left", "warn"),
-    "decide.reject": (mark("rejected"), "x-lg", "bad"),
-    "opinion.ask": (mark("asked for an opinion"), "chat-left-text", "neutral"),
-    "opinion.copy": (mark("copied somebody in"), "send", "neutral"),
-    "opinion.answer": (mark("gave an opinion"), "chat-left-quote", "neutral"),
-    "customer.create": (mark("the customer was opened"), "building-check", "ok"),
+# An act's icon and colour; its words are those of every history (common.acts).
+EVENTS: Mapping[str, tuple[str, str]] = {
+    "application.create": ("pencil", "neutral"),
+    "application.save": ("pencil", "neutral"),
+    "paper.add": ("file-earmark-plus", "neutral"),
+    "paper.change": ("file-earmark-diff", "neutral"),
+    "paper.remove": ("file-earmark-minus", "neutral"),
+    "evidence.attach": ("paperclip", "neutral"),
+    "evidence.remove": ("paperclip", "neutral"),
+    "submit": ("send", "neutral"),
+    "withdraw": ("box-arrow-left", "warn"),
+    "discard": ("trash", "warn"),
+    "decide.approve": ("check-lg", "ok"),
+    "decide.return": ("arrow-return-left", "warn"),
+    "decide.reject": ("x-lg", "bad"),
+    "opinion.ask": ("chat-left-text", "neutral"),
+    "opinion.copy": ("send", "neutral"),
+    "opinion.answer": ("chat-left-quote", "neutral"),
+    "customer.admit": ("building-check", "ok"),
 }
 
 
@@ -361,13 +363,13 @@ def events(session: Session, rows: Sequence[AuditEntry]) -> list[dict[str, Any]]
     for_whom = names_of(session, {row.on_behalf_of_id for row in rows})
     told: list[dict[str, Any]] = []
     for row in rows:
-        words, icon, kind = EVENTS.get(row.action, (row.action, "dot", "neutral"))
+        icon, kind = EVENTS.get(row.action, ("dot", "neutral"))
         event = {
             "at": moment(row.at),
             "iso": row.at.isoformat(),
             "who": row.actor_name,
             "for_whom": for_whom.get(row.on_behalf_of_id or 0),
-            "text": show(words),
+            "text": show(act_label(row.action)),
             "icon": icon,
             "kind": kind,
             "detail": row.reason if row.reason != "-" else "",

@@ -250,6 +250,7 @@ class ApplicationFilterSchema(PageSchema):
     product_line_id = RowId()
     customer_class = fields.String(validate=one_of(CLASSES))
     over_quota = fields.Boolean()
+    mine = fields.Boolean()
     q = Line(most=100)
 
 

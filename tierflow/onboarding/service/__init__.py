@@ -12,7 +12,8 @@ One module per part; the verbs and queries are reachable from here as well.
 `content` content_of: the groups approvals bind to.
 `deciding` submit · decide · withdraw · ask · bulk_approve · items_for. `seen` is `approvals.Seen(case.version,
     case.step)`; a verdict's items are `rules.chain.Given`, `struck` maps product lines to reasons.
-`reading` view -> ApplicationView (all a page shows) · list_applications · next_in_queue · changes_since · timeline.
+`reading` view -> ApplicationView (all a page shows) · changes_since · timeline.
+`listing` list_applications · next_in_queue · waiting_all_green · lines_asked.
 `showing` summary(session, content) -> sections in words · show_changes.
 `customers` list_customers · customer_view.
 `access` get_visible · case_of · may_edit · file_for (a scan, for whoever may see what it belongs to).
@@ -24,16 +25,10 @@ from tierflow.onboarding.service.content import content_of
 from tierflow.onboarding.service.customers import CustomerFilters, customer_view, list_customers
 from tierflow.onboarding.service.deciding import ask, bulk_approve, decide, items_for, submit, withdraw
 from tierflow.onboarding.service.drafts import create_draft, discard, save_draft
+from tierflow.onboarding.service.listing import Filters, list_applications, next_in_queue
 from tierflow.onboarding.service.matching import find_matches
 from tierflow.onboarding.service.papers import add_paper, attach_evidence, change_paper, remove_evidence, remove_paper
-from tierflow.onboarding.service.reading import (
-    Filters,
-    changes_since,
-    list_applications,
-    next_in_queue,
-    timeline,
-    view,
-)
+from tierflow.onboarding.service.reading import changes_since, timeline, view
 from tierflow.onboarding.service.showing import show_changes, summary
 
 __all__ = [

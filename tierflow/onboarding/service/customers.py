@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 from tierflow.common import approvals, lookup
 from tierflow.common.approvals import ApprovalCase
 from tierflow.common.audit import AuditEntry
-from tierflow.common.customers import Customer, CustomerLine, CustomerOffice, get_visible, visible
+from tierflow.common.customers import Customer, CustomerLine, CustomerOffice, visible
 from tierflow.common.db import in_force
 from tierflow.common.policies import policy_on
 from tierflow.common.reference import Office, ProductLine, Region
 from tierflow.common.users import User
+from tierflow.kernel.errors import NotFound
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, is_allowed, require
 from tierflow.onboarding.models import Application, Paper
@@ -26,7 +27,7 @@ from tierflow.onboarding.service.creating import CUSTOMER
 from tierflow.onboarding.service.reading import DecisionSeen, ScannedPaper, papers_with_files
 from tierflow.web.paging import Page, Sort, page_of
 
-LINES_SHOWN = 20
+EVENTS_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,15 @@ def _ends(session: Session, customer_ids: Sequence[int]) -> Mapping[int, date]:
 def customer_view(session: Session, actor: Actor, customer_id: int, now: datetime) -> CustomerView:
     """One customer whole, in a fixed number of queries. Raises `NotFound` when it is not theirs to see."""
     require(actor, "customer.read")
-    customer = get_visible(session, actor, customer_id)
+    found = session.execute(
+        select(Customer, Region, User)
+        .join(Region, Region.id == Customer.region_id)
+        .join(User, User.id == Customer.account_manager_id)
+        .where(Customer.id == customer_id, visible(actor))
+    ).one_or_none()
+    if found is None:
+        raise NotFound
+    customer, region, manager = found
     openings: list[AccountOpening] = []
     decided: list[DecisionSeen] = []
     if is_allowed(actor, "application.read"):
@@ -176,14 +185,14 @@ def customer_view(session: Session, actor: Actor, customer_id: int, now: datetim
     events = select(AuditEntry).where(AuditEntry.subject_type == CUSTOMER, AuditEntry.subject_id == customer.id)
     return CustomerView(
         customer=customer,
-        region=session.get_one(Region, customer.region_id),
-        account_manager=session.get_one(User, customer.account_manager_id),
+        region=region,
+        account_manager=manager,
         offices=session.scalars(offices.where(CustomerOffice.customer_id == customer.id).order_by(Office.code)).all(),
         lines=_lines(session, [customer.id], local_day(now)).get(customer.id, []),
         papers=papers_with_files(session, Paper.customer_id == customer.id),
         openings=openings,
         decisions=decided,
-        events=session.scalars(events.order_by(AuditEntry.seq.desc()).limit(LINES_SHOWN)).all(),
+        events=session.scalars(events.order_by(AuditEntry.seq.desc()).limit(EVENTS_SHOWN)).all(),
     )
 
 

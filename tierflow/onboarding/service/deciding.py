@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tierflow.common import approvals, decisions
 from tierflow.common.approvals import ApprovalCase, ApprovalDecision, AskedOpinion, Seen
 from tierflow.common.policies import policy_on
-from tierflow.common.reference import ProductLine
 from tierflow.kernel.approval import State, Verdict
 from tierflow.kernel.errors import Forbidden, NotFound, Refusal, refuse_if_any
 from tierflow.kernel.months import local_day
@@ -28,6 +26,7 @@ from tierflow.onboarding.service.admitting import KIND, Admission, admission_of
 from tierflow.onboarding.service.content import content_of
 from tierflow.onboarding.service.creating import admit
 from tierflow.onboarding.service.drafts import lines_of, stale_version
+from tierflow.onboarding.service.reading import items_in, lines_with_names
 
 
 def submit(session: Session, actor: Actor, application_id: int, now: datetime, *, seen_version: int) -> ApprovalCase:
@@ -137,11 +136,7 @@ def _store(session: Session, application: Application, found: Admission, actor: 
 
 def items_for(session: Session, case: ApprovalCase, step: str) -> tuple[Item, ...]:
     """What a step must give a verdict on in the present round; struck lines are left out."""
-    content = approvals.current_content(session, case)
-    gone = {line.product_line_id for line in lines_of(session, case.subject_id) if line.struck_at is not None}
-    left = {line_id: row for line_id, row in content["lines"].items() if int(line_id) not in gone}
-    names = {row.id: row.name for row in session.scalars(select(ProductLine).where(ProductLine.id.in_(map(int, left))))}
-    return chain.items_of(step, {**content, "lines": left}, names)
+    return items_in(step, approvals.current_content(session, case), lines_with_names(session, case.subject_id))
 
 
 def withdraw(session: Session, actor: Actor, application_id: int, now: datetime, *, reason: str) -> ApprovalCase:

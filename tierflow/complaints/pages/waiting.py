@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from flask import url_for
+from flask_babel import gettext as _
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from tierflow.common import lookup
 from tierflow.complaints.models import Complaint, Consultation, Inquiry, Measure
-from tierflow.complaints.rules.words import State
-from tierflow.complaints.service import handling
-from tierflow.kernel.roles import Actor, Role
+from tierflow.complaints.rules.words import STATE_LABELS, State
+from tierflow.complaints.service import handling, scope
+from tierflow.complaints.service.intake import SUBJECT
+from tierflow.kernel.roles import Actor, Role, is_allowed
 from tierflow.kernel.text import mark
+from tierflow.web.i18n import show
 from tierflow.web.inbox import Kind, row
+
+MOST = 20
 
 KINDS = {
     "complaint": Kind(mark("Complaint"), "chat-square-dots", "complaints.detail", "complaint_id"),
@@ -23,10 +31,7 @@ KINDS = {
         mark("Complaint: opinion returned"), "arrow-return-left", "complaints.opinion", "opinion_id"
     ),
     "complaint_extension": Kind(
-        mark("Complaint: extension"), "hourglass-split", "complaints.extension_request", "extension_id"
-    ),
-    "complaint_extension.returned": Kind(
-        mark("Complaint: extension"), "hourglass-split", "complaints.extension_request", "extension_id"
+        mark("Complaint: extension"), "hourglass-split", "complaints.extension", "extension_id"
     ),
     "complaint_consultation": Kind(
         mark("Complaint: your department is asked"), "chat-left-text", "complaints.consultation", "consultation_id"
@@ -42,16 +47,14 @@ def source(actor: Actor) -> Iterable[Any]:
     """SELECTs of everything about complaints that waits for the actor; each is one ordered index walk."""
     mine = {actor.user_id, *(principal.user_id for principal in actor.principals)}
     title = Complaint.number + " · " + Complaint.customer_name
-    managed = actor.user_ids_as(Role.ACCOUNT_MANAGER)
-    if managed:
-        yield row("complaint", Complaint.id, title, Complaint.said_at, Complaint.due_at, Complaint.region_id).where(
+    whole = (Complaint.id, title, Complaint.said_at, Complaint.due_at, Complaint.region_id)
+    if managed := actor.user_ids_as(Role.ACCOUNT_MANAGER):
+        yield row("complaint", *whole).where(
             Complaint.account_manager_id.in_(managed),
             Complaint.state.in_([State.HANDLING.value, State.APPROVED.value]),
         )
     if Role.GENERAL_MANAGER in actor.roles:
-        yield row(
-            "complaint_meeting", Complaint.id, title, Complaint.said_at, Complaint.due_at, Complaint.region_id
-        ).where(Complaint.needs_meeting)
+        yield row("complaint_meeting", *whole).where(Complaint.needs_meeting)
     yield (
         row("complaint_consultation", Consultation.id, title, Consultation.asked_at, Consultation.due_at)
         .join(Complaint, Complaint.id == Consultation.complaint_id)
@@ -72,27 +75,30 @@ def source(actor: Actor) -> Iterable[Any]:
             .where(Measure.region_id.in_(regions), Measure.done_at.is_not(None), Measure.checked_at.is_(None))
         )
     if actor.roles & {Role.ACCOUNT_MANAGER, Role.SALES_MANAGER}:
-        yield row(
-            "inquiry",
-            Inquiry.id,
-            Inquiry.number + " · " + Inquiry.customer_name,
-            Inquiry.asked_at,
-            Inquiry.due_at,
-            Inquiry.region_id,
-        ).where(Inquiry.owner_id.in_(mine), Inquiry.answered_at.is_(None), Inquiry.turned_at.is_(None))
+        asked = Inquiry.number + " · " + Inquiry.customer_name
+        yield row("inquiry", Inquiry.id, asked, Inquiry.asked_at, Inquiry.due_at, Inquiry.region_id).where(
+            Inquiry.owner_id.in_(mine), Inquiry.answered_at.is_(None), Inquiry.turned_at.is_(None)
+        )
 
 
-def find(session: Any, actor: Actor, query: str) -> list[dict[str, Any]]:
-    """The search box: complaints by number, customer, batch."""
-    from tierflow.common import lookup
-    from tierflow.complaints.service import scope
-    from tierflow.complaints.service.intake import SUBJECT
-    from tierflow.kernel.roles import is_allowed
-
-    if not is_allowed(actor, "complaint.read"):
+def find(session: Session, actor: Actor, query: str) -> list[dict[str, Any]]:
+    """The search box: complaints by number, customer or batch; only what the actor may see."""
+    if not is_allowed(actor, "complaint.read") or not lookup.fold(query):
         return []
-    ids = lookup.matching(SUBJECT, query)
+    found: Any = lookup.matching(SUBJECT, query)
     rows = session.scalars(
-        select(Complaint).where(Complaint.id.in_(ids), *scope.seen_by(actor)).order_by(Complaint.id.desc()).limit(20)
+        select(Complaint)
+        .where(Complaint.id.in_(found), *scope.seen_by(actor))
+        .order_by(Complaint.id.desc())
+        .limit(MOST)
     )
-    return [{"complaint": row} for row in rows]
+    return [
+        {
+            "title": complaint.customer_name,
+            "subtitle": f"{complaint.number} · {show(STATE_LABELS[State(complaint.state)])}",
+            "module": _("Complaint"),
+            "url": url_for("complaints.detail", complaint_id=complaint.id),
+            "icon": "chat-square-dots",
+        }
+        for complaint in rows
+    ]

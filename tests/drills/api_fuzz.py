@@ -1,0 +1,223 @@
+"""Made-up requests to every operation of the JSON API as every role: none may end in a 5xx.
+
+`python -m tests.drills api_fuzz --examples 200` is the full size; tests/guards/test_api_fuzz.py runs a small one.
+
+Schemathesis makes the requests from the description of the API: half of them as it says, half against it. An id that
+is made up names nothing in most requests, so every other one is replaced by a small one, which does name something.
+Each operation of each role starts from the same company; a request that ends its own right to ask (an administrator
+who disables himself, a session that is ended) is followed by a return to that company.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sqlite3
+import tempfile
+import time
+import traceback
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import schemathesis
+from flask import Flask
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from sqlalchemy import select
+
+from tests.conftest import StandingClock, _fill, _settings
+from tests.guards import world
+from tierflow import create_app
+from tierflow.common.db import db
+from tierflow.kernel.roles import Role
+from tierflow.onboarding.models import Application
+from tierflow.web.context import COOKIE
+
+EVERYBODY = tuple(role.value for role in Role)
+FEW = 20  # ids up to this one are likely to name something in a company as small as ours
+
+
+@dataclass
+class Tally:
+    """What was asked and what was answered."""
+
+    operations: set[str] = field(default_factory=set)
+    statuses: Counter[int] = field(default_factory=Counter)
+    by_operation: dict[str, Counter[int]] = field(default_factory=dict)
+    failures: dict[tuple[str, str], str] = field(default_factory=dict)  # (operation, error) -> the first such request
+
+    @property
+    def requests(self) -> int:
+        return self.statuses.total()
+
+    @property
+    def broken(self) -> int:
+        return sum(count for status, count in self.statuses.items() if status >= 500)
+
+    def note(self, operation: str, status: int) -> None:
+        self.operations.add(operation)
+        self.statuses[status] += 1
+        self.by_operation.setdefault(operation, Counter())[status] += 1
+
+    def fail(self, kind: tuple[str, str], told: str) -> None:
+        """Show the first request of each kind at once: a full run is long."""
+        if kind not in self.failures:
+            self.failures[kind] = told
+            print(told, flush=True)
+
+
+class Fuzzer:
+    """An app on a database of its own, and the company that each operation starts from."""
+
+    def __init__(self, app: Flask, path: Path) -> None:
+        self.app = app
+        self.path = path
+        self.place = world.make(app)
+        self.place.accounts["account_manager"] = self._author()
+        self.cookies = {role: self._cookie(role) for role in EVERYBODY}
+        self.kept = path.with_suffix(".kept")
+        self._let_go()
+        with sqlite3.connect(path) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        shutil.copy(path, self.kept)
+        self.schema = schemathesis.openapi.from_wsgi("/api/openapi.json", app)
+
+    def _author(self) -> int:
+        """Whoever wrote the applications: another account manager sees none of them."""
+        with self.app.app_context():
+            found = db.session().scalar(select(Application.account_manager_id).limit(1))
+            db.session.rollback()
+        assert found is not None
+        return found
+
+    def _cookie(self, role: str) -> str:
+        cookie = self.place.client(role).get_cookie(COOKIE)
+        assert cookie is not None
+        return cookie.value
+
+    def _let_go(self) -> None:
+        with self.app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+
+    def restore(self) -> None:
+        """The company as it was."""
+        self._let_go()
+        for ending in ("-wal", "-shm"):
+            self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
+        shutil.copy(self.kept, self.path)
+
+    def run(self, roles: Sequence[str], examples: int, tally: Tally) -> None:
+        """Every operation as each of the roles, this many times."""
+        for found in self.schema.get_all_operations():
+            operation = found.ok()
+            for role in roles:
+                self.restore()
+                self._one(operation, role, examples, tally)
+
+    def _one(self, operation: Any, role: str, examples: int, tally: Tally) -> None:
+        requests = st.one_of(
+            operation.as_strategy(generation_mode=GenerationMode.POSITIVE),
+            operation.as_strategy(generation_mode=GenerationMode.NEGATIVE),
+        )
+        cookies = {COOKIE: self.cookies[role]}
+
+        # The same requests at every run; none is made smaller, for the first one that fails is shown as it was.
+        @settings(
+            max_examples=examples,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=requests, ids=st.randoms(use_true_random=False))
+        def ask(case: Any, ids: Any) -> None:
+            if case.path_parameters:
+                case.path_parameters = {
+                    name: self._address(name, value, ids) for name, value in case.path_parameters.items()
+                }
+            case.body = _with_small_ids(case.body, ids)
+            what = ""
+            try:
+                status = case.call(cookies=cookies).status_code
+            except Exception as error:  # nobody caught it: production answers 500
+                status, what = 500, f"{type(error).__name__}: {error} ({_where(error)})"
+            tally.note(operation.label, status)
+            if status >= 500:
+                told = f"{operation.label} as {role}: {status} {what[:600]}\n  {case.as_curl_command()[:1500]}"
+                tally.fail((operation.label, what.partition(":")[0]), told)
+            if status == 401:
+                self.restore()  # this request, or one before it, took the right to ask away
+
+        ask()
+
+    def _address(self, name: str, value: Any, ids: Any) -> Any:
+        if ids.random() < 0.5:
+            return value
+        return self.place.arguments.get(name, ids.randrange(1, FEW)) if ids.random() < 0.7 else ids.randrange(1, FEW)
+
+
+def _where(error: Exception) -> str:
+    """The last line of ours that the error passed."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "/tierflow/" in frame.filename]
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "outside"
+
+
+def _with_small_ids(value: Any, ids: Any, name: str = "") -> Any:
+    """The same body with every other id in it replaced by one that probably names something."""
+    if isinstance(value, dict):
+        return {key: _with_small_ids(inner, ids, str(key)) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_small_ids(inner, ids, name) for inner in value]
+    is_id = name.endswith(("_id", "_ids", "version")) and isinstance(value, int) and not isinstance(value, bool)
+    return ids.randrange(1, FEW) if is_id and ids.random() < 0.5 else value
+
+
+@contextmanager
+def company(template: Path | None = None) -> Iterator[Fuzzer]:
+    """A company on a SQLite file of its own; `template` is a migrated and seeded one."""
+    with tempfile.TemporaryDirectory(prefix="tierflow-fuzz-") as folder:
+        path = Path(folder) / "company.db"
+        if template is None:
+            _fill(f"sqlite:///{path}")
+        else:
+            shutil.copy(template, path)
+        app = create_app(_settings(f"sqlite:///{path}", StandingClock()))
+        fuzzer = Fuzzer(app, path)
+        try:
+            yield fuzzer
+        finally:
+            fuzzer._let_go()
+
+
+def fuzz(examples: int, roles: Sequence[str] = EVERYBODY, template: Path | None = None) -> Tally:
+    """Every operation as each of the roles, `examples` times."""
+    tally = Tally()
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), company(template) as fuzzer:
+            warnings.simplefilter("ignore")
+            fuzzer.run(roles, examples, tally)
+    finally:
+        logging.disable(logging.NOTSET)
+    return tally
+
+
+def main(examples: int = 200) -> None:
+    """Run the drill, show what failed and close with one line of counts; exits 1 when anything failed."""
+    began = time.monotonic()
+    tally = fuzz(examples)
+    answers = ", ".join(f"{status}: {count}" for status, count in sorted(tally.statuses.items()))
+    print(
+        f"api_fuzz: {len(tally.operations)} operations × {len(EVERYBODY)} roles × up to {examples} examples: "
+        f"{tally.requests} requests in {time.monotonic() - began:.0f} s ({answers}); {tally.broken} answered 5xx"
+    )
+    if tally.broken:
+        raise SystemExit(1)

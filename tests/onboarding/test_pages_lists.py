@@ -1,0 +1,194 @@
+"""Lists, search, the customer's page, saved filters, exports."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from io import BytesIO
+from typing import Any
+
+import pytest
+from flask import Flask
+from openpyxl import load_workbook
+from sqlalchemy import event, select
+
+from tests.conftest import NOW
+from tests.onboarding import scenes
+from tests.onboarding.test_pages import House, opened
+from tierflow.common.db import db, transaction
+from tierflow.common.sessions import SecurityEvent
+
+
+@pytest.fixture
+def house(app: Flask) -> House:
+    return opened(app)
+
+
+@pytest.fixture
+def both(both_app: Flask) -> House:
+    return opened(both_app)
+
+
+def admitted(session: Any, place: scenes.Company, number: int = 1, **changed: Any) -> Any:
+    application = scenes.submitted(session, place, number, **changed)
+    for who in ("sales", "finance", "gm"):
+        scenes.approve(session, place, application, who, reason=f"{who}同意")
+    return application
+
+
+@pytest.mark.parametrize(
+    ("who", "tab", "seen"),
+    [
+        ("li", "mine", {"草稿公司"}),
+        ("li", "in_approval", {"审批公司"}),
+        ("li", "ended", {"客户公司"}),
+        ("li", "all", {"草稿公司", "审批公司", "客户公司"}),
+        ("sales", "mine", {"审批公司"}),
+        ("sales", "drafts", {"草稿公司"}),
+        ("finance", "mine", set()),
+        ("wang", "all", set()),
+        ("sales_west", "all", set()),
+    ],
+)
+def test_each_tab_shows_what_its_reader_may_see(house: House, who: str, tab: str, seen: set[str]) -> None:
+    house.made(scenes.drafted, 1, name="草稿公司")
+    house.made(scenes.submitted, 2, name="审批公司")
+    house.made(admitted, 3, name="客户公司")
+    page = house.screen(who).get(f"/applications?tab={tab}")
+    assert {name for name in ("草稿公司", "审批公司", "客户公司") if name in page} == seen
+
+
+def test_the_list_is_searched_by_pinyin_and_bad_addresses_are_told(house: House) -> None:
+    house.made(scenes.drafted, 1, name="宁波海曙化工有限公司")
+    screen = house.screen("li")
+    assert "宁波海曙化工有限公司" in screen.get("/applications?tab=all&q=nbhs")
+    assert "宁波海曙化工有限公司" not in screen.get("/applications?tab=all&q=tzht")
+    for wrong in ("tab=x", "region=x", "cursor=x", "manager=99999999999999999999"):
+        assert screen.client.get(f"/applications?{wrong}").status_code == 422
+
+
+@pytest.mark.groundwork("CHEM-8.1")
+def test_a_customer_is_found_and_shown_whole(both: House) -> None:
+    both.made(admitted, 1, name="宁波海曙化工有限公司")
+    screen = both.screen("li")
+    for query in ("nbhs", "海曙", "haishu", scenes.credit_code(1)[-6:], "C000001"):
+        assert 'href="/customers/1"' in screen.get(f"/search?q={query}")
+    page = screen.get("/customers/1")
+    for words in ("宁波海曙化工有限公司", "聚烯烃", "sales同意", "finance同意", "gm同意", "人li", "华东", "长期"):
+        assert words in page
+    assert 'href="/applications/1"' in page
+    scan = re.search(r'href="(/customers/1/files/\d+)', page)
+    assert scan is not None
+    assert screen.client.get(scan[1]).headers["Content-Security-Policy"].startswith("sandbox")
+    stranger = both.screen("wang")
+    assert stranger.client.get("/customers/1").status_code == 404
+    assert stranger.client.get(scan[1]).status_code == 404
+    assert 'href="/customers/1"' not in stranger.get("/search?q=nbhs")
+    assert "宁波海曙化工有限公司" in screen.get("/customers/1/print")
+
+
+@pytest.mark.parametrize(
+    ("question", "seen"),
+    [
+        ("", {"甲公司", "乙公司"}),
+        ("class=direct", {"乙公司"}),
+        ("class=dealer", {"甲公司"}),
+        ("q=yi", {"乙公司"}),
+        ("papers=expiring", {"甲公司"}),
+        ("papers=expired", set()),
+        ("region=1", {"甲公司", "乙公司"}),
+        ("region=2", set()),
+        ("manager=1", {"甲公司", "乙公司"}),
+        ("manager=2", set()),
+        ("line=1", {"甲公司", "乙公司"}),
+        ("line=2", set()),
+        ("sort=-number", {"甲公司", "乙公司"}),
+    ],
+)
+def test_customers_are_filtered_by_their_address(house: House, question: str, seen: set[str]) -> None:
+    house.made(admitted, 1, name="甲公司")
+    house.made(admitted, 2, name="乙公司", lines=scenes.lines((house.place.polyolefin, "direct")))
+    with house.app.app_context(), transaction() as session:
+        from tierflow.onboarding.models import Paper
+
+        licence = session.scalars(select(Paper).where(Paper.customer_id == 1, Paper.kind == "merged_licence")).one()
+        licence.is_long_term, licence.valid_to = False, date(2026, 12, 10)
+    page = house.screen("gm").get(f"/customers?{question}")
+    assert {name for name in ("甲公司", "乙公司") if name in page} == seen
+    if not seen:
+        assert "没有符合筛选条件的客户" in page
+
+
+def test_a_filter_is_kept_used_and_removed_by_its_owner_alone(house: House) -> None:
+    screen = house.screen("gm")
+    kept = screen.post("/customers/filters", {"name": "华东经销", "query": "?region=1&class=dealer&cursor=x&evil=1"})
+    assert kept.headers["Location"] == "/customers?region=1&class=dealer"
+    page = screen.get("/customers?region=1&class=dealer")
+    assert re.search(r'chip is-active"[^>]*>华东经销', page)
+    assert screen.post("/customers/filters", {"name": "华东经销", "query": "region=2"}).status_code == 409
+    assert house.screen("finance").post("/customers/filters/1/forget").status_code == 404
+    assert screen.post("/customers/filters/1/forget").status_code == 302
+    assert "华东经销" not in screen.get("/customers")
+
+
+@pytest.mark.parametrize("what", ["customers", "applications"])
+def test_an_export_holds_what_its_reader_may_see_and_is_logged(house: House, what: str) -> None:
+    house.made(admitted, 1, name="=1+1公司")
+    for who, rows in (("li", 1), ("wang", 0), ("gm", 1)):
+        answer = house.screen(who).post(f"/{what}/export", {"tab": "all"})
+        assert answer.status_code == 200
+        sheet = load_workbook(BytesIO(answer.data)).active
+        assert sheet.max_row == rows + 1
+        if rows:
+            assert all(cell.data_type != "f" for cell in sheet[2])
+            assert scenes.credit_code(1) in [cell.value for cell in sheet[2]]
+    text = house.screen("gm").post(f"/{what}/export", {"tab": "all", "form": "csv"}).data.decode("utf-8-sig")
+    assert "'=1+1公司" in text
+    with house.app.app_context():
+        events = db.session.scalars(select(SecurityEvent).where(SecurityEvent.kind == "export")).all()
+        assert [row.detail for row in events] == [f"{what}.xlsx: {n} rows" for n in (1, 0, 1)] + [f"{what}.csv: 1 rows"]
+    assert house.screen("gm").client.get(f"/{what}/export").status_code in (404, 405)
+
+
+@pytest.mark.parametrize("path", ["/", "/applications?tab=all", "/customers", "/customers/1", "/applications/1"])
+def test_a_page_asks_no_more_as_there_is_more_to_show(house: House, path: str) -> None:
+    """The number of queries does not grow with the rows."""
+    for number in (1, 2):
+        house.made(admitted, number)
+    few = queries(house, path)
+    for number in range(3, 9):
+        house.made(admitted, number)
+        house.made(scenes.submitted, number + 20)
+    assert queries(house, path) <= few + 1
+
+
+def queries(house: House, path: str) -> int:
+    screen = house.screen("gm")
+    count = 0
+
+    def counted(*_args: Any) -> None:
+        nonlocal count
+        count += 1
+
+    with house.app.app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", counted)
+    try:
+        screen.get(path)
+    finally:
+        event.remove(engine, "before_cursor_execute", counted)
+    return count
+
+
+def test_pages_are_found_by_key_when_there_are_many(house: House) -> None:
+    for number in range(1, 33):
+        with house.app.app_context(), transaction() as session:
+            from tierflow.onboarding.service import drafts
+
+            drafts.create_draft(session, house.place.actor(session, "li"), NOW, {"name": f"第{number}号公司"})
+    screen = house.screen("li")
+    first = screen.get("/applications?tab=all")
+    assert first.count("data-row-link") == 30
+    cursor = re.search(r"cursor=([^\"&]+)", first)
+    assert cursor is not None
+    assert screen.get(f"/applications?tab=all&cursor={cursor[1]}").count("data-row-link") == 2

@@ -1,0 +1,82 @@
+"""What every recorded act is called when people read it; the audit log and every history speak from here."""
+
+from __future__ import annotations
+
+from tierflow.kernel.text import mark
+
+ACTS: dict[str, str] = {
+    # approvals
+    "submit": mark("submitted"),
+    "withdraw": mark("withdrew"),
+    "discard": mark("discarded"),
+    "void": mark("voided what came too late"),
+    "decide.approve": mark("approved"),
+    "decide.return": mark("returned for correction"),
+    "decide.reject": mark("rejected"),
+    "opinion.ask": mark("asked for an opinion"),
+    "opinion.copy": mark("copied somebody in"),
+    "opinion.answer": mark("gave an opinion"),
+    # account opening
+    "application.create": mark("began the draft"),
+    "application.save": mark("edited the draft"),
+    "paper.add": mark("added a paper"),
+    "paper.change": mark("corrected a paper"),
+    "paper.remove": mark("took a paper off"),
+    "evidence.attach": mark("added evidence"),
+    "evidence.remove": mark("took evidence off"),
+    "customer.admit": mark("the customer was opened"),
+    "disqualified.take_over": mark("took the disqualified company over"),
+    # people and rights
+    "company.init": mark("founded the company"),
+    "user.create": mark("created an account"),
+    "user.edit": mark("edited an account"),
+    "user.disable": mark("disabled an account"),
+    "user.enable": mark("enabled an account"),
+    "password.change": mark("changed the password"),
+    "password.reset": mark("reset a password"),
+    "second_factor.enrol": mark("set up the second factor"),
+    "second_factor.reset": mark("reset a second factor"),
+    "session.end": mark("ended a session"),
+    "token.issue": mark("issued an API token"),
+    "token.revoke": mark("revoked an API token"),
+    "grant.bootstrap": mark("granted the second administrator alone"),
+    "grant.revise": mark("revised a role proposal"),
+    "grant.revoke": mark("revoked a role"),
+    "delegation.set": mark("set a delegation"),
+    "delegation.revoke": mark("revoked a delegation"),
+    # the company's data
+    "reference.create": mark("created reference data"),
+    "reference.edit": mark("edited reference data"),
+    "calendar.load": mark("loaded a calendar year"),
+    "channel.create": mark("created a channel"),
+    "channel.edit": mark("edited a channel"),
+    "channel.test": mark("tested a channel"),
+    "delivery.retry": mark("sent a dead letter again"),
+    "job.release": mark("confirmed the date for the timed duties"),
+    "job.request": mark("asked for a timed duty"),
+    # complaints
+    "complaint.answer": mark("answered a consultation"),
+    "complaint.breach": mark("upheld a breach by the customer"),
+    "complaint.check": mark("checked a measure"),
+    "complaint.classify": mark("classified the complaint"),
+    "complaint.close": mark("closed the complaint"),
+    "complaint.consult": mark("consulted a department"),
+    "complaint.draft": mark("drafted the handling opinion"),
+    "complaint.identify": mark("named the customer"),
+    "complaint.measure_done": mark("carried out a measure"),
+    "complaint.meeting": mark("recorded the special meeting"),
+    "complaint.photos": mark("added photos"),
+    "complaint.redate": mark("moved a deadline"),
+    "complaint.reopen": mark("reopened the complaint"),
+    "complaint.take": mark("took the complaint"),
+    "complaint.tell": mark("told the customer"),
+    "inquiry.answer": mark("answered an inquiry"),
+    "inquiry.note": mark("noted an inquiry"),
+    "inquiry.turn": mark("turned an inquiry into a complaint"),
+    "reply_template.save": mark("saved a reply template"),
+}
+
+
+def act_label(action: str) -> str:
+    """The English sentence of an act, to be translated where it is shown; the act's own name when it has none."""
+    return ACTS.get(action, action)

@@ -1,0 +1,58 @@
+"""Approval cases: the chain of `kernel.approval` kept in tables, for every approval in the product.
+
+A decision is one conditional UPDATE of the case followed by the decision's row; whoever finds the
+case moved on gets a `Conflict` that says where it is now. Seats (one per person and case) hold the
+four-eyes rule in the database itself.
+"""
+
+from tierflow.common.approvals.moves import Seen, decide, discard, open_case, submit, void, withdraw
+from tierflow.common.approvals.opinions import answer, ask, opinions_of
+from tierflow.common.approvals.reading import (
+    CHAINS,
+    capacity,
+    current_content,
+    decisions_of,
+    escalation_due,
+    facts_of,
+    register,
+    returned_condition,
+    waiting_conditions,
+    why_not,
+)
+from tierflow.common.approvals.tables import (
+    ApprovalCase,
+    ApprovalDecision,
+    ApprovalNudge,
+    ApprovalRound,
+    ApprovalSeat,
+    AskedOpinion,
+)
+
+__all__ = [
+    "CHAINS",
+    "ApprovalCase",
+    "ApprovalDecision",
+    "ApprovalNudge",
+    "ApprovalRound",
+    "ApprovalSeat",
+    "AskedOpinion",
+    "Seen",
+    "answer",
+    "ask",
+    "capacity",
+    "current_content",
+    "decide",
+    "decisions_of",
+    "discard",
+    "escalation_due",
+    "facts_of",
+    "open_case",
+    "opinions_of",
+    "register",
+    "returned_condition",
+    "submit",
+    "void",
+    "waiting_conditions",
+    "why_not",
+    "withdraw",
+]

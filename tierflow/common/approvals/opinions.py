@@ -1,0 +1,92 @@
+"""Asking a colleague (征询/加签) or copying them in; the chain does not move."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from tierflow.common import audit
+from tierflow.common.approvals.reading import moved_on
+from tierflow.common.approvals.tables import (
+    ApprovalCase,
+    AskedOpinion,
+)
+from tierflow.common.users import User
+from tierflow.kernel.approval import State
+from tierflow.kernel.errors import Conflict, NotFound, Refusal, refuse_if_any
+from tierflow.kernel.roles import Actor
+from tierflow.kernel.text import text
+
+
+def ask(
+    session: Session, case: ApprovalCase, asked_id: int, question: str, kind: str, actor: Actor, now: datetime
+) -> AskedOpinion:
+    """Ask a colleague (征询/加签) or copy them in; the chain does not move."""
+    if case.state != State.IN_APPROVAL:
+        raise moved_on(case)
+    asked = session.get(User, asked_id)
+    if asked is None or asked.disabled_at is not None:
+        raise NotFound
+    if asked.person_id == actor.person_id:
+        refuse_if_any([Refusal("CHEM-7.2", text("Ask somebody else."), "asked_id")])
+    row = AskedOpinion(
+        case_id=case.id,
+        round=case.round,
+        kind=kind,
+        asked_by_id=actor.user_id,
+        asked_id=asked_id,
+        question=question,
+        asked_at=now,
+    )
+    session.add(row)
+    audit.record(
+        session,
+        actor,
+        f"opinion.{kind}",
+        case.subject_type,
+        case.subject_id,
+        now,
+        after={"asked": asked.name, "question": question},
+    )
+    session.flush()
+    return row
+
+
+def answer(session: Session, opinion_id: int, answer_: str, actor: Actor, now: datetime) -> AskedOpinion:
+    """The asked colleague answers (or, for a copy, has read it). Once."""
+    row = session.get(AskedOpinion, opinion_id)
+    if row is None or row.asked_id not in {actor.user_id, *(p.user_id for p in actor.principals)}:
+        raise NotFound
+    done = session.execute(
+        update(AskedOpinion)
+        .where(AskedOpinion.id == opinion_id, AskedOpinion.answered_at.is_(None))
+        .values(answer=answer_, answered_at=now)
+        .returning(AskedOpinion.id)
+    ).scalar_one_or_none()
+    if done is None:
+        raise Conflict(Refusal("conflict", text("This was answered already.")))
+    case = session.get_one(ApprovalCase, row.case_id)
+    audit.record(
+        session,
+        actor,
+        "opinion.answer",
+        case.subject_type,
+        case.subject_id,
+        now,
+        after={"answer": answer_},
+        on_behalf_of_id=row.asked_id if row.asked_id != actor.user_id else None,
+    )
+    return row
+
+
+def opinions_of(session: Session, case_id: int) -> list[tuple[AskedOpinion, User]]:
+    """Opinions asked in a case, with the colleague asked."""
+    rows = session.execute(
+        select(AskedOpinion, User)
+        .join(User, User.id == AskedOpinion.asked_id)
+        .where(AskedOpinion.case_id == case_id)
+        .order_by(AskedOpinion.id)
+    )
+    return [(row.AskedOpinion, row.User) for row in rows]

@@ -1,0 +1,160 @@
+"""What is known of a case: its facts for the rules, its chain so far, and who may decide it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from tierflow.common.approvals.tables import (
+    ApprovalCase,
+    ApprovalDecision,
+    ApprovalRound,
+    ApprovalSeat,
+)
+from tierflow.common.calendars import working_calendar
+from tierflow.common.policies import policy_on
+from tierflow.common.users import User
+from tierflow.kernel import approval
+from tierflow.kernel.approval import Chain, State, Verdict
+from tierflow.kernel.errors import Conflict, NotFound, Refusal
+from tierflow.kernel.months import local_day
+from tierflow.kernel.roles import Actor, Principal
+from tierflow.kernel.text import text
+
+CHAINS: dict[str, Chain] = {}
+
+
+def register(chain: Chain) -> Chain:
+    """Make a chain known by its key; domains call it from their service module."""
+    if CHAINS.setdefault(chain.key, chain) != chain:
+        raise ValueError(f"two chains called {chain.key}")
+    return chain
+
+
+def facts_of(session: Session, case: ApprovalCase) -> approval.Case:
+    """The case as the rules see it. Two queries."""
+    opinions = tuple(
+        approval.Opinion(row.round, row.step, Verdict(row.verdict), row.content_hash)
+        for row in session.execute(
+            select(
+                ApprovalDecision.round, ApprovalDecision.step, ApprovalDecision.verdict, ApprovalDecision.content_hash
+            )
+            .where(ApprovalDecision.case_id == case.id)
+            .order_by(ApprovalDecision.id)
+        )
+    )
+    seats = session.execute(select(ApprovalSeat.person_id, ApprovalSeat.step).where(ApprovalSeat.case_id == case.id))
+    return approval.Case(State(case.state), case.round, case.step, opinions, {row[0]: row[1] for row in seats})
+
+
+def current_content(session: Session, case: ApprovalCase, round_: int | None = None) -> dict[str, Any]:
+    """What was handed in, in the given round (the latest when not said)."""
+    query = select(ApprovalRound.content).where(
+        ApprovalRound.case_id == case.id, ApprovalRound.round == (case.round if round_ is None else round_)
+    )
+    content: dict[str, Any] | None = session.scalar(query)
+    if content is None:
+        raise NotFound
+    return content
+
+
+def capacity(
+    actor: Actor, chain: Chain, case: ApprovalCase, facts: approval.Case
+) -> tuple[Principal | None, tuple[Refusal, ...]] | None:
+    """In whose name the actor could decide the waiting step (None: their own), and what four eyes say against it.
+
+    The first name that nothing speaks against; when none is free, the first. None when the step is not theirs at all.
+    """
+    if case.step is None:
+        return None
+    step = chain.step(case.step)
+    first = None
+    for holder in actor.capacities_for(step.role, case.region_id if step.scoped else None):
+        principal = holder if isinstance(holder, Principal) else None
+        against = approval.may_decide(
+            chain, facts, step.key, actor.person_id, principal.person_id if principal else None
+        )
+        if not against:
+            return principal, ()
+        first = first or (principal, against)
+    return first
+
+
+def why_not(session: Session, case: ApprovalCase, actor: Actor) -> tuple[Refusal, ...]:
+    """Why the actor cannot decide the waiting step; empty when they can."""
+    chain, facts = CHAINS[case.chain], facts_of(session, case)
+    if case.step is None:
+        return approval.may_decide(chain, facts, "", actor.person_id)
+    found = capacity(actor, chain, case, facts)
+    return (Refusal("access", text("This step belongs to another office.")),) if found is None else found[1]
+
+
+def decisions_of(session: Session, case_id: int) -> list[tuple[ApprovalDecision, User, User | None]]:
+    """The chain so far: decision, who decided, and in whose name."""
+    rows = session.execute(
+        select(ApprovalDecision, User)
+        .join(User, User.id == ApprovalDecision.user_id)
+        .where(ApprovalDecision.case_id == case_id)
+        .order_by(ApprovalDecision.id)
+    ).all()
+    ids = {row.ApprovalDecision.on_behalf_of_id for row in rows} - {None}
+    principals = {user.id: user for user in session.scalars(select(User).where(User.id.in_(ids)))} if ids else {}
+    return [(row.ApprovalDecision, row.User, principals.get(row.ApprovalDecision.on_behalf_of_id or 0)) for row in rows]
+
+
+def waiting_conditions(actor: Actor) -> list[Any]:
+    """SQL conditions, one per office and region the actor holds: cases whose waiting step they could decide.
+
+    One condition each, so that each is one ordered index walk. The four-eyes rule hides what they may not decide.
+    """
+    conditions = []
+    for role in sorted({step.role for chain in CHAINS.values() for step in chain.steps}):
+        held = actor.scopes(role)
+        for scope in [None] if None in held else sorted(filter(None, held)):
+            condition = (ApprovalCase.state == State.IN_APPROVAL.value) & (ApprovalCase.waiting_role == role.value)
+            if scope is not None:
+                condition &= ApprovalCase.region_id == scope
+            holders = actor.capacities_for(role, scope)
+            free = [~_seated_elsewhere(actor.person_id, holder.person_id) for holder in holders]
+            conditions.append(condition & or_(*free))
+    return conditions
+
+
+def _seated_elsewhere(*person_ids: int) -> Any:
+    return (
+        select(ApprovalSeat.case_id)
+        .where(
+            ApprovalSeat.case_id == ApprovalCase.id,
+            ApprovalSeat.person_id.in_(sorted(set(person_ids))),
+            ApprovalSeat.step != ApprovalCase.step,
+        )
+        .exists()
+    )
+
+
+def returned_condition(actor: Actor) -> Any:
+    """SQL condition: cases sent back to the actor (or to whom they stand in for) for correction."""
+    mine = {actor.user_id, *(principal.user_id for principal in actor.principals)}
+    return ApprovalCase.submitter_id.in_(mine) & (ApprovalCase.state == State.RETURNED.value)
+
+
+def escalation_due(session: Session, now: datetime) -> datetime:
+    """When a step that begins to wait now has waited longer than policy allows."""
+    policy = policy_on(session, local_day(now))
+    days = policy.integer("approval.escalate_after_working_days")
+    return working_calendar(session).deadline_at(now, days, policy.time("office.closes_at")).at
+
+
+def moved_on(case: ApprovalCase) -> Conflict:
+    """What to tell whoever comes too late: where the case is now."""
+    chain = CHAINS[case.chain]
+    if case.step is not None:
+        reason = text("The case has moved on; it now waits for: %(step)s.", step=text(chain.step(case.step).label))
+    else:
+        reason = text(
+            "The case has moved on; it is now %(state)s.", state=text(approval.STATE_LABELS[State(case.state)])
+        )
+    return Conflict(Refusal("conflict", reason))

@@ -1,0 +1,29 @@
+"""The customer's page shows its complaints: `app.py` puts this part among those of the page."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from flask import render_template, url_for
+from markupsafe import Markup
+from sqlalchemy.orm import Session
+
+from tierflow.complaints.pages import views
+from tierflow.complaints.pages.figures import percent
+from tierflow.complaints.service import history as service
+from tierflow.kernel.roles import Actor, is_allowed
+
+
+def part(session: Session, actor: Actor, customer_id: int, now: datetime) -> Markup:
+    """The part of the customer's page that is about complaints; empty for who may not see any."""
+    if not is_allowed(actor, "complaint.read"):
+        return Markup("")
+    found = service.of_customer(session, actor, customer_id, now)
+    shown = {
+        "cards": [views.card(card, now) for card in found.cards],
+        "total": found.total,
+        "in_time": percent(10_000 * found.in_time // found.told if found.told else None),
+        "breaches": found.breaches,
+        "all_url": url_for("complaints.listing", customer_id=customer_id),
+    }
+    return Markup(render_template("complaints/_history.html", history=shown))  # noqa: S704 - a template of ours

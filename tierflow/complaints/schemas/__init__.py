@@ -1,0 +1,1 @@
+"""What goes in (`given`) and what comes out (`shown`), for form and JSON alike."""
