@@ -47,7 +47,7 @@ def administrators(company: Company) -> dict[int, int]:
     """The grant of each administrator."""
     with company.reading() as session:
         query = select(RoleGrant.user_id, RoleGrant.id).where(RoleGrant.role == "administrator")
-        return {row.user_id: row.id for row in session.execute(query)}
+        return dict(session.execute(query))
 
 
 def held(company: Company, who: str, at=NOW) -> frozenset[Grant]:
