@@ -1,4 +1,4 @@
-"""Customers: the list with its filters, one customer whole, its print, its export."""
+"""Customers: the list with its filters, one customer whole with its history (CHEM-8.1), its print, its export."""
 
 from __future__ import annotations
 
