@@ -10,6 +10,7 @@ from flask import Response
 from sqlalchemy.orm import Session
 
 from tierflow.admin.service import logs
+from tierflow.common.acts import act_label
 from tierflow.kernel.roles import Actor
 from tierflow.kernel.text import text
 from tierflow.web.exports import MOST_ROWS, Column, download
@@ -27,6 +28,7 @@ AUDIT = [
     Column(text("Who"), lambda row: row.entry.actor_name, width=18),
     Column(text("In whose name"), lambda row: row.on_behalf_of, width=18),
     Column(text("Act"), lambda row: row.entry.action, width=24),
+    Column(text("In words"), lambda row: text(act_label(row.entry.action)), width=24),
     Column(text("Concerning"), lambda row: f"{row.entry.subject_type} {row.entry.subject_id}", width=24),
     Column(text("Changes"), _told, width=60),
     Column(text("Reason"), lambda row: row.reason, width=40),
