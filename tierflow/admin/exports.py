@@ -25,7 +25,7 @@ def _told(row: logs.AuditRow) -> str:
 AUDIT = [
     Column(text("No."), lambda row: row.entry.seq, "integer", 10),
     Column(text("When"), lambda row: row.entry.at, "moment", 18),
-    Column(text("Who"), lambda row: row.entry.actor_name, width=18),
+    Column(text("Done by"), lambda row: row.entry.actor_name, width=18),
     Column(text("In whose name"), lambda row: row.on_behalf_of, width=18),
     Column(text("Act"), lambda row: row.entry.action, width=24),
     Column(text("In words"), lambda row: text(act_label(row.entry.action)), width=24),
@@ -39,7 +39,7 @@ SECURITY = [
     Column(text("No."), lambda row: row.event.id, "integer", 10),
     Column(text("When"), lambda row: row.event.at, "moment", 18),
     Column(text("Event"), lambda row: row.event.kind, width=20),
-    Column(text("Who"), lambda row: row.user_name, width=18),
+    Column(text("Done by"), lambda row: row.user_name, width=18),
     Column(text("User name"), lambda row: row.event.login, width=18),
     Column(text("Address"), lambda row: row.event.address, "code", 18),
     Column(text("Detail"), lambda row: row.event.detail, width=60),
