@@ -96,9 +96,9 @@ def test_an_export_is_a_file_and_itself_on_record(busy: Company, kind: str) -> N
     sheet = openpyxl.load_workbook(BytesIO(answer.data)).active
     rows = list(sheet.iter_rows(values_only=True))
     assert len(rows) == 3
-    assert rows[1][4] == "user.disable"
-    assert rows[1][7] == "=1+1"
-    assert sheet.cell(2, 8).data_type == "s", "a formula in a reason stays a text"
+    assert rows[1][4:6] == ("user.disable", "停用账号")
+    assert rows[1][8] == "=1+1"
+    assert sheet.cell(2, 9).data_type == "s", "a formula in a reason stays a text"
     with busy.reading() as session:
         event = session.scalars(select(SecurityEvent).where(SecurityEvent.kind == "export")).one()
         assert (event.user_id, event.detail) == (busy.ann, "audit-log.xlsx: 2 rows")
@@ -149,8 +149,6 @@ def test_only_administrators_read_logs(company: Company) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/v1/audit", "/api/v1/security-events", "/logs/audit"])
-@pytest.mark.parametrize(
-    "query", ["cursor=nonsense", "from_on=yesterday", "user_id=-1", "user_id=99999999999999999999"]
-)
+@pytest.mark.parametrize("query", ["cursor=nonsense", "from_on=yesterday", "user_id=-1", f"user_id={10**20}"])
 def test_a_bad_filter_is_told(company: Company, path: str, query: str) -> None:
     assert builders.sign_in(company.app, company.ann).get(f"{path}?{query}").status_code == 422

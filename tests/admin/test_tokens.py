@@ -137,6 +137,15 @@ def test_services_check_scopes_again(company: Company) -> None:
         company.call(tokens.issue, "li", {**WANTED, "scopes": ["grant:write"]})
 
 
+def test_only_scopes_that_open_something_are_offered(company: Company) -> None:
+    with company.reading() as session:
+        li, ann = (tokens.useful_scopes(company.actor(session, who)) for who in ("li", "ann"))
+    assert {"*:read", "calendar:read", "customer:read", "self:read"} <= set(li)
+    assert not {"reference:read", "log:read", "channel:write"} & set(li)
+    assert {"reference:write", "log:read"} <= set(ann)
+    assert "customer:read" not in ann
+
+
 def test_a_wrong_token_is_nobody(company: Company) -> None:
     assert ask(company, "tf_wrong", "/me") == 401
     assert builders.sign_in(company.app, company.li).get("/api/v1/me").status_code == 200

@@ -10,6 +10,7 @@ from flask import Response
 from sqlalchemy.orm import Session
 
 from tierflow.admin.service import logs
+from tierflow.common.acts import act_label
 from tierflow.kernel.roles import Actor
 from tierflow.kernel.text import text
 from tierflow.web.exports import MOST_ROWS, Column, download
@@ -24,9 +25,10 @@ def _told(row: logs.AuditRow) -> str:
 AUDIT = [
     Column(text("No."), lambda row: row.entry.seq, "integer", 10),
     Column(text("When"), lambda row: row.entry.at, "moment", 18),
-    Column(text("Who"), lambda row: row.entry.actor_name, width=18),
+    Column(text("Done by"), lambda row: row.entry.actor_name, width=18),
     Column(text("In whose name"), lambda row: row.on_behalf_of, width=18),
     Column(text("Act"), lambda row: row.entry.action, width=24),
+    Column(text("In words"), lambda row: text(act_label(row.entry.action)), width=24),
     Column(text("Concerning"), lambda row: f"{row.entry.subject_type} {row.entry.subject_id}", width=24),
     Column(text("Changes"), _told, width=60),
     Column(text("Reason"), lambda row: row.reason, width=40),
@@ -37,7 +39,7 @@ SECURITY = [
     Column(text("No."), lambda row: row.event.id, "integer", 10),
     Column(text("When"), lambda row: row.event.at, "moment", 18),
     Column(text("Event"), lambda row: row.event.kind, width=20),
-    Column(text("Who"), lambda row: row.user_name, width=18),
+    Column(text("Done by"), lambda row: row.user_name, width=18),
     Column(text("User name"), lambda row: row.event.login, width=18),
     Column(text("Address"), lambda row: row.event.address, "code", 18),
     Column(text("Detail"), lambda row: row.event.detail, width=60),

@@ -47,6 +47,8 @@ ACTS: dict[str, str] = {
     # the company's data
     "reference.create": mark("created reference data"),
     "reference.edit": mark("edited reference data"),
+    "reference.end": mark("let reference data end"),
+    "reference.go_on": mark("took the end of reference data back"),
     "calendar.load": mark("loaded a calendar year"),
     "channel.create": mark("created a channel"),
     "channel.edit": mark("edited a channel"),

@@ -26,7 +26,7 @@ _ADMINISTRATION = mark("Administration")
 
 NAV = [
     Nav(_RULES, 80, mark("Working calendar"), "calendar3", "calendar.year", "calendar.read"),
-    Nav(_RULES, 81, mark("Policy"), "sliders", "policy.show", "policy.read"),
+    Nav(_RULES, 81, mark("Policy values"), "sliders", "policy.show", "policy.read"),
     Nav(_ADMINISTRATION, 90, mark("People"), "people", "accounts.index", "people.read"),
     Nav(_ADMINISTRATION, 91, mark("Role grants"), "person-badge", "grants.index", "people.read"),
     Nav(_ADMINISTRATION, 92, mark("Delegations"), "person-check", "delegations.index", "people.read"),

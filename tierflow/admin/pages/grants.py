@@ -120,7 +120,7 @@ def _steps(session: Session, case: approvals.ApprovalCase) -> list[dict[str, Any
     submitter = account(session, case.submitter_id)
     steps: list[dict[str, Any]] = [
         {
-            "label": _("Proposed"),
+            "label": _("Proposal"),
             "state": "approved",
             "who": submitter.name,
             "at": moment(case.opened_at),

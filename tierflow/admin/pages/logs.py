@@ -32,7 +32,7 @@ SUBJECTS = {
     "calendar": mark("Working calendar"),
     "channel": mark("Channel"),
     "delivery": mark("Delivery"),
-    "policy": mark("Policy"),
+    "policy": mark("Policy values"),
     "application": mark("Application"),
     "customer": mark("Customer"),
 }

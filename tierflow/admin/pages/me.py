@@ -19,7 +19,7 @@ from tierflow.common.policies import policy_on
 from tierflow.common.sessions import hash_secret
 from tierflow.common.users import User
 from tierflow.kernel.months import local_day
-from tierflow.kernel.roles import ROLE_LABELS, TOKEN_SCOPES, Actor
+from tierflow.kernel.roles import ROLE_LABELS, Actor
 from tierflow.web.access import reads, writes
 from tierflow.web.context import COOKIE
 from tierflow.web.schemas import flat_errors, form_data, load
@@ -44,7 +44,7 @@ def _page(session: Session, actor: Actor, now: datetime, errors: Any = None, ref
         sessions=tokens.my_sessions(session, actor, now),
         this_session=hash_secret(request.cookies.get(COOKIE, "")),
         tokens=tokens.mine(session, actor),
-        token_scopes=TOKEN_SCOPES,
+        token_scopes=tokens.useful_scopes(actor),
         most_days=tokens.most_days(session, now),
         max_days=policy_on(session, on).integer("delegation.max_days"),
         role_labels=ROLE_LABELS,

@@ -46,7 +46,7 @@ REFERENCE: dict[str, Kind] = {
     kind.key: kind
     for kind in (
         Kind("region", mark("Region"), mark("Regions"), "map"),
-        Kind("department", mark("Department"), mark("Departments"), "diagram-3"),
+        Kind("department", mark("Department"), mark("Company departments"), "diagram-3"),
         Kind("office", mark("Resident factory office"), mark("Resident factory offices"), "building"),
         Kind(
             "warehouse",

@@ -17,7 +17,7 @@ from tierflow.common.policies import policy_on
 from tierflow.common.sessions import ApiToken, UserSession, end_sessions_of, hash_secret
 from tierflow.kernel.errors import Conflict, Invalid, NotFound, Refusal
 from tierflow.kernel.months import local_day
-from tierflow.kernel.roles import TOKEN_SCOPES, Actor, require
+from tierflow.kernel.roles import PERMISSIONS, TOKEN_SCOPES, Actor, is_allowed, require
 from tierflow.kernel.text import text
 
 PREFIX = "tf_"  # so that a leaked key is recognised for what it is
@@ -26,6 +26,13 @@ PREFIX = "tf_"  # so that a leaked key is recognised for what it is
 def most_days(session: Session, now: datetime) -> int:
     """The longest life of a token, in days."""
     return policy_on(session, local_day(now)).integer("api_token.max_days")
+
+
+def useful_scopes(actor: Actor) -> list[str]:
+    """The scopes in which the actor may do anything today; a token of others would open nothing."""
+    actions = [action for action in PERMISSIONS if is_allowed(actor, action)]
+    limited = {scope: actor.limited_to(frozenset({scope})) for scope in TOKEN_SCOPES}
+    return [scope for scope in TOKEN_SCOPES if any(is_allowed(limited[scope], action) for action in actions)]
 
 
 def mine(session: Session, actor: Actor) -> list[ApiToken]:
