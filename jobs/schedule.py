@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import time
 
-from jobs import approvals, calendars, housekeeping, outbox, papers, safety
+from jobs import approvals, calendars, complaints, housekeeping, outbox, papers, safety
 from jobs.duty import Duty
 from jobs.timetable import Timing
 from tierflow.kernel.months import Day, Week
@@ -16,6 +16,18 @@ TIMETABLE: tuple[Duty, ...] = (
         mark("Deliver notices by mail and robot"),
         always=outbox.deliver,
         count=outbox.count,
+    ),
+    Duty(
+        "complaint-clocks",
+        mark("Watch the clocks of complaints: warn, note breaches, escalate"),
+        always=complaints.watch,
+        count=complaints.count,
+    ),
+    Duty(
+        "complaint-digest",
+        mark("Send the general manager's morning digest"),
+        Timing(Day, time(8, 30), at_work=True),
+        whole=complaints.digest,
     ),
     Duty(
         "approvals",

@@ -47,6 +47,7 @@ class Company:
         """A look at what is stored."""
         with self.app.app_context():
             yield db.session()
+            db.session.expunge_all()  # what was read stays as it was
             db.session.rollback()
 
     def actor(self, session: Session, who: str, now: datetime = NOW) -> Actor:

@@ -40,7 +40,8 @@ from tierflow.onboarding.models import Application
 from tierflow.web.context import COOKIE
 
 EVERYBODY = tuple(role.value for role in Role)
-FEW = 20  # ids up to this one are likely to name something in a company as small as ours
+KINDS = ("region", "department", "office", "warehouse", "product_line", "product")  # of reference data
+FEW = 30  # ids up to this one are likely to name something in a company as small as ours
 
 
 @dataclass
@@ -80,6 +81,7 @@ class Fuzzer:
         self.path = path
         self.place = world.make(app)
         self.place.accounts["account_manager"] = self._author()
+        self._furnish()
         self.cookies = {role: self._cookie(role) for role in EVERYBODY}
         self.kept = path.with_suffix(".kept")
         self._let_go()
@@ -87,6 +89,8 @@ class Fuzzer:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         shutil.copy(path, self.kept)
         self.schema = schemathesis.openapi.from_wsgi("/api/openapi.json", app)
+        # A made-up token or cookie would stand before the role's own.
+        self.schema.config.generation.update(with_security_parameters=False)
 
     def _author(self) -> int:
         """Whoever wrote the applications: another account manager sees none of them."""
@@ -95,6 +99,28 @@ class Fuzzer:
             db.session.rollback()
         assert found is not None
         return found
+
+    def _furnish(self) -> None:
+        """What the company lacks: a channel to nowhere, a grant that waits, a delegation, a token."""
+        client, ids = self.place.client("everything"), self.place.accounts
+        from_on, until = "2026-11-24", "2026-12-24"
+        wanted: dict[str, dict[str, Any]] = {
+            "channels": {"name": "邮件", "kind": "smtp", "host": "127.0.0.1", "port": 9, "sender": "a@example.com"},
+            "role-grants": {"user_id": ids["nobody"], "role": "finance_reviewer", "from_on": from_on},
+            "delegations": {
+                "from_user_id": ids["finance_reviewer"],
+                "to_user_id": ids["general_manager"],
+                "from_on": from_on,
+                "last_on": until,
+                "reason": "出差",
+            },
+            "me/tokens": {"label": "程序", "scopes": ["*:read"], "days": 30},
+        }
+        for where, body in wanted.items():
+            made = client.post(f"/api/v1/{where}", json=body)
+            assert made.status_code == 201, f"{where}: {made.get_data(as_text=True)}"
+            if where == "role-grants":
+                self.place.arguments["grant_id"] = made.get_json()["grant"]["id"]
 
     def _cookie(self, role: str) -> str:
         cookie = self.place.client(role).get_cookie(COOKIE)
@@ -159,6 +185,8 @@ class Fuzzer:
         ask()
 
     def _address(self, name: str, value: Any, ids: Any) -> Any:
+        if name == "kind":
+            return ids.choice([value, *KINDS])
         if ids.random() < 0.5:
             return value
         return self.place.arguments.get(name, ids.randrange(1, FEW)) if ids.random() < 0.7 else ids.randrange(1, FEW)

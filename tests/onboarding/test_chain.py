@@ -57,10 +57,21 @@ class Stage:
 
 
 @pytest.fixture
-def stage(both_app: Flask) -> Iterator[Stage]:
-    with both_app.app_context(), transaction() as session:
+def stage(app: Flask) -> Iterator[Stage]:
+    """On SQLite, for what the rules and services decide."""
+    yield from _stage(app)
+
+
+@pytest.fixture
+def each_stage(both_app: Flask) -> Iterator[Stage]:
+    """On each engine in turn, for what rests on constraints, locks or the planner."""
+    yield from _stage(both_app)
+
+
+def _stage(app: Flask) -> Iterator[Stage]:
+    with app.app_context(), transaction() as session:
         yield Stage(session, scenes.company(session))
-    with both_app.app_context(), transaction() as session:
+    with app.app_context(), transaction() as session:
         assert list(decisions.verify(session)) == [], "every stored decision can be made again"
 
 
@@ -70,26 +81,26 @@ def refused(error: pytest.ExceptionInfo[Refused]) -> list[tuple[str, str | None]
 
 @pytest.mark.rule("CHEM-7.2")
 @pytest.mark.groundwork("CHEM-5")
-def test_sales_then_finance_then_the_general_manager_make_a_customer(stage: Stage) -> None:
-    session, place = stage.session, stage.place
+def test_sales_then_finance_then_the_general_manager_make_a_customer(each_stage: Stage) -> None:
+    session, place = each_stage.session, each_stage.place
     application = scenes.submitted(session, place)
     assert application.number == "KH-2026-00001"
-    assert stage.told("waiting") == {"sales"}
+    assert each_stage.told("waiting") == {"sales"}
     steps = []
     for who in ("sales", "finance", "gm"):
-        steps.append(stage.state(application)[2])
+        steps.append(each_stage.state(application)[2])
         assert session.scalar(select(func.count(Customer.id))) == 0
         scenes.approve(session, place, application, who)
     assert steps == ["sales", "finance", "management"]
-    assert stage.state(application) == ("approved", 1, None)
+    assert each_stage.state(application) == ("approved", 1, None)
     customer = session.scalars(select(Customer)).one()
     assert (customer.number, customer.approved_on) == ("C000001", date(2026, 11, 23))
     assert (customer.credit_code, customer.needs_credit_code) == (application.credit_code, False)
     line = session.scalars(select(CustomerLine)).one()
     assert (line.customer_class, line.from_on, line.to_on) == ("dealer", date(2026, 11, 23), None)
     assert set(session.scalars(select(Paper.customer_id))) == {customer.id}
-    assert stage.told("waiting") == {"sales", "finance", "finance2", "gm"}
-    assert stage.told("approved") == {"li"}
+    assert each_stage.told("waiting") == {"sales", "finance", "finance2", "gm"}
+    assert each_stage.told("approved") == {"li"}
 
 
 @pytest.mark.rule("CHEM-7.2")
@@ -227,14 +238,14 @@ def test_nobody_decides_twice_nor_on_their_own(stage: Stage) -> None:
 
 
 @pytest.mark.rule("CHEM-7.2")
-def test_a_stand_in_decides_in_the_absent_ones_name_and_both_are_recorded(stage: Stage) -> None:
-    session, place = stage.session, stage.place
+def test_a_stand_in_decides_in_the_absent_ones_name_and_both_are_recorded(each_stage: Stage) -> None:
+    session, place = each_stage.session, each_stage.place
     day = date(2026, 11, 23)
     builders.delegation(session, place.users["finance"], place.users["committee"], day, day + timedelta(days=5))
     builders.delegation(session, place.users["gm"], place.users["finance2"], day, day + timedelta(days=5))
     application = scenes.submitted(session, place)
     scenes.approve(session, place, application, "sales")
-    assert "committee" in stage.told("waiting")
+    assert "committee" in each_stage.told("waiting")
     row = scenes.approve(session, place, application, "committee")
     assert (row.user_id, row.on_behalf_of_id) == (place.id_of("committee"), place.id_of("finance"))
     place.users["finance-as-gm"] = builders.user(
@@ -244,7 +255,7 @@ def test_a_stand_in_decides_in_the_absent_ones_name_and_both_are_recorded(stage:
         scenes.approve(session, place, application, "finance-as-gm")
     row = scenes.approve(session, place, application, "finance2")
     assert row.on_behalf_of_id == place.id_of("gm")
-    assert stage.state(application)[0] == "approved"
+    assert each_stage.state(application)[0] == "approved"
 
 
 @pytest.mark.rule("CHEM-7.2")
@@ -299,8 +310,8 @@ def test_a_stale_verdict_says_where_the_case_is_now(stage: Stage) -> None:
 
 
 @pytest.mark.rule("CHEM-7.2")
-def test_one_line_is_struck_and_the_rest_passes(stage: Stage) -> None:
-    session, place = stage.session, stage.place
+def test_one_line_is_struck_and_the_rest_passes(each_stage: Stage) -> None:
+    session, place = each_stage.session, each_stage.place
     asked = scenes.lines((place.polyolefin, "dealer"), (place.other_line, "direct"))
     application = scenes.submitted(session, place, lines=asked)
     struck = {place.other_line: "该产品本区域暂不发展直销"}
@@ -320,10 +331,10 @@ def test_one_line_is_struck_and_the_rest_passes(stage: Stage) -> None:
     assert ("CHEM-7.2", "struck") in refused(error), "finance does not examine lines"
     scenes.send_back(session, place, application, "finance", "bank_account", "账号有误")
     with pytest.raises(Refused):
-        stage.save(application, lines=scenes.lines((place.polyolefin, "dealer")))
-    stage.save(application, bank_account="1001000000000099", lines=asked)
+        each_stage.save(application, lines=scenes.lines((place.polyolefin, "dealer")))
+    each_stage.save(application, bank_account="1001000000000099", lines=asked)
     scenes.hand_in(session, place, application)
-    assert stage.state(application)[2] == "finance", "striking a line asks nobody again"
+    assert each_stage.state(application)[2] == "finance", "striking a line asks nobody again"
     scenes.approve(session, place, application, "finance")
     scenes.approve(session, place, application, "gm")
     assert list(session.scalars(select(CustomerLine.product_line_id))) == [place.polyolefin]
@@ -377,8 +388,8 @@ def test_a_company_becomes_a_customer_once(stage: Stage) -> None:
 
 
 @pytest.mark.groundwork("CHEM-17")
-def test_a_disqualified_company_comes_back_only_through_the_manager(stage: Stage) -> None:
-    session, place = stage.session, stage.place
+def test_a_disqualified_company_comes_back_only_through_the_manager(each_stage: Stage) -> None:
+    session, place = each_stage.session, each_stage.place
     row = Disqualified(
         name="旧名塑料", credit_code=None, organisation_code=None, ground="fraud", since=date(2025, 1, 1)
     )
@@ -390,7 +401,7 @@ def test_a_disqualified_company_comes_back_only_through_the_manager(stage: Stage
     with pytest.raises(Refused) as error:
         scenes.hand_in(session, place, application)
     assert refused(error) == [("CHEM-17", "name")]
-    stage.save(application, readmission_reason="整改完毕，已结清欠款")
+    each_stage.save(application, readmission_reason="整改完毕，已结清欠款")
     scenes.hand_in(session, place, application)
     case = service.case_of(session, application.id)
     assert not case.all_green
@@ -446,32 +457,32 @@ def test_an_opinion_is_asked_without_moving_the_chain(stage: Stage) -> None:
 
 
 @pytest.mark.rule("CHEM-7.2")
-def test_the_queue_goes_by_urgency_and_around(stage: Stage) -> None:
-    session, place = stage.session, stage.place
+def test_the_queue_goes_by_urgency_and_around(each_stage: Stage) -> None:
+    session, place = each_stage.session, each_stage.place
     made = []
     for number in range(3):
         application = scenes.drafted(session, place, number + 1)
         scenes.hand_in(session, place, application, now=NOW + timedelta(days=number))
         made.append(application.id)
     other = scenes.submitted(session, place, 9, region_id=place.other_region)
-    sales = stage.actor("sales")
+    sales = each_stage.actor("sales")
     assert service.next_in_queue(session, sales) == made[0]
     assert [service.next_in_queue(session, sales, here) for here in made] == [made[1], made[2], made[0]]
     scenes.approve(session, place, session.get_one(Application, made[0]), "sales")
     assert service.next_in_queue(session, sales, made[0]) == made[1]
-    assert service.next_in_queue(session, stage.actor("finance")) == made[0]
-    assert service.next_in_queue(session, stage.actor("sales_west")) == other.id
-    assert service.next_in_queue(session, stage.actor("gm")) is None
+    assert service.next_in_queue(session, each_stage.actor("finance")) == made[0]
+    assert service.next_in_queue(session, each_stage.actor("sales_west")) == other.id
+    assert service.next_in_queue(session, each_stage.actor("gm")) is None
 
 
-def test_the_list_is_narrowed_and_scoped(stage: Stage) -> None:
-    session, place = stage.session, stage.place
+def test_the_list_is_narrowed_and_scoped(each_stage: Stage) -> None:
+    session, place = each_stage.session, each_stage.place
     east = scenes.submitted(session, place, 1)
     west = scenes.submitted(session, place, 2, who="wang", region_id=place.other_region)
     draft = scenes.drafted(session, place, 3, lines=scenes.lines((place.other_line, "exclusive_agent")))
 
     def ids(who: str, **narrowed: Any) -> list[int]:
-        page = service.list_applications(session, stage.actor(who), Filters(**narrowed))
+        page = service.list_applications(session, each_stage.actor(who), Filters(**narrowed))
         return [row.application.id for row in page.rows]
 
     assert ids("gm") == [draft.id, west.id, east.id]
@@ -488,8 +499,8 @@ def test_the_list_is_narrowed_and_scoped(stage: Stage) -> None:
     assert ids("gm", q="KH-2026-00003") == [draft.id]
     assert ids("gm", q=scenes.credit_code(1)[-6:]) == [east.id]
     assert ids("gm", over_quota=True) == []
-    first = service.list_applications(session, stage.actor("gm"), Filters(), size=2)
-    second = service.list_applications(session, stage.actor("gm"), Filters(), size=2, cursor=first.after)
+    first = service.list_applications(session, each_stage.actor("gm"), Filters(), size=2)
+    second = service.list_applications(session, each_stage.actor("gm"), Filters(), size=2, cursor=first.after)
     assert [row.application.id for row in (*first.rows, *second.rows)] == [draft.id, west.id, east.id]
 
 
@@ -596,21 +607,21 @@ def test_old_papers_make_a_customer_flagged_for_its_new_code(stage: Stage) -> No
     assert [(match.source, match.field) for match in found] == [("customer", "code")], "known by the code inside"
 
 
-def test_a_rival_with_the_same_code_is_refused_by_the_database_itself(stage: Stage) -> None:
-    session, place = stage.session, stage.place
+def test_a_rival_with_the_same_code_is_refused_by_the_database_itself(each_stage: Stage) -> None:
+    session, place = each_stage.session, each_stage.place
     first = scenes.submitted(session, place)
     for who in ("sales", "finance", "gm"):
         scenes.approve(session, place, first, who)
     late = scenes.drafted(session, place)
-    found = service.preview_admission(session, stage.actor("gm"), late.id, NOW)
+    found = service.preview_admission(session, each_stage.actor("gm"), late.id, NOW)
     with pytest.raises(Refused) as error:
-        creating.admit(session, late, found, stage.actor("gm"), NOW)
+        creating.admit(session, late, found, each_stage.actor("gm"), NOW)
     assert refused(error) == [("CHEM-7.1", "credit_code")]
     assert session.scalar(select(func.count(Customer.id))) == 1
 
 
-def test_a_page_asks_the_database_no_more_for_more_data(stage: Stage) -> None:
-    session, place = stage.session, stage.place
+def test_a_page_asks_the_database_no_more_for_more_data(each_stage: Stage) -> None:
+    session, place = each_stage.session, each_stage.place
     counted: list[str] = []
 
     def note(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
@@ -619,7 +630,7 @@ def test_a_page_asks_the_database_no_more_for_more_data(stage: Stage) -> None:
     def queries(ask: Any) -> int:
         session.flush()
         session.expire_all()
-        actor = stage.actor("gm")
+        actor = each_stage.actor("gm")
         event.listen(session.get_bind(), "before_cursor_execute", note)
         counted.clear()
         ask(actor)

@@ -84,12 +84,12 @@ def form_of(page: str) -> dict[str, str]:
 
 
 @pytest.mark.rule("CHEM-7.1")
-def test_a_draft_begins_empty_and_says_what_is_missing(both: House) -> None:
-    screen = both.screen("li")
+def test_a_draft_begins_empty_and_says_what_is_missing(house: House) -> None:
+    screen = house.screen("li")
     answer = screen.post("/applications")
     assert answer.status_code == 302
     page = screen.get(answer.headers["Location"])
-    for words in ("客户名称", "统一社会信用代码", "开户银行", "还缺什么", "CHEM-7.1", "KH-2026-00001"):
+    for words in ("单位名称", "统一社会信用代码", "开户银行", "还缺什么", "CHEM-7.1", "KH-2026-00001"):
         assert words in page
 
 
@@ -249,13 +249,13 @@ def test_a_bad_paper_is_refused_at_its_field_with_what_was_typed(
 
 
 @pytest.mark.rule("CHEM-7.2")
-def test_submitting_hands_in_what_is_typed(both: House) -> None:
-    screen = both.screen("li")
-    path = f"/applications/{both.made(scenes.drafted)}"
+def test_submitting_hands_in_what_is_typed(house: House) -> None:
+    screen = house.screen("li")
+    path = f"/applications/{house.made(scenes.drafted)}"
     fields = form_of(screen.get(f"{path}/edit"))
     answer = screen.post(f"{path}/edit", {**fields, "address": "最后的地址", "act": "submit"})
     assert answer.headers["Location"] == path
-    with both.app.app_context():
+    with house.app.app_context():
         assert case_of(db.session(), 1).step == "sales"
         assert db.session.get_one(Application, 1).address == "最后的地址"
     assert screen.client.get(f"{path}/edit").status_code == 302

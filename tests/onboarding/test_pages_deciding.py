@@ -78,10 +78,10 @@ def test_an_item_without_verdict_keeps_the_page_and_all_that_was_typed(house: Ho
 
 
 @pytest.mark.rule("CHEM-7.2")
-def test_a_return_names_its_items_to_the_submitter(both: House) -> None:
-    path = f"/applications/{both.made(scenes.submitted)}"
-    approve(both.screen("sales"), path)
-    finance = both.screen("finance")
+def test_a_return_names_its_items_to_the_submitter(house: House) -> None:
+    path = f"/applications/{house.made(scenes.submitted)}"
+    approve(house.screen("sales"), path)
+    finance = house.screen("finance")
     fields = decision_of(finance.get(path))
     place = next(name.split(".")[1] for name, value in fields.items() if value == "bank_account")
     wrong = {f"items.{place}.verdict": "fail"}
@@ -89,7 +89,7 @@ def test_a_return_names_its_items_to_the_submitter(both: House) -> None:
     assert silent.status_code == 409, "a return without a remark says nothing"
     said = {**wrong, f"items.{place}.remark": "账号与许可证不符"}
     assert finance.post(f"{path}/decide", {**fields, **said, "verdict": "return"}).status_code == 302
-    li = both.screen("li")
+    li = house.screen("li")
     assert f'href="{path}/edit"' in li.get("/")
     page = li.get(f"{path}/edit")
     assert "账号与许可证不符" in page
@@ -184,22 +184,22 @@ def test_a_case_that_moved_on_says_so(house: House) -> None:
     assert "财务" in late.get_data(as_text=True) or "finance" in late.get_data(as_text=True)
 
 
-def test_asking_moves_nothing_and_is_printed(both: House) -> None:
-    application = both.made(scenes.submitted)
+def test_asking_moves_nothing_and_is_printed(house: House) -> None:
+    application = house.made(scenes.submitted)
     path = f"/applications/{application}"
-    sales = both.screen("sales")
-    asked = {"asked_id": str(both.place.id_of("committee")), "kind": "ask", "question": "了解吗？"}
+    sales = house.screen("sales")
+    asked = {"asked_id": str(house.place.id_of("committee")), "kind": "ask", "question": "了解吗？"}
     assert sales.post(f"{path}/ask", asked).status_code == 302
-    with both.app.app_context():
+    with house.app.app_context():
         opinion = db.session.query(AskedOpinion).one().id
         assert case_of(db.session(), application).step == "sales"
-    colleague = both.screen("committee")
+    colleague = house.screen("committee")
     page = colleague.get(f"/opinions/{opinion}")
     assert "华东塑料第1有限公司" in page
     assert "了解吗？" in page
     colleague.post(f"/opinions/{opinion}", {"answer": "往来多年，信誉良好"})
     approve(sales, path, reason="同意开户")
-    printed = strip(both.screen("finance").get(f"{path}/annex1"))
+    printed = strip(house.screen("finance").get(f"{path}/annex1"))
     for words in ("客户开户审批表", "往来多年，信誉良好", "同意开户", "人sales", "人committee", "华东塑料第1有限公司"):
         assert words in printed
 

@@ -170,7 +170,7 @@ def test_policy_may_take_a_kind_away() -> None:
 SEEDS = (scenes.pdf(), scenes.pdf_with_objects_packed(), scenes.png(), scenes.jpg())
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, len(SEEDS) - 1), chance=st.randoms(use_true_random=False), edits=st.integers(1, 12))
 def test_no_mutation_does_anything_but_be_taken_or_refused(seed: int, chance: random.Random, edits: int) -> None:
     content = bytearray(SEEDS[seed])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from http import HTTPStatus
 from typing import Any, NoReturn
 
@@ -10,6 +11,7 @@ from flask import Flask, Request, Response, render_template, send_from_directory
 from flask_babel import lazy_gettext as _l
 from flask_smorest import Api, Blueprint
 from marshmallow import Schema, fields
+from webargs import missing
 from webargs.flaskparser import FlaskParser, abort
 
 from tierflow.web.access import public
@@ -51,9 +53,12 @@ class _Arguments(FlaskParser):
 
     def load_json(self, req: Request, schema: Schema) -> Any:
         try:
-            return super().load_json(req, schema)
-        except ValueError as error:  # JSON, but with a number of more digits than Python reads
+            found = super().load_json(req, schema)
+            if found is not missing and b"\\ud" in req.get_data().lower():
+                json.dumps(found, ensure_ascii=False).encode()  # half a character: nothing could store or repeat it
+        except ValueError as error:  # that, or a number of more digits than Python reads
             self._handle_invalid_json_error(error, req)
+        return found
 
     def _handle_invalid_json_error(self, error: ValueError, req: Request, *_args: Any, **_kwargs: Any) -> NoReturn:
         abort(400, exc=error, messages={"json": [_l("This is not JSON that can be read.")]})

@@ -20,6 +20,7 @@ from tierflow.kernel.months import SHANGHAI, local_day
 from tierflow.kernel.roles import Actor
 from tierflow.kernel.text import text
 from tierflow.web.access import reads, writes
+from tierflow.web.i18n import show as shown_word
 from tierflow.web.schemas import flat_errors, form_data, load
 
 bp = Blueprint("calendar", __name__, url_prefix="/calendar", template_folder="../templates")
@@ -74,9 +75,25 @@ def _form(now: datetime, errors: Any = None, refusals: Any = ()) -> str:
     return render_template(
         "admin/calendar/load.html",
         values=request.form or {"year": request.args.get("year", local_day(now).year + 1)},
-        errors=flat_errors(errors or {}),
+        errors=_by_row(flat_errors(errors or {})),
         refusals=refusals,
     )
+
+
+def _by_row(errors: dict[str, Any]) -> dict[str, Any]:
+    """What is wrong with the days, said at the file by the number of the row; the first ten."""
+    rows: dict[str, Any] = {}
+    others: dict[str, Any] = {}
+    for field, messages in errors.items():
+        place = field.split(".")
+        if place[0] == "days" and len(place) > 1:
+            said = " ".join(str(shown_word(message)) for message in messages)
+            rows[f"{int(place[1]):06}.{field}"] = text("Row %(row)s: %(reason)s", row=int(place[1]) + 1, reason=said)
+        else:
+            others[field] = messages
+    if rows:
+        others["file"] = [*others.get("file", []), *(rows[key] for key in sorted(rows)[:10])]
+    return others
 
 
 @bp.get("/load")

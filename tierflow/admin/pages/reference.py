@@ -49,10 +49,11 @@ def entries(*, session: Session, actor: Actor, now: datetime, kind: str) -> str:
 
 
 def _form(session: Session, now: datetime, kind: str, errors: Any, refusals: Any, **more: Any) -> str:
+    values = {**more.pop("values", {}), **request.form}
     return render_template(
         "admin/reference/form.html",
         kind=reference.kind_of(kind),
-        values=request.form if request.form else more.pop("values", {}),
+        values=values,
         errors=flat_errors(errors or {}),
         refusals=refusals,
         parents=reference.parents(session, kind, local_day(now)),

@@ -43,9 +43,9 @@ STATE_LABELS = {
 UNANSWERED = frozenset({State.HANDLING, State.IN_APPROVAL, State.APPROVED})
 
 CHANNELS = {
-    "phone": mark("Telephone"),
+    "phone": mark("Phone call"),
     "visit": mark("Visit"),
-    "email": mark("E-mail"),
+    "email": mark("By e-mail"),
     "wechat": mark("WeChat"),
     "fax": mark("Fax"),
     "letter": mark("Letter"),

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from tierflow.kernel.roles import Actor
 from tierflow.onboarding import service
-from tierflow.onboarding.schemas import given, shown
+from tierflow.onboarding.schemas import given
+from tierflow.onboarding.schemas.shown_customers import CustomerOutSchema, CustomerPageSchema
 from tierflow.web.access import reads
 from tierflow.web.openapi import api_blueprint
 
@@ -19,7 +20,7 @@ blp = api_blueprint("customers", "Customers")
 @blp.route("/customers", methods=["GET"])
 @reads("customer.read")
 @blp.arguments(given.CustomerFilterSchema, location="query")
-@blp.response(200, shown.CustomerPageSchema)
+@blp.response(200, CustomerPageSchema)
 def list_customers(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
     """The customers you may see, by number."""
     cursor, size = wanted.pop("cursor"), wanted.pop("size")
@@ -28,7 +29,7 @@ def list_customers(wanted: dict[str, Any], *, session: Session, actor: Actor, no
 
 @blp.route("/customers/<int(max=9007199254740991):customer_id>", methods=["GET"])
 @reads("customer.read")
-@blp.response(200, shown.CustomerOutSchema)
+@blp.response(200, CustomerOutSchema)
 def read(*, session: Session, actor: Actor, now: datetime, customer_id: int) -> Any:
     """One customer whole."""
     return service.customer_view(session, actor, customer_id, now)
