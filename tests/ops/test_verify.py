@@ -155,9 +155,13 @@ LIES = {
     ),
     "another person's name is put to a decision": (
         [
-            f"UPDATE approval_seat SET step = 'other' WHERE step = 'sales' AND case_id = {HONEST_ROUND}",
+            f"UPDATE approval_seat SET step = 'manager' WHERE step = 'sales' AND case_id = {HONEST_ROUND}",
         ],
         "the seats are not those of the people who acted",
+    ),
+    "somebody kept out of a case decided it": (
+        [f"UPDATE approval_seat SET step = 'other' WHERE step = 'sales' AND case_id = {HONEST_ROUND}"],
+        "round 1, sales: CHEM-7.2",
     ),
     "a case is in a round nobody handed in": (
         ["UPDATE approval_case SET round = 5 WHERE subject_id = 2"],
