@@ -16,12 +16,14 @@ from tierflow.admin import api as admin_api
 from tierflow.admin import jobs_api, jobs_pages
 from tierflow.admin import pages as admin
 from tierflow.common import tables as _tables  # noqa: F401 - every table is known before the first query
+from tierflow.common import verify
 from tierflow.common.clock import system_clock
 from tierflow.common.db import db, engine_options
 from tierflow.common.policies import register_terms
 from tierflow.common.schema import defects
 from tierflow.complaints import api as complaints_api
 from tierflow.complaints import pages as complaint_pages
+from tierflow.complaints.service.reckoning import verify as verify_due_times
 from tierflow.complaints.terms import COMPLAINT_TERMS
 from tierflow.grading import api as grading_api
 from tierflow.grading.terms import GRADING_TERMS
@@ -124,6 +126,7 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     for blueprint in complaints_api.BLUEPRINTS:
         api.register_blueprint(blueprint)
     complaint_pages.init(app)
+    verify.also_checked("complaints", verify_due_times)
 
 
 def _check_settings(app: Flask) -> None:

@@ -6,7 +6,7 @@ Each check yields a sentence for every lie. None of them writes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +25,14 @@ from tierflow.kernel import approval
 from tierflow.kernel.approval import SUBMIT_SEAT, Chain, Opinion, State, Verdict
 from tierflow.kernel.months import AnyPeriod, parse_period
 
+Check = Callable[[Session], Iterator[str]]
+_domains: dict[str, Check] = {}
+
+
+def also_checked(name: str, check: Check) -> None:
+    """Add a domain's own check; `app.py` calls it for each domain that stores what can be worked out again."""
+    _domains[name] = check
+
 
 def lies(session: Session, now: datetime, anchor_file: Path | None) -> Iterator[str]:
     """Every lie found, the cheap checks first. All of it looks at one moment: whoever writes meanwhile is no lie."""
@@ -37,6 +45,8 @@ def lies(session: Session, now: datetime, anchor_file: Path | None) -> Iterator[
     yield from job_periods(session, now)
     yield from approval_cases(session)
     yield from decisions.verify(session)
+    for check in _domains.values():
+        yield from check(session)
     yield from file_hashes(session)
 
 

@@ -165,7 +165,7 @@ def _page(
 ) -> str:
     found = whole_service.whole(session, actor, complaint_id, now)
     extra = EXTRAS[act.key](session, actor, found, now) if act.key in EXTRAS else {}
-    values = {**extra.pop("values", {}), **(typed or {})} if typed is None else typed
+    first = extra.pop("values", {})
     return render_template(
         f"complaints/acts/{act.key}.html",
         act=act,
@@ -173,7 +173,7 @@ def _page(
         complaint=found.card.complaint,
         card=views.card(found.card, now),
         facts=views.facts(found),
-        values=values,
+        values=first if typed is None else typed,
         errors=errors,
         refusals=[{"clause": refusal.clause, "reason": show(refusal.reason)} for refusal in refusals],
         **extra,

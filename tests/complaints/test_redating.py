@@ -1,0 +1,134 @@
+"""Years published and amended after deadlines were set: recomputed or asked about, both values kept (CHEM-12.3)."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from flask import Flask
+from sqlalchemy import select, text
+
+from tests.complaints.facts import at
+from tests.complaints.scenes import Scene
+from tierflow.common.calendars import built_in_years, load_year
+from tierflow.common.db import db, transaction
+from tierflow.complaints.models import ClockEvent
+from tierflow.complaints.service import handling, reckoning, redating
+from tierflow.kernel.errors import Conflict, Forbidden
+
+
+@pytest.fixture
+def scene(both_app: Flask) -> Scene:
+    return Scene(both_app)
+
+
+def load(scene: Scene, year: int, days: dict[str, bool], when: str) -> None:
+    with scene.app.app_context(), transaction() as session:
+        named = {date.fromisoformat(day): (works, "通知") for day, works in days.items()}
+        load_year(session, year, named, "tests", None, at(when))
+
+
+def redate(scene: Scene, when: str) -> dict[str, int]:
+    with scene.app.app_context(), transaction() as session:
+        return redating.run(session, at(when))
+
+
+def dues(scene: Scene, complaint: int) -> list[tuple[str, object]]:
+    with scene.app.app_context():
+        query = select(ClockEvent.kind, ClockEvent.due_at).where(
+            ClockEvent.clock_id == scene.clock(complaint).id, ClockEvent.due_at.is_not(None)
+        )
+        return [tuple(row) for row in db.session.execute(query.order_by(ClockEvent.id))]
+
+
+def proposals(scene: Scene, login: str, when: str) -> list[int]:
+    with scene.app.app_context(), transaction() as session:
+        return [each.complaint.id for each in redating.proposed(session, scene.actor(session, login, at(when)))]
+
+
+def amended_2026(**changed: bool) -> dict[str, bool]:
+    days = {day.isoformat(): works for day, (works, _name) in built_in_years()[2026].items()}
+    return days | {f"2026-{key[1:3]}-{key[3:]}": works for key, works in changed.items()}
+
+
+@pytest.mark.rule("CHEM-12.3")
+def test_a_provisional_due_becomes_firm_when_the_year_is_published(scene: Scene) -> None:
+    complaint = scene.take("2026-12-31 10:00", severity="major")
+    clock = scene.clock(complaint)
+    assert (clock.due_at, clock.is_provisional) == (at("2027-01-06 17:30"), True)
+    load(scene, 2027, {"2027-01-01": False, "2027-01-04": False}, "2026-12-31 15:00")
+    assert redate(scene, "2026-12-31 15:01") == {"move": 1}
+    clock = scene.clock(complaint)
+    assert (clock.due_at, clock.is_provisional) == (at("2027-01-07 17:30"), False)
+    assert dues(scene, complaint) == [("received", at("2027-01-06 17:30")), ("published", at("2027-01-07 17:30"))]
+    assert redate(scene, "2026-12-31 15:02") == {}
+
+
+@pytest.mark.rule("CHEM-12.3")
+def test_a_published_year_never_makes_somebody_late_at_once(scene: Scene) -> None:
+    complaint = scene.take("2026-12-31 10:00", severity="major")
+    load(scene, 2027, {"2027-01-01": False, "2027-01-02": True, "2027-01-03": True}, "2027-01-04 09:00")
+    redate(scene, "2027-01-04 09:01")
+    clock = scene.clock(complaint)
+    assert clock.due_at == at("2027-01-05 17:30"), "the close of the next working day after loading"
+    assert clock.breached_at is None
+    # what follows keeps to it: a new severity is reckoned from the receipt, yet never before that day
+    scene.act(handling.classify, "sm", complaint, "2027-01-04 10:00", severity="general", reason="x")
+    assert scene.clock(complaint).due_at == at("2027-01-05 17:30")
+
+
+@pytest.mark.rule("CHEM-12.3")
+def test_a_year_that_changes_nothing_is_noted_and_moves_nothing(scene: Scene) -> None:
+    complaint = scene.take("2026-12-31 10:00", severity="major")
+    load(scene, 2027, {"2027-01-01": False}, "2026-12-31 15:00")
+    assert redate(scene, "2026-12-31 15:01") == {"same": 1}
+    clock = scene.clock(complaint)
+    assert (clock.due_at, clock.is_provisional, clock.revision) == (at("2027-01-06 17:30"), False, 1)
+
+
+@pytest.mark.rule("CHEM-12.3")
+def test_an_amended_year_asks_a_person_and_keeps_both_values(scene: Scene) -> None:
+    moved = scene.take("2026-11-23 10:00", severity="major")
+    kept = scene.take("2026-11-23 10:30", severity="major")
+    untouched = scene.take("2026-11-23 11:00")
+    load(scene, 2026, amended_2026(d1125=False), "2026-11-23 15:00")
+    assert redate(scene, "2026-11-23 15:01") == {"ask": 2, "same": 1}
+    assert scene.clock(moved).due_at == at("2026-11-26 17:30"), "nothing moves by itself"
+    assert proposals(scene, "sm", "2026-11-23 16:00") == [moved, kept]
+    assert proposals(scene, "sm2", "2026-11-23 16:00") == []
+    with pytest.raises(Forbidden):
+        scene.act(redating.settle, "am", moved, "2026-11-23 16:00", move=True)
+    scene.act(redating.settle, "sm", moved, "2026-11-23 16:00", move=True, note="放假")
+    scene.act(redating.settle, "sm", kept, "2026-11-23 16:00", move=False, note="照旧")
+    assert scene.clock(moved).due_at == at("2026-11-27 17:30")
+    assert scene.clock(kept).due_at == at("2026-11-26 17:30")
+    assert [kind for kind, _due in dues(scene, kept)] == ["received", "kept"]
+    assert proposals(scene, "sm", "2026-11-23 16:01") == []
+    with pytest.raises(Conflict):
+        scene.act(redating.settle, "sm", untouched, "2026-11-23 16:00", move=True)
+
+
+@pytest.mark.rule("CHEM-12.3")
+def test_every_stored_due_time_can_be_worked_out_again_and_a_lie_is_found(scene: Scene) -> None:
+    complaint = scene.take("2026-12-31 10:00", severity="major")
+    scene.act(handling.classify, "sm", complaint, "2026-12-31 11:00", severity="serious", reason="x")
+    load(scene, 2027, {"2027-01-01": False, "2027-01-04": False}, "2026-12-31 15:00")
+    redate(scene, "2026-12-31 15:01")
+    with scene.app.app_context():
+        assert list(reckoning.verify(db.session())) == []
+    with scene.app.app_context(), transaction() as session:
+        guard = "ALTER TABLE complaint_event DISABLE TRIGGER guard_complaint_event_row"
+        sqlite = session.get_bind().dialect.name == "sqlite"
+        session.execute(text("DROP TRIGGER guard_complaint_event_update" if sqlite else guard))
+        session.execute(text("UPDATE complaint_event SET limit_days = 4 WHERE kind = 'received'"))
+    with scene.app.app_context():
+        assert len(list(reckoning.verify(db.session()))) == 1
+
+
+@pytest.mark.rule("CHEM-12.3")
+def test_the_reckoning_is_told_day_by_day(scene: Scene) -> None:
+    complaint = scene.take("2026-11-20 10:00")
+    with scene.app.app_context(), transaction() as session:
+        found = reckoning.reckon(session, scene.actor(session, "am", at("2026-11-20 10:00")), complaint)
+        days = [(day.on.isoformat(), day.counts) for day in found.days]
+    assert days == [("2026-11-20", False), ("2026-11-21", False), ("2026-11-22", False), ("2026-11-23", True)]
