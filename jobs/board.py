@@ -7,9 +7,11 @@ from typing import Any
 
 import structlog
 from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_postgres
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
 from jobs.runner import Forecast, Held, Runner
-from tierflow.common.db import db, transaction
+from tierflow.common.db import db, is_sqlite, transaction
 from tierflow.common.runs import JobDuty, JobRequest
 from tierflow.kernel.errors import TierflowError
 
@@ -20,18 +22,21 @@ def publish(runner: Runner, now: datetime, *, count: bool) -> list[Forecast]:
     """Write the timetable down as it stands now; counts are kept from the last time unless counted anew."""
     forecast = runner.forecast(now, count=count)
     with transaction(db.session()) as session:
-        present = {row.key: row for row in session.scalars(select(JobDuty))}
+        insert = insert_sqlite if is_sqlite(session) else insert_postgres
         for position, line in enumerate(forecast):
-            row = present.get(line.duty.key)
-            if row is None:
-                row = JobDuty(key=line.duty.key)
-                session.add(row)
-            row.position, row.label, row.every = position, line.duty.label, line.duty.every
-            row.at = line.duty.timing.at.isoformat("minutes") if line.duty.timing else ""
-            row.next_period = str(line.next_period or "")
-            row.next_due_at, row.missed = line.next_due_at, len(line.missed)
+            told: dict[str, Any] = {
+                "position": position,
+                "label": line.duty.label,
+                "every": line.duty.every,
+                "at": line.duty.timing.at.isoformat("minutes") if line.duty.timing else "",
+                "next_period": str(line.next_period or ""),
+                "next_due_at": line.next_due_at,
+                "missed": len(line.missed),
+            }
             if count:
-                row.outstanding, row.counted_at = line.outstanding, now
+                told |= {"outstanding": line.outstanding, "counted_at": now}
+            row = insert(JobDuty).values(key=line.duty.key, **told)
+            session.execute(row.on_conflict_do_update(index_elements=["key"], set_=told))  # a rival publishes too
         session.execute(delete(JobDuty).where(JobDuty.key.not_in([line.duty.key for line in forecast])))
     return forecast
 

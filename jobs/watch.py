@@ -9,10 +9,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy.dialects.postgresql import insert as insert_postgres
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
 from jobs.timetable import Doubt, doubt
 from tierflow.common import runs
-from tierflow.common.db import db, transaction
+from tierflow.common.db import db, is_sqlite, transaction
 from tierflow.common.runs import Heartbeat
 
 log = structlog.get_logger("jobs")
@@ -63,10 +65,12 @@ class Watch:
 
     def _beat(self, now: datetime, doubted: Doubt | None) -> None:
         with transaction(db.session()) as session:
-            beat = session.get(Heartbeat, runs.SCHEDULER, with_for_update=True)
-            if beat is None:
-                beat = Heartbeat(name=runs.SCHEDULER, at=now, started_at=self._started_at, host="", hold_reason="")
-                session.add(beat)
+            insert = insert_sqlite if is_sqlite(session) else insert_postgres
+            first = insert(Heartbeat).values(
+                name=runs.SCHEDULER, at=now, started_at=self._started_at, host="", hold_reason=""
+            )
+            session.execute(first.on_conflict_do_nothing())  # two may start together
+            beat = session.get_one(Heartbeat, runs.SCHEDULER, with_for_update=True, populate_existing=True)
             beat.at, beat.started_at, beat.host = now, self._started_at, socket.gethostname()
             if doubted is not None and beat.held_since is None:
                 beat.held_since, beat.hold_reason = now, doubted.value

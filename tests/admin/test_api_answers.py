@@ -12,7 +12,7 @@ def ann(company: Company) -> Door:
     return Door(company.app, company.ann, "api")
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 def test_a_preview_of_a_calendar_that_does_not_fit_says_why(ann: Door) -> None:
     answer = ann.post("", "/calendar/preview", {"year": 2026, "days": []})
     assert answer.status_code == 200

@@ -17,7 +17,7 @@ from tierflow.common.audit import AuditEntry
 from tierflow.common.calendars import CalendarNotice, working_calendar
 from tierflow.kernel.errors import Conflict, Forbidden, Invalid, Refused
 
-pytestmark = pytest.mark.groundwork("CHEM-12.3")
+pytestmark = pytest.mark.rule("CHEM-12.3")
 
 DAYS = [
     {"date": "2027-01-01", "working": False, "name": "元旦"},

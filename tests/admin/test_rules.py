@@ -241,7 +241,7 @@ def test_an_entry_ends_only_when_nothing_relies_on_it(to_on, uses, count):
 NEW_YEAR = {date(2027, 1, 1): False}
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 @pytest.mark.parametrize(
     ("days", "published", "is_empty", "clauses"),
     [

@@ -24,7 +24,7 @@ def clauses(refusals):
     return [refusal.clause for refusal in refusals]
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 @pytest.mark.parametrize(
     ("standing", "to_day", "now", "refused"),
     [
@@ -46,13 +46,13 @@ def test_an_extension_goes_once_to_day_four_to_seven_before_the_limit_passes(sta
     assert len(acts.why_not_extend(standing, to_day, TERMS, now)) == refused
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 @pytest.mark.parametrize(("now", "void"), [(BEFORE, 0), (AFTER, 1)])
 def test_a_late_decision_on_an_extension_is_void(now, void):
     assert len(acts.why_extension_is_void(OPEN, now)) == void
 
 
-@pytest.mark.groundwork("CHEM-12.2")
+@pytest.mark.rule("CHEM-12.2")
 @pytest.mark.parametrize(
     ("standing", "changed", "refused"),
     [
@@ -68,7 +68,7 @@ def test_without_the_meetings_record_nothing_can_be_approved(standing, changed, 
     assert clauses(acts.why_not_submit_opinion(standing, terms(**changed))) == refused
 
 
-@pytest.mark.groundwork("CHEM-12.2")
+@pytest.mark.rule("CHEM-12.2")
 @pytest.mark.parametrize(
     ("standing", "told_at", "now", "refused"),
     [
@@ -84,7 +84,7 @@ def test_the_customer_is_told_after_the_approval_and_not_in_the_future(standing,
     assert clauses(acts.why_not_tell(standing, at(told_at), now)) == refused
 
 
-@pytest.mark.groundwork("CHEM-12.1")
+@pytest.mark.rule("CHEM-12.1")
 @pytest.mark.parametrize(
     ("state", "unchecked", "refused"),
     [
@@ -99,7 +99,7 @@ def test_a_complaint_closes_once_told_with_every_measure_checked(state, unchecke
     assert len(acts.why_not_close(replace(OPEN, state=state), unchecked)) == refused
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 def test_the_clock_pauses_by_policy_only():
     assert clauses(acts.why_not_pause(OPEN, TERMS)) == ["CHEM-12.3"]
     allowed = terms(complaint__may_pause=True)
@@ -109,7 +109,7 @@ def test_the_clock_pauses_by_policy_only():
     assert acts.why_not_resume(replace(OPEN, is_paused=True)) == ()
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 @pytest.mark.parametrize("state", list(State))
 def test_only_an_answered_complaint_is_reopened_and_only_an_open_one_changed(state):
     standing = replace(OPEN, state=state)

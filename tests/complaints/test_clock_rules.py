@@ -30,7 +30,7 @@ CALENDAR = calendar_2026()
 PAUSABLE = terms(complaint__may_pause=True)
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 @pytest.mark.parametrize(
     ("received", "severity", "due"),
     [
@@ -56,14 +56,14 @@ def test_the_answer_is_due_at_the_close_of_the_nth_working_day_after_receipt(rec
     assert not planned.is_provisional
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 def test_limits_are_policy_not_code():
     changed = terms(complaint__general_days=2, office__closes_at="18:00", complaint__warn_at="10:15")
     planned = schedule(ClockFacts(at("2026-11-23 10:00"), G), changed, CALENDAR)
     assert (planned.due_at, planned.warn_at) == (at("2026-11-25 18:00"), at("2026-11-25 10:15"))
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 @pytest.mark.parametrize(
     ("received", "severity", "extended_to", "expected"),
     [
@@ -85,7 +85,7 @@ def test_warnings_breach_and_escalation_come_at_their_times(received, severity, 
     assert got == [each and at(each) for each in expected]
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 @pytest.mark.parametrize(
     ("now", "kind"),
     [
@@ -104,7 +104,7 @@ def test_a_clock_started_late_skips_past_warnings_but_never_the_breach(now, kind
         assert moment.at == at("2026-11-26 17:30") + timedelta(microseconds=1)
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 @pytest.mark.parametrize(
     ("severity", "extended_to", "paused_days", "is_paused", "limit"),
     [
@@ -128,7 +128,7 @@ def test_extension_and_pauses_never_pass_day_seven(severity, extended_to, paused
     assert limit_days(facts, PAUSABLE) == limit
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 @pytest.mark.parametrize(
     ("paused", "resumed", "days"),
     [
@@ -153,7 +153,7 @@ def dues(*rows):
 RECEIVED = ("2026-11-24 17:30", "2026-11-23 10:00", Event.RECEIVED)
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 @pytest.mark.parametrize(
     ("rows", "told", "now", "breach"),
     [
@@ -209,7 +209,7 @@ def test_a_breach_is_derived_from_the_due_times_in_force_and_never_erased(rows, 
         assert told_in_time(dues(*rows), told_at) == (breach is None)
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 @pytest.mark.parametrize(
     ("wanted", "clock_due", "due"),
     [
@@ -224,7 +224,7 @@ def test_a_department_never_has_longer_than_the_complaint(wanted, clock_due, due
     assert found == at(due)
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 @pytest.mark.parametrize(
     ("start", "end", "minutes"),
     [
@@ -247,14 +247,14 @@ def calendar_2027(**days: bool) -> WorkingCalendar:
     return WorkingCalendar(published=published, version=8)
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 def test_a_deadline_across_an_unpublished_year_is_provisional():
     planned = schedule(ClockFacts(at("2026-12-31 10:00"), M), TERMS, CALENDAR)
     assert planned.due_at == at("2027-01-06 17:30")  # 4, 5, 6 January by the weekday rule, 1 January being statutory
     assert planned.is_provisional
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 @pytest.mark.parametrize(
     ("days", "loaded", "provisional", "outcome", "due"),
     [
@@ -277,7 +277,7 @@ def test_a_loaded_year_moves_provisional_dues_and_asks_about_firm_ones(days, loa
     assert not found.planned.is_provisional
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 @pytest.mark.drill
 def test_two_implementations_agree_every_so_many_hours_over_twelve_years():
     assert list(differences(step_hours=13)) == []

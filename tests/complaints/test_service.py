@@ -50,7 +50,7 @@ def clauses(error: Refused) -> list[str]:
     return [refusal.clause for refusal in error.refusals]
 
 
-@pytest.mark.groundwork("CHEM-12.1", "CHEM-12.3")
+@pytest.mark.rule("CHEM-12.1", "CHEM-12.3")
 def test_a_complaint_is_accepted_at_once_with_number_and_receipt(scene: Scene) -> None:
     first = scene.take(said_at=at("2026-11-20 18:00"))
     second = scene.take()
@@ -62,7 +62,7 @@ def test_a_complaint_is_accepted_at_once_with_number_and_receipt(scene: Scene) -
     assert notices(scene, "sm") == ["complaint.taken", "complaint.taken"]
 
 
-@pytest.mark.groundwork("CHEM-12.1")
+@pytest.mark.rule("CHEM-12.1")
 @pytest.mark.parametrize(
     ("changed", "field"),
     [
@@ -80,7 +80,7 @@ def test_what_cannot_be_is_refused_by_field(scene: Scene, changed: dict[str, obj
     assert list(refused.value.errors) == [field]
 
 
-@pytest.mark.groundwork("CHEM-12.1")
+@pytest.mark.rule("CHEM-12.1")
 def test_unknown_and_suspended_customers_are_accepted_and_marked(scene: Scene) -> None:
     company = scene.company
     unknown = scene.take(customer_id=None, customer_name="不知名客户", region_id=company.region)
@@ -106,7 +106,7 @@ def test_unknown_and_suspended_customers_are_accepted_and_marked(scene: Scene) -
         scene.act(intake.identify, "sm", unknown, "2026-11-23 11:00", customer_id=company.customer)
 
 
-@pytest.mark.groundwork("CHEM-12.1", "CHEM-12.2")
+@pytest.mark.rule("CHEM-12.1", "CHEM-12.2")
 def test_a_general_complaint_from_receipt_to_closing(scene: Scene) -> None:
     company = scene.company
     complaint = scene.take(quantity_grams=25_000_000)
@@ -158,7 +158,7 @@ def test_a_general_complaint_from_receipt_to_closing(scene: Scene) -> None:
         assert list(verify_chain(db.session())) == []
 
 
-@pytest.mark.groundwork("CHEM-12.2")
+@pytest.mark.rule("CHEM-12.2")
 def test_nothing_of_a_serious_complaint_is_approved_without_the_meetings_record(scene: Scene) -> None:
     complaint = scene.take(severity="serious")
     assert notices(scene, "gm") == ["complaint.meeting"]
@@ -177,7 +177,7 @@ def test_nothing_of_a_serious_complaint_is_approved_without_the_meetings_record(
     assert scene.clock(complaint).in_time is True
 
 
-@pytest.mark.groundwork("CHEM-12.2")
+@pytest.mark.rule("CHEM-12.2")
 def test_an_opinion_not_approved_is_drafted_again_and_only_by_the_leader_decided(scene: Scene) -> None:
     complaint = scene.take()
     opinion = scene.propose(complaint, "2026-11-23 11:00")
@@ -196,7 +196,7 @@ def test_an_opinion_not_approved_is_drafted_again_and_only_by_the_leader_decided
     assert scene.propose(complaint, "2026-11-23 15:30") == again
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 def test_an_extension_is_granted_by_both_leaders_before_the_limit(scene: Scene) -> None:
     complaint = scene.take(severity="major")
     request = scene.extend(complaint, "2026-11-24 10:00", to_day=6)
@@ -212,7 +212,7 @@ def test_an_extension_is_granted_by_both_leaders_before_the_limit(scene: Scene) 
     assert events(scene, complaint)[-1] == "extended"
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 @pytest.mark.parametrize(
     ("severity", "when", "to_day"),
     [("general", "2026-11-23 11:00", 5), ("major", "2026-11-26 17:31", 5), ("major", "2026-11-24 10:00", 8)],
@@ -226,7 +226,7 @@ def test_extensions_are_refused_afterwards_and_for_general_complaints(
     assert set(clauses(refused.value)) == {"CHEM-12.3"}
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 def test_a_late_decision_on_an_extension_is_void(scene: Scene) -> None:
     complaint = scene.take(severity="serious")
     request = scene.extend(complaint, "2026-11-26 16:00")
@@ -242,7 +242,7 @@ def test_a_late_decision_on_an_extension_is_void(scene: Scene) -> None:
     assert scene.clock(complaint).limit_days == 3
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 def test_changing_the_severity_recomputes_from_the_receipt_and_keeps_the_breach(scene: Scene) -> None:
     complaint = scene.take()
     with pytest.raises(Forbidden):
@@ -259,7 +259,7 @@ def test_changing_the_severity_recomputes_from_the_receipt_and_keeps_the_breach(
     assert notices(scene, "gm") == ["complaint.reclassified"], "the breach still comes before the general manager"
 
 
-@pytest.mark.groundwork("CHEM-12.2", "CHEM-12.3")
+@pytest.mark.rule("CHEM-12.2", "CHEM-12.3")
 def test_raised_to_serious_the_opinion_must_be_approved_again_after_a_meeting(scene: Scene) -> None:
     complaint = scene.take(severity="major")
     scene.approve(scene.propose(complaint, "2026-11-23 11:00"), "2026-11-23 12:00")
@@ -274,7 +274,7 @@ def test_raised_to_serious_the_opinion_must_be_approved_again_after_a_meeting(sc
     assert scene.complaint(complaint).state == "answered"
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 def test_reopened_runs_a_new_clock_linked_to_the_old(scene: Scene) -> None:
     complaint = scene.answered("2026-11-23 10:00", "2026-11-23 15:00")
     old = scene.clock(complaint)
@@ -289,7 +289,7 @@ def test_reopened_runs_a_new_clock_linked_to_the_old(scene: Scene) -> None:
         scene.act(answering.reopen, "am", complaint, "2026-11-25 10:00", said_at=at("2026-11-25 08:40"), facts="x")
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 def test_told_in_time_is_judged_by_the_telling_not_by_the_recording(scene: Scene) -> None:
     complaint = scene.take()
     scene.approve(scene.propose(complaint, "2026-11-24 15:00"), "2026-11-24 16:00")
@@ -310,7 +310,7 @@ def test_told_in_time_is_judged_by_the_telling_not_by_the_recording(scene: Scene
     assert (clock.told_at, clock.recorded_at) == (at("2026-11-24 17:10"), at("2026-11-24 18:00"))
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 def test_the_sweep_notes_each_thing_once_at_its_time_and_tells_the_right_people(scene: Scene) -> None:
     complaint = scene.take(severity="major")
     told = {who: len(notices(scene, who)) for who in ("am", "sm", "gm")}
@@ -330,7 +330,7 @@ def test_the_sweep_notes_each_thing_once_at_its_time_and_tells_the_right_people(
     assert scene.clock(complaint).breached_at == at("2026-11-26 17:30")
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 def test_after_an_outage_everything_is_noted_and_only_the_latest_is_told(scene: Scene) -> None:
     complaint = scene.take(severity="major")
     before = len(notices(scene, "am"))
@@ -341,7 +341,7 @@ def test_after_an_outage_everything_is_noted_and_only_the_latest_is_told(scene: 
     assert events(scene, complaint) == ["received", "halfway", "due_day", "breached", "escalated"]
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 def test_the_clock_pauses_only_where_policy_lets_it(scene: Scene) -> None:
     complaint = scene.take(severity="major")
     with pytest.raises(Refused):

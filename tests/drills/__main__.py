@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
-from tests.drills import api_fuzz, uploads
+from tests.drills import api_fuzz, approvals, uploads
 
-DRILLS = {"api_fuzz": lambda asked: api_fuzz.main(asked.examples), "uploads": lambda asked: uploads.main(asked.uploads)}
+DRILLS: dict[str, Callable[[argparse.Namespace], object]] = {
+    "api_fuzz": lambda asked: api_fuzz.main(asked.examples),
+    "approvals": lambda asked: approvals.main(asked.acts),
+    "uploads": lambda asked: uploads.main(asked.uploads),
+}
 
 
 def main() -> None:
@@ -14,10 +19,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.drills", description=__doc__)
     parser.add_argument("name", nargs="?", choices=sorted(DRILLS), help="one drill; all of them without a name")
     parser.add_argument("--examples", type=int, default=200, help="examples for each operation and role")
+    parser.add_argument("--acts", type=int, default=10_000, help="racing approvals on each engine")
     parser.add_argument("--uploads", type=int, default=10_000, help="malformed uploads")
     asked = parser.parse_args()
     for name in [asked.name] if asked.name else sorted(DRILLS):
-        DRILLS[name](asked)
+        if DRILLS[name](asked) is False:
+            raise SystemExit(f"{name} found a lie")
 
 
 if __name__ == "__main__":

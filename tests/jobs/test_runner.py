@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from jobs.board import publish
 from jobs.duty import Duty, Errand
 from jobs.runner import Held
 from jobs.timetable import CatchUp, Timing
@@ -22,7 +23,7 @@ from tests.jobs.world import Killed, fill, killed_at, ledger, read, runner
 from tierflow.common import runs
 from tierflow.common.db import db, transaction
 from tierflow.common.notices import Notice
-from tierflow.common.runs import Heartbeat, Run
+from tierflow.common.runs import Heartbeat, JobDuty, Run
 from tierflow.common.sessions import LoginAttempt
 from tierflow.common.users import User, actor_of
 from tierflow.common.verify import job_periods
@@ -240,6 +241,34 @@ def test_a_kill_before_any_statement_misses_and_doubles_nothing(
     assert statement > 15
     with app.app_context():
         assert list(job_periods(db.session(), clock())) == []
+
+
+def test_two_schedulers_may_start_in_the_same_moment(both_app: Flask, tmp_path: Path) -> None:
+    for _ in range(3):
+        with both_app.app_context(), transaction() as session:
+            session.execute(delete(Heartbeat))
+            session.execute(delete(JobDuty))
+        start = threading.Barrier(4)
+        failures: list[BaseException] = []
+
+        def scheduler(start: threading.Barrier, failures: list[BaseException]) -> None:
+            one = runner(both_app, tmp_path, [daily(Effects())])
+            start.wait()
+            try:
+                with both_app.app_context():
+                    assert one.watch.may_work(one.setup.clock())
+                    publish(one, one.setup.clock(), count=True)
+                    db.session.remove()
+            except BaseException as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=scheduler, args=(start, failures)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert failures == []
+        assert [tuple(row) for row in read(both_app, select(JobDuty.key, JobDuty.outstanding))] == [("daily", 1)]
 
 
 def held(app: Flask) -> str | None:

@@ -28,7 +28,7 @@ def every_day(first: date, last: date) -> list[date]:
 # ---- which days count
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 @pytest.mark.parametrize("year", range(2015, 2027))
 def test_working_days_agree_with_an_independent_source_on_every_day(year):
     oracle = holidays.country_holidays("CN", years=year)
@@ -37,7 +37,7 @@ def test_working_days_agree_with_an_independent_source_on_every_day(year):
     assert ours == theirs
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 @pytest.mark.parametrize(
     ("day", "counts"),
     [
@@ -56,7 +56,7 @@ def test_make_up_days_count_and_days_off_do_not(day, counts):
     assert CALENDAR.is_working_day(day) is counts
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 @pytest.mark.parametrize(
     ("day", "counts"),
     [
@@ -89,7 +89,7 @@ def test_statutory_days_given_for_an_unpublished_year_are_days_off_until_it_is_p
     assert published.nth_working_day(date(2027, 2, 4), 1) == Deadline(date(2027, 2, 5), False, 7)
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 def test_published_and_empty_differs_from_not_published():
     empty = calendar_2026(published=published_days() | {2027: {}})
     assert (empty.is_published(2027), CALENDAR.is_published(2027)) == (True, False)
@@ -121,7 +121,7 @@ def test_stray_and_contradictory_notices_are_refused(published, message):
 # ---- deadlines
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 @pytest.mark.parametrize(
     ("received_on", "n", "on", "provisional"),
     [
@@ -149,7 +149,7 @@ def test_due_on_the_nth_working_day_after_the_day_of_receipt(received_on, n, on,
     assert CALENDAR.nth_working_day(received_on, n) == Deadline(on, provisional, 7)
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 @pytest.mark.parametrize("n", [1, 3, 7])
 def test_deadlines_agree_with_an_independent_source_from_every_day(n):
     oracle = holidays.country_holidays("CN", years=range(2015, 2027))
@@ -192,7 +192,7 @@ def test_publishing_a_year_moves_the_deadline_and_makes_it_certain():
     assert amended.nth_working_day(date(2026, 12, 31), 1) == Deadline(date(2027, 1, 3), False, 8)
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 @pytest.mark.parametrize(
     ("received_at", "n", "at"),
     [
@@ -323,7 +323,7 @@ def test_working_days_left_are_counted_by_shanghai_days(now, left):
     assert CALENDAR.working_days_left(now, shanghai(2026, 2, 24, 17, 30)) == left
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 def test_the_explanation_shows_every_day_and_its_reason():
     shown = [(str(line.on), line.counts, str(line.why)) for line in CALENDAR.explain(date(2026, 2, 12), 3)]
     day_off = "Day off by the State Council's calendar."
@@ -336,7 +336,7 @@ def test_the_explanation_shows_every_day_and_its_reason():
     ]
 
 
-@pytest.mark.groundwork("CHEM-12.3")
+@pytest.mark.rule("CHEM-12.3")
 def test_the_explanation_says_what_is_not_published():
     rule = "Working day 1 of 1 by the weekday rule: the calendar of 2027 is not published yet."
     assert [str(line.why) for line in CALENDAR.explain(date(2026, 12, 31), 1)] == [
