@@ -46,7 +46,9 @@ def test_every_answer_carries_the_security_headers(everywhere: World) -> None:
         assert headers["X-Content-Type-Options"] == "nosniff", address
         assert headers["Referrer-Policy"] == "same-origin", address
         assert headers["X-Frame-Options"] == "SAMEORIGIN", address
-        assert "no-store" in headers["Cache-Control"], address
+        # A scan may be kept by its reader's own browser, and asked about every time.
+        wanted = "private, no-cache" if "/files/" in address and answer.status_code == 200 else "no-store"
+        assert wanted in headers["Cache-Control"], address
         answer.close()
 
 
