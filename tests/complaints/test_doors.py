@@ -148,6 +148,7 @@ def test_a_whole_complaint_through_each_door(scene: Scene, door: Door, clock: St
     assert door.send("sm", *verdict, verdict="approve", **seen)[0] == "ok"
     assert door.send("sm", *verdict, verdict="approve", **seen)[0] == "refused", "decided once"
     clock.at = at("2026-11-24 09:00")
+    door.clients.clear()  # a login lasts twelve hours
     assert door.send("am", f"{one}/tell", f"{one}/tell", **{**told, "told_at": "2026-11-24T08:50"})[0] == "ok"
     assert door.send("am", f"{one}/close", f"{one}/close", satisfaction=5)[0] == "refused", "a measure is open"
     done, checked = "/complaint-measures/1/done", "/complaint-measures/1/check"
