@@ -389,4 +389,5 @@ def test_any_run_of_acts_ends_as_the_model_says(both_app: Flask) -> None:
     with both_app.app_context():
         session = db.session()
         assert list(audit.verify_chain(session)) == []
-    assert ChainMachine.reached == {state.value for state in State}, "the runs must have seen every state"
+    ends = {State.IN_APPROVAL.value, State.RETURNED.value, State.APPROVED.value}
+    assert ends <= ChainMachine.reached, "the runs must have gone all the way"

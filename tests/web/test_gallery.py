@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser
 from werkzeug.serving import make_server
 
 from tests.untranslated import missing, sentences
@@ -104,29 +105,23 @@ def address() -> Iterator[str]:
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 @pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 1440), ("light", 390)])
-def test_chromium_finds_nothing_serious(address: str, theme: str, width: int) -> None:
+def test_chromium_finds_nothing_serious(browser: Browser, address: str, theme: str, width: int) -> None:
     from axe_playwright_python.sync_playwright import Axe
-    from playwright.sync_api import sync_playwright
 
     said: list[str] = []
     asked: list[str] = []
     wrong: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
-        )
-        page = browser.new_page(viewport={"width": width, "height": 844}, reduced_motion="reduce")
-        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        for lang, path in [("zh", p) for p in PAGES[:12]] + [("en", PAGES[1]), ("en", PAGES[4])]:
-            page.goto(address + url(path, lang, theme))
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-            for violation in Axe().run(page).response["violations"]:
-                if violation["impact"] in ("serious", "critical"):
-                    wrong += [f"{path} {violation['id']}: {node['html'][:160]}" for node in violation["nodes"]]
-        browser.close()
+    page = browser.new_page(viewport={"width": width, "height": 844}, reduced_motion="reduce")
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    for lang, path in [("zh", p) for p in PAGES[:12]] + [("en", PAGES[1]), ("en", PAGES[4])]:
+        page.goto(address + url(path, lang, theme))
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        for violation in Axe().run(page).response["violations"]:
+            if violation["impact"] in ("serious", "critical"):
+                wrong += [f"{path} {violation['id']}: {node['html'][:160]}" for node in violation["nodes"]]
+    page.close()
     assert wrong == []
     assert said == []
     assert [each for each in asked if not each.startswith((address, "data:", "blob:"))] == []
@@ -134,52 +129,50 @@ def test_chromium_finds_nothing_serious(address: str, theme: str, width: int) ->
 
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-def test_keys_confirmation_drawer_autosave_and_checks_work_under_the_strict_policy(address: str) -> None:
-    from playwright.sync_api import expect, sync_playwright
+def test_keys_confirmation_drawer_autosave_and_checks_work_under_the_strict_policy(
+    browser: Browser, address: str
+) -> None:
+    from playwright.sync_api import expect
 
     said: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
-        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
 
-        page.goto(f"{address}/?part=list")
-        page.keyboard.press("j")
-        page.keyboard.press("j")
-        expect(page.locator("tbody tr").nth(1).locator("[data-row-link]")).to_be_focused()
-        page.keyboard.press("x")
-        expect(page.locator("[data-bulk-count]")).to_have_text("1")
-        page.keyboard.press("/")
-        expect(page.locator("#search")).to_be_focused()
-        page.keyboard.press("Escape")
-        page.keyboard.press("?")
-        expect(page.locator("#keys-dialog")).to_be_visible()
-        page.keyboard.press("Escape")
-        page.keyboard.press("[")
-        page.reload()
-        expect(page.locator("html")).to_have_attribute("data-nav", "folded")
+    page.goto(f"{address}/?part=list")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    expect(page.locator("tbody tr").nth(1).locator("[data-row-link]")).to_be_focused()
+    page.keyboard.press("x")
+    expect(page.locator("[data-bulk-count]")).to_have_text("1")
+    page.keyboard.press("/")
+    expect(page.locator("#search")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.locator("#keys-dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("[")
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-nav", "folded")
 
-        page.goto(f"{address}/?part=approval")
-        page.keyboard.press("d")
-        expect(page.locator("#confirm-dialog")).to_be_visible()
-        page.locator("#confirm-dialog button[value=no]").click()
-        page.locator("[data-explain-url]").first.click()
-        expect(page.locator("[data-explain-body]")).to_contain_text("CHEM-9.4")
+    page.goto(f"{address}/?part=approval")
+    page.keyboard.press("d")
+    expect(page.locator("#confirm-dialog")).to_be_visible()
+    page.locator("#confirm-dialog button[value=no]").click()
+    page.locator("[data-explain-url]").first.click()
+    expect(page.locator("[data-explain-body]")).to_contain_text("CHEM-9.4")
 
-        page.goto(f"{address}/?part=form")
-        page.fill("[name=name]", "嘉兴南湖管业")
-        expect(page.locator("#f-name-check a")).to_have_text("与 C-000519 同名")
-        expect(page.locator("[data-autosave-state]")).to_contain_text("10:32")
-        expect(page.locator("[name=version]")).to_have_value("8")
-        page.set_input_files(
-            "[name='papers.0.scan']", {"name": "x.exe", "mimeType": "application/pdf", "buffer": b"MZ"}
-        )
-        expect(page.locator("#f-papers-0-scan-files .is-bad")).to_contain_text("x.exe")
-        page.check("[name='papers.0.long_term']")
-        expect(page.locator("[name='papers.0.valid_to']")).to_be_disabled()
+    page.goto(f"{address}/?part=form")
+    page.fill("[name=name]", "嘉兴南湖管业")
+    expect(page.locator("#f-name-check a")).to_have_text("与 C-000519 同名")
+    expect(page.locator("[data-autosave-state]")).to_contain_text("10:32")
+    expect(page.locator("[name=version]")).to_have_value("8")
+    page.set_input_files("[name='papers.0.scan']", {"name": "x.exe", "mimeType": "application/pdf", "buffer": b"MZ"})
+    expect(page.locator("#f-papers-0-scan-files .is-bad")).to_contain_text("x.exe")
+    page.check("[name='papers.0.long_term']")
+    expect(page.locator("[name='papers.0.valid_to']")).to_be_disabled()
 
-        page.get_by_role("button", name="主题").click()
-        page.get_by_role("button", name="深色").click()
-        expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
-        browser.close()
+    page.get_by_role("button", name="主题").click()
+    page.get_by_role("button", name="深色").click()
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+    page.close()
     assert said == []

@@ -27,6 +27,6 @@ def inline(session: Session, stored: StoredFile) -> Response:
     )
     response.headers["Content-Security-Policy"] = SANDBOX
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Cache-Control"] = "private, no-store"
+    response.headers["Cache-Control"] = "private, no-cache"
     response.headers["ETag"] = etag
     return response
