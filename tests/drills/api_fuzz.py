@@ -19,7 +19,7 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,12 @@ class Tally:
             print(told, flush=True)
 
 
+def _copy(source: Path, target: Path) -> None:
+    """Through SQLite itself: a file replaced under a connection that still lingers is a disk error to it."""
+    with closing(sqlite3.connect(source)) as kept, closing(sqlite3.connect(target)) as live:
+        kept.backup(live)
+
+
 class Fuzzer:
     """An app on a database of its own, and the company that each operation starts from."""
 
@@ -85,9 +91,7 @@ class Fuzzer:
         self.cookies = {role: self._cookie(role) for role in EVERYBODY}
         self.kept = path.with_suffix(".kept")
         self._let_go()
-        with sqlite3.connect(path) as connection:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        shutil.copy(path, self.kept)
+        _copy(path, self.kept)
         self.schema = schemathesis.openapi.from_wsgi("/api/openapi.json", app)
         # A made-up token or cookie would stand before the role's own.
         self.schema.config.generation.update(with_security_parameters=False)
@@ -135,9 +139,7 @@ class Fuzzer:
     def restore(self) -> None:
         """The company as it was."""
         self._let_go()
-        for ending in ("-wal", "-shm"):
-            self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
-        shutil.copy(self.kept, self.path)
+        _copy(self.kept, self.path)
 
     def run(self, roles: Sequence[str], examples: int, tally: Tally) -> None:
         """Every operation as each of the roles, this many times."""
