@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flask import Flask
 from playwright.sync_api import Page
@@ -28,7 +30,7 @@ def take(page: Page, server: str, severity: str, facts: str) -> None:
     page.fill("#f-tonnes", "25.5")
     page.fill("#f-facts", facts)
     page.get_by_role("button", name="受理").click()
-    page.wait_for_url("**/complaints/*")
+    page.wait_for_url(re.compile(r"/complaints/[0-9]+$"))
 
 
 def propose(page: Page) -> None:
@@ -42,7 +44,7 @@ def propose(page: Page) -> None:
 def decide(page: Page, server: str) -> None:
     """From the inbox: one click to the opinion, one to approve it."""
     page.goto(server)
-    page.locator("a[href*='/complaint-opinions/']").click()
+    page.locator("a[href*='/complaint-opinions/']").first.click()
     page.get_by_role("button", name="批准").click()
     page.wait_for_url(f"{server}/")
 
@@ -89,7 +91,7 @@ def test_a_major_complaint_is_extended_by_both_leaders_and_its_countdown_follows
     for login in ("sm", "gm"):
         page = seat(scene.company[login]).page
         page.goto(server)
-        page.locator("a[href*='/complaint-extensions/']").click()
+        page.locator("a[href*='/complaint-extensions/']").first.click()
         page.get_by_role("button", name="批准").click()
         page.wait_for_url(f"{server}/")
     assert scene.clock(1).due_at == at("2026-12-01 17:30")
@@ -113,7 +115,7 @@ def test_a_serious_complaint_waits_for_the_general_managers_meeting(
     assert "等待专题会议" in sales.inner_text("main")
     manager = seat(scene.company["gm"]).page
     manager.goto(server)
-    manager.locator("a[href$='/meeting']").click()
+    manager.locator("a[href$='/meeting']").first.click()
     manager.fill("#f-present", "陈立、林国强")
     manager.fill("#f-conclusion", "同意退货并赔偿")
     manager.get_by_role("button", name="登记会议").click()
