@@ -23,6 +23,7 @@ from tierflow.common.policies import register_terms
 from tierflow.common.schema import defects
 from tierflow.complaints import api as complaints_api
 from tierflow.complaints import pages as complaint_pages
+from tierflow.complaints.pages import history as complaint_history
 from tierflow.complaints.service.reckoning import verify as verify_due_times
 from tierflow.complaints.terms import COMPLAINT_TERMS
 from tierflow.grading import api as grading_api
@@ -84,6 +85,7 @@ def build(config: Mapping[str, Any] | None = None) -> Flask:
     errors.init(app)
     shell.init(app)
     app.extensions.update(nav=[], inbox_sources=[], inbox_kinds={}, finders=[], health={}, summaries={}, banners=[])
+    app.extensions["customer_parts"] = []  # what other domains show on the customer's page
     app.register_blueprint(shell.assets)
     app.register_blueprint(session_pages.bp)
     app.register_blueprint(home.bp)
@@ -126,6 +128,7 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     for blueprint in complaints_api.BLUEPRINTS:
         api.register_blueprint(blueprint)
     complaint_pages.init(app)
+    extensions["customer_parts"].append(complaint_history.part)
     verify.also_checked("complaints", verify_due_times)
 
 

@@ -239,6 +239,18 @@ def photo() -> io.BytesIO:
     return picture
 
 
+@pytest.mark.rule("CHEM-12.4")
+def test_complaints_are_found_again_from_the_customers_page(scene: Scene) -> None:
+    scene.take(batch="20261112")
+    address = f"/customers/{scene.company.customer}"
+    assert "TS-2026-00001" in sign_in(scene.app, scene.company["am"]).get(address).text
+    assert "TS-2026-00001" in sign_in(scene.app, scene.company["finance"]).get(address).text
+    found = sign_in(scene.app, scene.company["sm"]).get("/search?q=20261112").text
+    assert "/complaints/1" in found
+    assert "/complaints/1" not in sign_in(scene.app, scene.company["am2"]).get("/search?q=20261112").text
+
+
+@pytest.mark.rule("CHEM-12.4")
 def test_photos_come_with_the_complaint_and_are_seen_by_whom_it_concerns(scene: Scene) -> None:
     client = sign_in(scene.app, scene.company["am"])
     form = {

@@ -162,21 +162,16 @@ def notify_many(session: Session, messages: Iterable[Message], now: datetime) ->
         for message in messages
         for user_id in sorted(set(message.user_ids))
     ]
+    if not rows:
+        return []
     insert_ = insert_sqlite if is_sqlite(session) else insert_postgres
-    columns = (Notice.id, Notice.user_id, Notice.kind, Notice.dedupe_key)
-    written = [
-        notice
-        for begin in range(0, len(rows), _ROWS_A_STATEMENT)
-        for notice in session.execute(
-            insert_(Notice).values(rows[begin : begin + _ROWS_A_STATEMENT]).on_conflict_do_nothing().returning(*columns)
-        )
-    ]
+    table: Any = Notice.__table__  # by the table, not the model: one compiled statement serves every batch
+    once = insert_(table).on_conflict_do_nothing()
+    columns = (table.c.id, table.c.user_id, table.c.kind, table.c.dedupe_key)
+    written = session.execute(once.returning(*columns), rows).all()
     if written:
         _queue(session, written, now)
     return [notice.id for notice in written]
-
-
-_ROWS_A_STATEMENT = 500  # SQLite takes 32,766 values a statement
 
 
 def _queue(session: Session, written: Sequence[Any], now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""A customer's complaints, for the customer's page."""
+"""A customer's complaints, found again from the customer's page (CHEM-12.4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Photos and papers of a complaint: examined by content, kept with it, seen by whoever may see it."""
+"""Photos and papers of a complaint, kept with it and seen by whoever may see it; examined by content (CHEM-12.4)."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Response, flash, redirect, render_template, request, url_for
+from flask import Response, current_app, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
@@ -204,7 +204,9 @@ def _every(session: Session, actor: Actor, wanted: CustomerFilters, now: datetim
 @reads("customer.read")
 def customer(*, session: Session, actor: Actor, now: datetime, customer_id: int) -> str:
     """One customer whole."""
-    return render_template("onboarding/customer.html", view=_view(session, actor, customer_id, now))
+    view = _view(session, actor, customer_id, now)
+    parts = [part(session, actor, customer_id, now) for part in current_app.extensions["customer_parts"]]
+    return render_template("onboarding/customer.html", view=view, parts_of_others=parts)
 
 
 @bp.get(f"{CUSTOMER}/print")
