@@ -14,6 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine, text
 
+from tests import conformance
 from tests.databases import migrated, postgres_database, serve_postgres
 from tierflow import create_app
 from tierflow.common import seeds
@@ -121,6 +122,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 def _app(url: str, clock: StandingClock) -> Iterator[Flask]:
     app = create_app(_settings(url, clock))
+    conformance.hold(app)
     yield app
     with app.app_context():
         db.session.remove()
