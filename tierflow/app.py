@@ -28,6 +28,7 @@ from tierflow.complaints.service.reckoning import verify as verify_due_times
 from tierflow.complaints.terms import COMPLAINT_TERMS
 from tierflow.grading import api as grading_api
 from tierflow.grading.terms import GRADING_TERMS
+from tierflow.kernel.terms import LARGEST_UPLOAD
 from tierflow.onboarding import api as onboarding_api
 from tierflow.onboarding import pages as onboarding_pages
 from tierflow.onboarding import service as onboarding
@@ -42,7 +43,7 @@ DEFAULTS: dict[str, Any] = {
     "SESSION_COOKIE_HTTPONLY": True,
     "SESSION_COOKIE_SAMESITE": "Lax",
     "SESSION_COOKIE_SECURE": False,
-    "MAX_CONTENT_LENGTH": 12 * 1024 * 1024,
+    "MAX_CONTENT_LENGTH": LARGEST_UPLOAD + 2 * 1024 * 1024,  # whatever policy allows, and the fields beside it
     "MAX_FORM_MEMORY_SIZE": 2 * 1024 * 1024,
     "SEND_FILE_MAX_AGE_DEFAULT": 31536000,
     "BOOTSTRAP_SERVE_LOCAL": True,

@@ -35,6 +35,7 @@ ACTS: dict[str, str] = {
     "password.change": mark("changed the password"),
     "password.reset": mark("reset a password"),
     "second_factor.enrol": mark("set up the second factor"),
+    "second_factor.replace": mark("replaced the second factor"),
     "second_factor.reset": mark("reset a second factor"),
     "session.end": mark("ended a session"),
     "token.issue": mark("issued an API token"),

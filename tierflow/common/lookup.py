@@ -6,10 +6,10 @@ import unicodedata
 from collections.abc import Iterable
 
 from pypinyin import Style, lazy_pinyin
-from sqlalchemy import Index, delete, insert, select
+from sqlalchemy import Index, Select, delete, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from tierflow.common.db import Model
+from tierflow.common.db import Exact, Model
 
 LONGEST_KEY = 24
 
@@ -18,13 +18,11 @@ class SearchKey(Model):
     """One ending of one searchable word; a prefix of it is found by the primary key's index."""
 
     __tablename__ = "search_key"
-    __table_args__ = (
-        Index("ix_search_key_key", "key", "subject_type", "subject_id", postgresql_ops={"key": "text_pattern_ops"}),
-    )
+    __table_args__ = (Index("ix_search_key_key", "key", "subject_type", "subject_id"),)
 
     subject_type: Mapped[str] = mapped_column(primary_key=True)
     subject_id: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(Exact, primary_key=True)
 
 
 def fold(value: str) -> str:
@@ -56,7 +54,7 @@ def index(session: Session, subject: tuple[str, int], names: Iterable[str], code
         session.execute(insert(SearchKey), rows)
 
 
-def matching(subject_type: str, query: str) -> object:
+def matching(subject_type: str, query: str) -> Select[tuple[int]]:
     """A SELECT of the ids of subjects with a key that begins with the query, for use in an IN."""
     word = fold(query)[:LONGEST_KEY]
     return select(SearchKey.subject_id).where(
