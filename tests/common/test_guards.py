@@ -226,7 +226,8 @@ def test_words_are_ordered_by_their_bytes_in_a_database_of_any_language(engine: 
         found = {row[0]: row[1] for row in connection.execute(wanted)}
         assert found == {"search_key.key": "C", "customer.name_sort": "C"}
         connection.execute(text("SET LOCAL enable_seqscan = off"))
-        query = str(matching("customer", "hua").compile(engine, compile_kwargs={"literal_binds": True}))
+        prefix: Any = matching("customer", "hua")
+        query = str(prefix.compile(engine, compile_kwargs={"literal_binds": True}))
         plan = "\n".join(row[0] for row in connection.execute(text(f"EXPLAIN {query}")))
         assert "ix_search_key_key" in plan, "a prefix is a range of the index"
         assert "Index Cond: ((key >= 'hua'::text)" in plan, plan

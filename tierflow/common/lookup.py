@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from pypinyin import Style, lazy_pinyin
-from sqlalchemy import Index, Select, delete, insert, select
+from sqlalchemy import Index, delete, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tierflow.common.db import Exact, Model
@@ -54,7 +54,7 @@ def index(session: Session, subject: tuple[str, int], names: Iterable[str], code
         session.execute(insert(SearchKey), rows)
 
 
-def matching(subject_type: str, query: str) -> Select[tuple[int]]:
+def matching(subject_type: str, query: str) -> object:
     """A SELECT of the ids of subjects with a key that begins with the query, for use in an IN."""
     word = fold(query)[:LONGEST_KEY]
     return select(SearchKey.subject_id).where(
