@@ -98,7 +98,7 @@ def test_making_the_grants_anew_loses_none_and_names_get_their_order(both_app: F
     engine = make_engine(both_app.config["SQLALCHEMY_DATABASE_URI"])
     with engine.connect() as connection:
         before = [tuple(row) for row in connection.execute(grants)], [tuple(row) for row in connection.execute(names)]
-    downgrade(engine, "0010")
+    downgrade(engine, "0005")
     upgrade(engine)
     with engine.connect() as connection:
         after = [tuple(row) for row in connection.execute(grants)], [tuple(row) for row in connection.execute(names)]
