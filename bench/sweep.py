@@ -68,7 +68,6 @@ class Sweep:
     idle: Taken
 
 
-
 def measure(url: str, open_: int, due: int, *, rounds: int = ROUNDS) -> Sweep:
     """Fill a migrated database and sweep it, floor and product in turn, each on a group of its own."""
     groups = Groups(2 * (rounds + 1), due)
@@ -106,7 +105,6 @@ def measure(url: str, open_: int, due: int, *, rounds: int = ROUNDS) -> Sweep:
         statistics.median(ours.wall_ms / bare.wall_ms for bare, ours in pairs),
         statistics.median(ours.cpu_ms / bare.cpu_ms for bare, ours in pairs),
         _median(idles[1:]),
-
     )
 
 
