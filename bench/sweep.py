@@ -1,8 +1,8 @@
 """The sweep of the complaint clocks beside the bare statements it cannot do without: find, insert the event, mark.
 
-The floor is two plain statements over the same tables and indexes, in a transaction of their own. The product's side is the
-duty as the scheduler runs it: calendar and extensions looked after, the sweep with its notices, the last look
-that finds nothing.
+The floor is two plain statements over the same tables and indexes, in a transaction of their own. The product's side is
+the duty as the scheduler runs it: calendar and extensions looked after, the sweep with its notices, the last look that
+finds nothing.
 """
 
 from __future__ import annotations

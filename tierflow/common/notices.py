@@ -6,11 +6,22 @@ robot, with retries and a dead letter.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, UniqueConstraint, insert, literal, select, update
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Select,
+    UniqueConstraint,
+    bindparam,
+    insert,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert as insert_postgres
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
@@ -61,6 +72,10 @@ class Notice(Model):
     dedupe_key: Mapped[str]
     created_at: Mapped[datetime]
     read_at: Mapped[datetime | None]
+
+
+_TABLE: Any = Notice.__table__  # by the table, not the model: one compiled statement serves every batch
+_QUEUED = (_TABLE.c.id, _TABLE.c.user_id, _TABLE.c.kind, _TABLE.c.dedupe_key)
 
 
 class Delivery(Model):
@@ -146,16 +161,24 @@ def notify(
     ]
     if not rows:
         return []
-    written = session.execute(_once(session).returning(*_QUEUED), rows).all()
+    once = (insert_sqlite if is_sqlite(session) else insert_postgres)(_TABLE).on_conflict_do_nothing()
+    written = session.execute(once.returning(*_QUEUED), rows).all()
     if written:
         _queue(session, _channels(session), written, now)
     return [notice.id for notice in written]
 
 
-def notify_selected(
-    session: Session, kind: str, msgid: str, subject_type: str, source: Select[Any], now: datetime
-) -> None:
-    """`notify` for a thousand messages of one kind, written inside the database.
+def notify_selected(session: Session, selected: Any, given: Mapping[str, Any], now: datetime) -> None:
+    """`notify` for a thousand messages, written inside the database: `selected` is made by `messages`."""
+    values = {**given, "written_at": now}
+    if channels := _channels(session):
+        _queue(session, channels, session.execute(selected.returning(*_QUEUED), values).all(), now)
+    else:
+        session.execute(selected, values)
+
+
+def messages(on_sqlite: bool, kind: str, msgid: str, subject_type: str, source: Select[Any]) -> Any:
+    """The statement that writes one kind of notice; build it once and keep it.
 
     `source` selects user_id, params (a JSON object as `notify` would store it), subject_id, dedupe_key.
     """
@@ -168,25 +191,11 @@ def notify_selected(
         "subject_type": literal(subject_type),
         "subject_id": found.c.subject_id,
         "dedupe_key": found.c.dedupe_key,
-        "created_at": literal(now, UtcDateTime()),
+        "created_at": bindparam("written_at", type_=UtcDateTime()),
     }
+    statement: Any = (insert_sqlite if on_sqlite else insert_postgres)(_TABLE)
     # Without a WHERE, SQLite reads ON CONFLICT as a join's ON.
-    statement = _once(session, select(*values.values()).where(sql("1 = 1")), list(values))
-    if channels := _channels(session):
-        _queue(session, channels, session.execute(statement.returning(*_QUEUED)).all(), now)
-    else:
-        session.execute(statement)
-
-
-_TABLE: Any = Notice.__table__  # by the table, not the model: one compiled statement serves every batch
-_QUEUED = (_TABLE.c.id, _TABLE.c.user_id, _TABLE.c.kind, _TABLE.c.dedupe_key)
-
-
-def _once(session: Session, source: Select[Any] | None = None, columns: Sequence[str] = ()) -> Any:
-    statement: Any = (insert_sqlite if is_sqlite(session) else insert_postgres)(_TABLE)
-    if source is not None:
-        statement = statement.from_select(columns, source)
-    return statement.on_conflict_do_nothing()
+    return statement.from_select(list(values), select(*values.values()).where(sql("1 = 1"))).on_conflict_do_nothing()
 
 
 def _channels(session: Session) -> Sequence[Channel]:

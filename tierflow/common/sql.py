@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, String, cast, literal, select
+from sqlalchemy import JSON, BigInteger, String, bindparam, cast, literal, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -66,8 +66,13 @@ def _elements_postgresql(element: Any, compiler: Any, **options: Any) -> str:
     return f"json_array_elements(CAST({compiler.process(element.clauses, **options)} AS json))"
 
 
-def numbers_table(rows: Sequence[Sequence[int]], *names: str) -> Any:
-    """Rows of whole numbers as a table to join: one parameter, whatever their number."""
-    each = _elements(literal(json.dumps(rows))).table_valued("value", name="each")
+def numbers_table(parameter: str, *names: str) -> Any:
+    """Rows of whole numbers as a table to join: one parameter (`as_json` of the rows), whatever their number."""
+    each = _elements(bindparam(parameter, type_=String())).table_valued("value", name="each")
     columns = [cast(each.c.value.op("->>")(at), BigInteger).label(name) for at, name in enumerate(names)]
     return select(*columns).cte("numbers").prefix_with("MATERIALIZED")
+
+
+def as_json(rows: Sequence[Sequence[int]]) -> str:
+    """The value of a `numbers_table` parameter."""
+    return json.dumps(rows, separators=(",", ":"))

@@ -10,17 +10,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, String, case, cast, func, literal, null, select, true, update
+from sqlalchemy import ColumnElement, String, bindparam, case, cast, func, literal, null, select, true, update
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert as insert_postgres
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
 
 from tierflow.common.db import UtcDateTime, is_sqlite
-from tierflow.common.notices import notify_selected
-from tierflow.common.sql import json_object, numbers_table, shanghai_minute
+from tierflow.common.notices import messages, notify_selected
+from tierflow.common.sql import as_json, json_object, numbers_table, shanghai_minute
 from tierflow.complaints.models import Clock, ClockEvent, Complaint
 from tierflow.complaints.rules.words import SEVERITY_LABELS, Event
 from tierflow.complaints.service.recipients import Recipients
@@ -53,7 +55,7 @@ class Found(NamedTuple):
     account_manager_id: int
 
 
-def due_clocks(now: datetime) -> Any:
+def due_clocks(now: Any) -> Any:
     """SQL condition: running clocks with something to note."""
     return Clock.told_at.is_(None) & (Clock.next_at <= now)
 
@@ -70,34 +72,55 @@ def sweep(session: Session, now: datetime, *, clock_id: int | None = None, limit
     """
     latest: dict[int, Found] = {}
     counts: Counter[str] = Counter()
-    found = _pass(session, now, Clock.id == clock_id if clock_id is not None else true(), limit)
+    if clock_id is None:
+        found = _pass(session, "any", {"by_now": now, "most": limit})
+    else:
+        found = _pass(session, "one", {"by_now": now, "this_clock": clock_id})
     while found:
         counts.update([each.kind.value for each in found])
         latest.update({each.clock_id: each for each in found})
         again = [each.clock_id for each in found if each.next_at is not None and each.next_at <= now]
-        found = _pass(session, now, Clock.id.in_(again), None) if again else []
+        found = _pass(session, "these", {"by_now": now, "these_clocks": again}) if again else []
     if latest:
         _tell(session, list(latest.values()), now)
     return dict(counts)
 
 
-def _pass(session: Session, now: datetime, which: ColumnElement[bool], limit: int | None) -> list[Found]:
-    """Note one event of each clock that has one due, `limit` clocks at most."""
+def _pass(session: Session, which: str, given: dict[str, Any]) -> list[Found]:
+    """Note one event of each clock that has one due."""
+    note, mark_ = _statements(is_sqlite(session), which)
+    session.execute(note, given)
+    marked = session.execute(mark_, given)
+    return [Found(clock_id, _NOTED[kind], *rest) for clock_id, kind, *rest in marked]
+
+
+_CLOCK: Any = Clock.__table__  # the tables, not the models: parameters of the statement are no new values
+_EVENT: Any = ClockEvent.__table__
+_NOW = bindparam("by_now", type_=UtcDateTime())
+_WHICH: dict[str, ColumnElement[bool]] = {
+    "any": true(),  # "most" of them
+    "one": Clock.id == bindparam("this_clock"),
+    "these": Clock.id.in_(bindparam("these_clocks", expanding=True)),
+}
+
+
+@cache
+def _statements(on_sqlite: bool, which: str) -> tuple[Any, Any]:
+    """Insert the events, and mark the clocks whose event is there. Built once: a sweep a minute need not."""
     due = select(
         Clock.id,
         Clock.revision,
         Clock.next_kind,
         case((Clock.next_kind == "breached", Clock.due_at), else_=Clock.next_at).label("at"),
-    ).where(due_clocks(now), which)
-    if limit is not None:
-        due = due.order_by(Clock.next_at, Clock.id).limit(limit)
+    ).where(due_clocks(_NOW), _WHICH[which])
+    if which == "any":
+        due = due.order_by(Clock.next_at, Clock.id).limit(bindparam("most"))
     rows = due.with_for_update(skip_locked=True).subquery()
-    insert = insert_sqlite if is_sqlite(session) else insert_postgres
+    insert = insert_sqlite if on_sqlite else insert_postgres
     columns = ["clock_id", "revision", "kind", "at", "recorded_at", "note"]
-    source = select(
-        rows.c.id, rows.c.revision, rows.c.next_kind, rows.c.at, literal(now, UtcDateTime()), literal("")
-    ).where(sql("1 = 1"))  # without a WHERE, SQLite reads ON CONFLICT as a join's ON
-    session.execute(insert(ClockEvent).from_select(columns, source).on_conflict_do_nothing())
+    source = select(rows.c.id, rows.c.revision, rows.c.next_kind, rows.c.at, _NOW, literal("")).where(
+        sql("1 = 1")  # without a WHERE, SQLite reads ON CONFLICT as a join's ON
+    )
     noted = (
         select(ClockEvent.id)
         .where(
@@ -107,9 +130,10 @@ def _pass(session: Session, now: datetime, which: ColumnElement[bool], limit: in
         )
         .exists()
     )
-    mark = update(Clock).where(due_clocks(now), which, noted)
-    marked = session.execute(
-        mark.values(
+    marked = (
+        update(_CLOCK)
+        .where(due_clocks(_NOW), _WHICH[which], noted)
+        .values(
             next_kind=case(
                 {kind.value: following for kind, (following, _at) in _FOLLOWS.items()}, value=Clock.next_kind
             ),
@@ -118,10 +142,10 @@ def _pass(session: Session, now: datetime, which: ColumnElement[bool], limit: in
                 (Clock.next_kind == Event.BREACHED.value, func.coalesce(Clock.breached_at, Clock.due_at)),
                 else_=Clock.breached_at,
             ),
-        ).returning(Clock.id, Clock.next_kind, Clock.revision, Clock.next_at, *_HANDS),
-        execution_options={"synchronize_session": False},
+        )
+        .returning(Clock.id, Clock.next_kind, Clock.revision, Clock.next_at, *_HANDS)
     )
-    return [Found(clock_id, _NOTED[kind], *rest) for clock_id, kind, *rest in marked]
+    return insert(_EVENT).from_select(columns, source).on_conflict_do_nothing(), marked
 
 
 def _tell(session: Session, found: Sequence[Found], now: datetime) -> None:
@@ -133,12 +157,14 @@ def _tell(session: Session, found: Sequence[Found], now: datetime) -> None:
         told.setdefault(each.kind, []).extend((each.clock_id, each.revision, user) for user in users)
     for kind, notes in told.items():
         if notes:
-            notify_selected(session, f"complaint.{kind}", SENTENCES[kind], "complaint", _notices(kind, notes), now)
+            notes.sort(key=itemgetter(2))  # what one account is told lies together in the indexes
+            notify_selected(session, _notices(is_sqlite(session), kind), {"notes": as_json(notes)}, now)
 
 
-def _notices(kind: Event, notes: Sequence[Sequence[int]]) -> Select[Any]:
-    """One row for each (clock, revision, account): whom to tell, and what the sentence says."""
-    note = numbers_table(notes, "clock_id", "revision", "user_id")
+@cache
+def _notices(on_sqlite: bool, kind: Event) -> Any:
+    """Write one notice for each of the "notes" (clock, revision, account) about this event."""
+    note = numbers_table("notes", "clock_id", "revision", "user_id")
     severity = case(
         {
             severity.value: json_object(msgid=literal(label), params=json_object())
@@ -153,7 +179,7 @@ def _notices(kind: Event, notes: Sequence[Sequence[int]]) -> Select[Any]:
         due=shanghai_minute(Clock.due_at),
     )
     key = literal(f"complaint.{kind}.") + cast(Clock.id, String) + "." + cast(note.c.revision, String)
-    return (
+    source = (
         select(
             note.c.user_id.label("user_id"),
             params.label("params"),
@@ -163,6 +189,7 @@ def _notices(kind: Event, notes: Sequence[Sequence[int]]) -> Select[Any]:
         .join(Clock, Clock.id == note.c.clock_id)
         .join(Complaint, Complaint.id == Clock.complaint_id)
     )
+    return messages(on_sqlite, f"complaint.{kind}", SENTENCES[kind], "complaint", source)
 
 
 SENTENCES = {
