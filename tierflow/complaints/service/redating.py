@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tierflow.common import audit
-from tierflow.common.calendars import CalendarNotice, working_calendar
+from tierflow.common.calendars import CalendarNotice, Impact, working_calendar
 from tierflow.common.notices import notify
 from tierflow.common.policies import policy_numbered
 from tierflow.complaints.models import Clock, Complaint
@@ -39,19 +39,21 @@ class Proposed:
     would_be: Redated
 
 
-@dataclass(frozen=True)
-class Impact:
-    """What a calendar would do to open due times: firm up or move provisional ones, ask about firm ones."""
-
-    moved: int
-    asked: int
-    is_capped: bool  # more are open than were looked at
-
-
 def is_behind(version: int) -> Any:
     """SQL condition: running clocks not yet compared with the calendar of this version."""
     unasked = Clock.asked_version.is_(None) | (Clock.asked_version < version)
     return Clock.told_at.is_(None) & (Clock.calendar_version < version) & unasked
+
+
+def is_asked() -> Any:
+    """SQL condition: running clocks whose firm due an amended calendar would move, and nobody has decided."""
+    return Clock.told_at.is_(None) & (Clock.calendar_version < Clock.asked_version)
+
+
+def anything_asked(session: Session, actor: Actor) -> bool:
+    """Whether any complaint the actor may see waits for such a decision."""
+    query = select(Clock.id).join(Complaint, Complaint.id == Clock.complaint_id)
+    return session.scalar(query.where(is_asked(), *scope.seen_by(actor)).limit(1)) is not None
 
 
 def behind(session: Session, limit: int = BATCH) -> list[tuple[Clock, Complaint]]:
@@ -90,22 +92,18 @@ def run(session: Session, now: datetime, limit: int = BATCH) -> dict[str, int]:
     return dict(counts)
 
 
-def impact(session: Session, calendar: WorkingCalendar, now: datetime, limit: int = 2000) -> Impact:
+def foresee(session: Session, calendar: WorkingCalendar, now: datetime, limit: int = 2000) -> Impact:
     """What a calendar that is not loaded yet would do to open due times; nothing is stored."""
     query = select(Clock).where(Clock.told_at.is_(None)).order_by(Clock.next_at, Clock.id).limit(limit + 1)
-    open_ = session.scalars(query).all()
-    outcomes = Counter(
-        redate(
-            clocks.facts_of(clock),
-            clock.due_at,
-            clock.is_provisional,
-            _terms(session, clock.policy_version),
-            calendar,
-            now,
-        ).outcome
-        for clock in open_[:limit]
-    )
-    return Impact(outcomes[Outcome.MOVE], outcomes[Outcome.ASK], len(open_) > limit)
+    found = session.scalars(query).all()
+    outcomes: Counter[Outcome] = Counter()
+    for clock in found[:limit]:
+        terms = _terms(session, clock.policy_version)
+        would_be = redate(clocks.facts_of(clock), clock.due_at, clock.is_provisional, terms, calendar, now)
+        if would_be.outcome is Outcome.SAME and clock.is_provisional and not would_be.planned.is_provisional:
+            outcomes[Outcome.MOVE] += 1  # it stays where it is and becomes firm
+        outcomes[would_be.outcome] += 1
+    return Impact(outcomes[Outcome.MOVE], outcomes[Outcome.ASK], len(found) > limit)
 
 
 def _ask(session: Session, asked: list[Complaint], version: int, now: datetime) -> None:
