@@ -88,9 +88,10 @@ def sweep(session: Session, now: datetime, *, clock_id: int | None = None, limit
 
 def _pass(session: Session, which: str, given: dict[str, Any]) -> list[Found]:
     """Note one event of each clock that has one due."""
-    note, mark_ = _statements(is_sqlite(session), which)
-    session.execute(note, given)
-    marked = session.execute(mark_, given)
+    *before, marking = _statements(is_sqlite(session), which)
+    for statement in before:
+        session.execute(statement, given)
+    marked = session.execute(marking, given)
     return [Found(clock_id, _NOTED[kind], *rest) for clock_id, kind, *rest in marked]
 
 
@@ -105,8 +106,11 @@ _WHICH: dict[str, ColumnElement[bool]] = {
 
 
 @cache
-def _statements(on_sqlite: bool, which: str) -> tuple[Any, Any]:
-    """Insert the events, and mark the clocks whose event is there. Built once: a sweep a minute need not."""
+def _statements(on_sqlite: bool, which: str) -> tuple[Any, ...]:
+    """Insert the events and mark the clocks whose event is there: in one statement where the engine can.
+
+    Built once: a sweep a minute need not.
+    """
     due = select(
         Clock.id,
         Clock.revision,
@@ -115,24 +119,11 @@ def _statements(on_sqlite: bool, which: str) -> tuple[Any, Any]:
     ).where(due_clocks(_NOW), _WHICH[which])
     if which == "any":
         due = due.order_by(Clock.next_at, Clock.id).limit(bindparam("most"))
-    rows = due.with_for_update(skip_locked=True).subquery()
-    insert = insert_sqlite if on_sqlite else insert_postgres
+    rows = due.with_for_update(skip_locked=True).cte("due")
+    source = select(rows.c.id, rows.c.revision, rows.c.next_kind, rows.c.at, _NOW, literal(""))
     columns = ["clock_id", "revision", "kind", "at", "recorded_at", "note"]
-    source = select(rows.c.id, rows.c.revision, rows.c.next_kind, rows.c.at, _NOW, literal("")).where(
-        sql("1 = 1")  # without a WHERE, SQLite reads ON CONFLICT as a join's ON
-    )
-    noted = (
-        select(ClockEvent.id)
-        .where(
-            ClockEvent.clock_id == Clock.id,
-            ClockEvent.revision == Clock.revision,
-            ClockEvent.kind == Clock.next_kind,
-        )
-        .exists()
-    )
     marked = (
         update(_CLOCK)
-        .where(due_clocks(_NOW), _WHICH[which], noted)
         .values(
             next_kind=case(
                 {kind.value: following for kind, (following, _at) in _FOLLOWS.items()}, value=Clock.next_kind
@@ -145,7 +136,23 @@ def _statements(on_sqlite: bool, which: str) -> tuple[Any, Any]:
         )
         .returning(Clock.id, Clock.next_kind, Clock.revision, Clock.next_at, *_HANDS)
     )
-    return insert(_EVENT).from_select(columns, source).on_conflict_do_nothing(), marked
+    if not on_sqlite:
+        noted = insert_postgres(_EVENT).from_select(columns, source).on_conflict_do_nothing().cte("noted")
+        return (marked.where(Clock.id == rows.c.id).add_cte(noted),)
+    noted_there = (
+        select(ClockEvent.id)
+        .where(
+            ClockEvent.clock_id == Clock.id,
+            ClockEvent.revision == Clock.revision,
+            ClockEvent.kind == Clock.next_kind,
+        )
+        .exists()
+    )
+    source = source.where(sql("1 = 1"))  # without a WHERE, SQLite reads ON CONFLICT as a join's ON
+    return (
+        insert_sqlite(_EVENT).from_select(columns, source).on_conflict_do_nothing(),
+        marked.where(due_clocks(_NOW), _WHICH[which], noted_there),
+    )
 
 
 def _tell(session: Session, found: Sequence[Found], now: datetime) -> None:
