@@ -1,12 +1,13 @@
 """The sweep of the complaint clocks beside the bare statements it cannot do without: find, insert the event, mark.
 
-The floor is two plain statements over the same tables and indexes, in a transaction of their own. The product's side is
-the duty as the scheduler runs it: calendar and extensions looked after, the sweep with its notices, the last look that
-finds nothing.
+`python -m bench.sweep [--open 1000000] [--due 1000] [--engines sqlite,postgresql]`. The floor is two plain statements
+over the same tables and indexes, in a transaction of their own. The product's side is the duty as the scheduler runs
+it: calendar and extensions looked after, the sweep with its notices, the last look that finds nothing.
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import time
 from collections.abc import Callable
@@ -14,12 +15,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from flask import Flask
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import Engine, bindparam, func, select, text
 
 from bench.complaints_world import SHARES, Groups, application, grow
 from jobs import complaints
 from jobs.setup import Setup
+from tests.databases import fresh_databases
 from tierflow.common.db import UtcDateTime, db, make_engine, write_access
 from tierflow.common.notices import Notice
 from tierflow.complaints.models import ClockEvent
@@ -45,27 +46,44 @@ FLOOR = (
 
 @dataclass(frozen=True)
 class Taken:
-    """Medians of a call, in milliseconds: by the clock on the wall and of this process's CPU."""
+    """One call, or the median of several, in milliseconds: on the wall, and of CPU, the database server's included."""
 
     wall_ms: float
     cpu_ms: float
 
-    def over(self, floor: Taken) -> str:
-        """Both ratios, written."""
-        return f"{self.wall_ms / floor.wall_ms:.2f} / {self.cpu_ms / floor.cpu_ms:.2f}"
-
 
 @dataclass(frozen=True)
 class Sweep:
-    """One database's figures."""
+    """One database's figures. The ratios are medians of the pairs' ratios."""
 
-    complaints: int
+    open: int
     due: int
     floor: Taken
     product: Taken
-    wall_ratio: float
-    cpu_ratio: float
+    ratio: Taken
     idle: Taken
+
+
+class Stopwatch:
+    """Times a call by the wall and by CPU: this process's and, beside a server, that of its connections."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def _cpu_ns(self) -> int:
+        spent = time.process_time_ns()
+        if self._engine.dialect.name == "postgresql":
+            with self._engine.connect() as connection:
+                pids = connection.scalars(text("SELECT pid FROM pg_stat_activity WHERE datname = current_database()"))
+                spent += sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in pids)
+        return spent
+
+    def __call__(self, act: Callable[[], object]) -> Taken:
+        """Time one call."""
+        cpu, wall = self._cpu_ns(), time.perf_counter()
+        act()
+        wall_ms = (time.perf_counter() - wall) * 1000
+        return Taken(wall_ms, (self._cpu_ns() - cpu) / 1e6)
 
 
 def measure(url: str, open_: int, due: int, *, rounds: int = ROUNDS) -> Sweep:
@@ -74,6 +92,7 @@ def measure(url: str, open_: int, due: int, *, rounds: int = ROUNDS) -> Sweep:
     app = application(url)
     grow(app, open_, groups)
     engine = make_engine(url)
+    timed = Stopwatch(make_engine(url))
     setup = Setup(Path(), 0, Path(), "", clock=lambda: groups.due_at(0), pause=0.0)
 
     def floor(now: datetime) -> None:
@@ -87,38 +106,26 @@ def measure(url: str, open_: int, due: int, *, rounds: int = ROUNDS) -> Sweep:
     floors, products, idles = [], [], []
     with app.app_context():
         for round_ in range(rounds + 1):
-            for offset, act, taken in ((0, floor, floors), (1, product, products)):
-                now = groups.due_at(2 * round_ + offset)
-                taken.append(_timed(lambda act=act, now=now: act(now)))
-            idles.append(_timed(lambda now=now: product(now)))
-        _check(app, groups)
-    engine.dispose()
-    with app.app_context():
+            now, later = groups.due_at(2 * round_), groups.due_at(2 * round_ + 1)
+            floors.append(timed(lambda now=now: floor(now)))
+            products.append(timed(lambda now=later: product(now)))
+            idles.append(timed(lambda now=later: product(now)))
+        _check(groups)
         db.session.remove()
         db.engine.dispose()
-    pairs = list(zip(floors[1:], products[1:], strict=True))  # one warm-up
-    return Sweep(
-        open_,
-        due,
-        _median(floors[1:]),
-        _median(products[1:]),
-        statistics.median(ours.wall_ms / bare.wall_ms for bare, ours in pairs),
-        statistics.median(ours.cpu_ms / bare.cpu_ms for bare, ours in pairs),
-        _median(idles[1:]),
-    )
-
-
-def _timed(act: Callable[[], object]) -> Taken:
-    wall, cpu = time.perf_counter(), time.process_time()
-    act()
-    return Taken((time.perf_counter() - wall) * 1000, (time.process_time() - cpu) * 1000)
+    engine.dispose()
+    pairs = [
+        Taken(ours.wall_ms / bare.wall_ms, ours.cpu_ms / bare.cpu_ms)
+        for bare, ours in zip(floors[1:], products[1:], strict=True)  # one warm-up
+    ]
+    return Sweep(open_, due, _median(floors[1:]), _median(products[1:]), _median(pairs), _median(idles[1:]))
 
 
 def _median(taken: list[Taken]) -> Taken:
     return Taken(statistics.median(t.wall_ms for t in taken), statistics.median(t.cpu_ms for t in taken))
 
 
-def _check(app: Flask, groups: Groups) -> None:
+def _check(groups: Groups) -> None:
     """Both sides noted every clock of their groups, and the product told whoever must know."""
     session = db.session()
     session.rollback()
@@ -128,6 +135,47 @@ def _check(app: Flask, groups: Groups) -> None:
             raise RuntimeError(f"{kind}: {noted[kind.value]} noted")
     kinds = [f"complaint.{kind}" for kind, _share in SHARES]
     told = session.scalar(select(func.count()).select_from(Notice).where(Notice.kind.in_(kinds)))
-    wanted = groups.count // 2 * int(groups.size * (0.5 + 0.3 * 2 + 0.2))
+    wanted = groups.count // 2 * int(groups.size * (0.5 + 0.3 * 2 + 0.2))  # a breach is told to two
     if told != wanted:
         raise RuntimeError(f"{told} notices written, {wanted} wanted")
+
+
+def main() -> None:
+    """Measure at the size asked for and at a tenth of it, and print both."""
+    parser = argparse.ArgumentParser(prog="python -m bench.sweep", description=__doc__)
+    parser.add_argument("--open", type=int, default=1_000_000)
+    parser.add_argument("--due", type=int, default=1_000)
+    parser.add_argument("--engines", default="sqlite,postgresql")
+    given = parser.parse_args()
+    report(given.open, given.due, given.engines.split(","))
+
+
+def report(open_: int, due: int, engines: list[str]) -> None:
+    """The table in Markdown. Every figure as wall / CPU."""
+    print(f"\nSweep of the complaint clocks, {due:,} due; wall / CPU\n")
+    print("| engine | open | floor ms | tierflow ms | ratio | nothing due ms | against a tenth of the data |")
+    print("|---|---|---|---|---|---|---|")
+    for engine in engines:
+        small = None
+        for number in (open_ // 10, open_):
+            with fresh_databases(engine) as fresh:
+                found = measure(fresh(), number, due)
+            growth = ""
+            if small is not None:
+                growth = _both(
+                    Taken(
+                        found.product.wall_ms / small.product.wall_ms,
+                        found.product.cpu_ms / small.product.cpu_ms,
+                    )
+                )
+            figures = [_both(taken) for taken in (found.floor, found.product, found.ratio, found.idle)]
+            print(f"| {engine} | {number:,} | {' | '.join(figures)} | {growth} |", flush=True)
+            small = found
+
+
+def _both(taken: Taken) -> str:
+    return f"{taken.wall_ms:.2f} / {taken.cpu_ms:.2f}"
+
+
+if __name__ == "__main__":
+    main()
