@@ -70,20 +70,24 @@ class Stopwatch:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def _cpu_ns(self) -> int:
-        spent = time.process_time_ns()
-        if self._engine.dialect.name == "postgresql":
-            with self._engine.connect() as connection:
-                pids = connection.scalars(text("SELECT pid FROM pg_stat_activity WHERE datname = current_database()"))
-                spent += sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in pids)
-        return spent
-
     def __call__(self, act: Callable[[], object]) -> Taken:
         """Time one call."""
-        cpu, wall = self._cpu_ns(), time.perf_counter()
+        served_by = self._backends()
+        cpu, wall = _cpu_ns(served_by), time.perf_counter()
         act()
         wall_ms = (time.perf_counter() - wall) * 1000
-        return Taken(wall_ms, (self._cpu_ns() - cpu) / 1e6)
+        return Taken(wall_ms, (_cpu_ns(served_by) - cpu) / 1e6)
+
+    def _backends(self) -> list[Path]:
+        if self._engine.dialect.name != "postgresql":
+            return []
+        pids = text("SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+        with self._engine.connect() as connection:
+            return [Path(f"/proc/{pid}/schedstat") for pid in connection.scalars(pids)]
+
+
+def _cpu_ns(served_by: list[Path]) -> int:
+    return time.process_time_ns() + sum(int(path.read_text().split()[0]) for path in served_by)
 
 
 def measure(url: str, open_: int, due: int, *, rounds: int = ROUNDS) -> Sweep:

@@ -138,7 +138,8 @@ def _statements(on_sqlite: bool, which: str) -> tuple[Any, ...]:
     )
     if not on_sqlite:
         noted = insert_postgres(_EVENT).from_select(columns, source).on_conflict_do_nothing().cte("noted")
-        return (marked.where(Clock.id == rows.c.id).add_cte(noted),)
+        # Said once more that they are due: else the planner may read every open clock to find the few.
+        return (marked.where(Clock.id == rows.c.id, due_clocks(_NOW)).add_cte(noted),)
     noted_there = (
         select(ClockEvent.id)
         .where(
