@@ -33,13 +33,7 @@ def measure() -> dict[str, Any]:
 
     from tierflow.kernel.calendar import WorkingCalendar
 
-    published: dict[int, dict[date, bool]] = {}
-    for on in chinese_calendar.holidays:
-        published.setdefault(on.year, {})
-        if on.weekday() < 5:
-            published[on.year][on] = False
-    for on in chinese_calendar.workdays:
-        published.setdefault(on.year, {})[on] = True
+    published = _published()
     calendar = WorkingCalendar(published=published, version=1)
     weekdays_off = [on for days in published.values() for on, works in days.items() if not works]
     numpys = numpy.busdaycalendar(holidays=weekdays_off)
@@ -103,6 +97,20 @@ def measure() -> dict[str, Any]:
         "right": right,
         "batch_s": {name: statistics.median(each) for name, each in batches.items()},
     }
+
+
+def _published() -> dict[int, dict[date, bool]]:
+    """The State Council's exceptions by year, as the product keeps them."""
+    import chinese_calendar
+
+    published: dict[int, dict[date, bool]] = {}
+    for on in chinese_calendar.holidays:
+        published.setdefault(on.year, {})
+        if on.weekday() < 5:
+            published[on.year][on] = False
+    for on in chinese_calendar.workdays:
+        published.setdefault(on.year, {})[on] = True
+    return published
 
 
 def _counted(is_workday: Callable[[date], bool], on: date, n: int) -> date:

@@ -1,7 +1,7 @@
 """django-helpdesk's escalation of the same tickets; runs in the rivals' environment: `-m bench.helpdesk_rival`.
 
-Given N, DUE and URL: N open tickets, DUE of them unanswered since before the escalation limit, as many queues as we have regions. Mail is
-rendered and handed to a backend that drops it.
+Given N, DUE and URL: N open tickets, DUE of them unanswered since before the escalation limit, as many queues as we
+have regions. Mail is rendered and handed to a backend that drops it.
 """
 
 from __future__ import annotations
