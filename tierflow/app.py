@@ -15,8 +15,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from tierflow.admin import api as admin_api
 from tierflow.admin import jobs_api, jobs_pages
 from tierflow.admin import pages as admin
+from tierflow.common import calendars, verify
 from tierflow.common import tables as _tables  # noqa: F401 - every table is known before the first query
-from tierflow.common import verify
 from tierflow.common.clock import system_clock
 from tierflow.common.db import db, engine_options
 from tierflow.common.policies import register_terms
@@ -24,6 +24,7 @@ from tierflow.common.schema import defects
 from tierflow.complaints import api as complaints_api
 from tierflow.complaints import pages as complaint_pages
 from tierflow.complaints.pages import history as complaint_history
+from tierflow.complaints.service import redating
 from tierflow.complaints.service.reckoning import verify as verify_due_times
 from tierflow.complaints.terms import COMPLAINT_TERMS
 from tierflow.grading import api as grading_api
@@ -144,6 +145,7 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     complaint_pages.init(app)
     extensions["customer_tabs"].append(complaint_history.TAB)
     verify.also_checked("complaints", verify_due_times)
+    calendars.followed_by("complaints", calendars.Follower(redating.foresee, redating.run))
 
 
 def _check_settings(app: Flask) -> None:
