@@ -19,10 +19,11 @@ from tierflow.kernel.errors import Invalid
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, is_allowed, require
 from tierflow.kernel.text import text
-from tierflow.onboarding.pages import chain, reading, views
+from tierflow.onboarding.pages import chain, reading, standing, views
 from tierflow.onboarding.pages.blueprint import CUSTOMER, ROW_ID, bp
 from tierflow.onboarding.pages.listing import managers, number
 from tierflow.onboarding.rules.entry import CLASS_LABELS
+from tierflow.onboarding.service import examining, renewing
 from tierflow.onboarding.service.customers import (
     CustomerFilters,
     CustomerRow,
@@ -39,7 +40,7 @@ from tierflow.web.shell import day, moment
 
 PAGE = "customers"
 NARROWING = ("q", "region", "manager", "class", "line", "papers")
-PAPERS = ("expiring", "expired")
+PAPERS = ("expiring", "expired", "suspended")
 YEAR = timedelta(days=365)
 
 
@@ -100,6 +101,8 @@ def _row(row: CustomerRow, now: datetime) -> dict[str, Any]:
         "region": row.region,
         "manager": row.account_manager,
         "since": day(customer.approved_on),
+        "is_suspended": row.is_suspended,
+        "is_disqualified": customer.disqualified_on is not None,
         "lines": [
             {"name": views.line_name(product), "class_label": views.class_label(line)} for line, product in row.lines
         ],
@@ -169,6 +172,8 @@ COLUMNS = [
     Column(text("Sales region"), lambda row: row.region),
     Column(text("Account manager"), lambda row: row.account_manager),
     Column(text("First paper to expire"), lambda row: row.expires_on, "day"),
+    Column(text("Suspended"), lambda row: text("yes") if row.is_suspended else "", width=10),
+    Column(text("Disqualified on"), lambda row: row.customer.disqualified_on, "day"),
     Column(text("Customer since"), lambda row: row.customer.approved_on, "day"),
 ]
 
@@ -230,6 +235,7 @@ def _view(session: Session, actor: Actor, customer_id: int, now: datetime) -> di
         return url_for("onboarding.show_customer_file", customer_id=customer_id, file_id=file_id)
 
     may_read = is_allowed(actor, "application.read")
+    renewals = renewing.of_customer(session, actor, customer_id)
     return {
         "id": row.id,
         "name": row.name,
@@ -237,7 +243,11 @@ def _view(session: Session, actor: Actor, customer_id: int, now: datetime) -> di
         "region": found.region.name,
         "manager": found.account_manager.name,
         "subtitle": " · ".join((row.number, found.region.name, _("customer since %(day)s", day=day(row.approved_on)))),
-        "badge": None,
+        "badge": standing.badge(row, found.suspension),
+        "disqualified_on": day(row.disqualified_on),
+        "suspension": standing.suspension(found.suspension, renewals, row.id),
+        "may_renew": is_allowed(actor, "paper.renew") and examining.keeper(session, actor, row),
+        "renewals": [standing.renewal(*handed_in) for handed_in in renewals],
         "needs_credit_code": row.needs_credit_code,
         "company": views.facts(row, CUSTOMER_FIELDS, region=found.region.name),
         "invoicing": views.facts(row, views.INVOICING),
@@ -250,7 +260,7 @@ def _view(session: Session, actor: Actor, customer_id: int, now: datetime) -> di
             }
             for line, product in found.lines
         ],
-        "papers": views.papers(found.papers, url, on),
+        "papers": standing.papers(found.papers, url, on),
         "offices": [office.name for office in found.offices],
         "rounds": _rounds(found),
         "application_url": url_for("onboarding.application", application_id=found.openings[-1].application.id)
