@@ -17,10 +17,12 @@ from tierflow.onboarding.pages import (  # noqa: F401 - each registers its views
     printing,
     reading,
     renewing,
+    standing,
     wall,
 )
 from tierflow.onboarding.pages.blueprint import bp
 from tierflow.onboarding.pages.finding import find
+from tierflow.web.customer_page import Head
 from tierflow.web.inbox import Kind
 from tierflow.web.navigation import Nav
 
@@ -49,3 +51,4 @@ def init(app: Flask) -> None:
     app.extensions["nav"] += NAV
     app.extensions["inbox_kinds"].update(KINDS)
     app.extensions["finders"].append(find)
+    app.extensions["customer_heads"].append(Head("customer.read", standing.head))

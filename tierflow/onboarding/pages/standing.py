@@ -3,33 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
-from flask import url_for
-from flask_babel import gettext as _
+from flask import render_template, url_for
+from markupsafe import Markup
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from tierflow.common.approvals import ApprovalCase
 from tierflow.common.customers import Customer
 from tierflow.common.files import StoredFile
-from tierflow.common.suspension import Suspension
+from tierflow.common.suspension import Suspension, is_suspended, suspended
+from tierflow.kernel.months import local_day
 from tierflow.kernel.qualification import DATED, PAPER_LABELS
+from tierflow.kernel.roles import Actor, is_allowed
 from tierflow.onboarding.models import Paper, PaperRenewal
 from tierflow.onboarding.pages import views
-from tierflow.onboarding.service import renewing
+from tierflow.onboarding.service import examining, renewing
 from tierflow.web.i18n import show
 from tierflow.web.shell import day, moment
 
 Renewals = Sequence[tuple[PaperRenewal, ApprovalCase]]
 
 
-def badge(customer: Customer, found: Suspension | None) -> Any:
-    """How business with the customer stands, beside its name; None while nothing is amiss."""
-    if customer.disqualified_on is not None:
-        return views.macro("badge", kind="bad", text=_("disqualified"), icon="slash-circle")
-    if found is not None:
-        return views.macro("badge", kind="bad", text=_("suspended"), icon="pause-circle-fill")
-    return None
+def head(session: Session, actor: Actor, customer_id: int, now: datetime) -> Markup:
+    """The line above every tab: disqualified, or suspended with what clears it; nothing while all is well."""
+    on = local_day(now)
+    asked = select(Customer.disqualified_on, is_suspended(on)).where(Customer.id == customer_id)
+    withdrawn, stopped = session.execute(asked).one()
+    if withdrawn is None and not stopped:
+        return Markup("")
+    found = suspended(session, [customer_id], on).get(customer_id)
+    renewals = renewing.of_customer(session, actor, customer_id) if found else ()
+    shown = {
+        "disqualified_on": day(withdrawn),
+        "suspension": suspension(found, renewals, customer_id),
+        "may_renew": is_allowed(actor, "paper.renew"),
+    }
+    return Markup(render_template("onboarding/_standing.html", standing=shown))  # noqa: S704 - a template of ours
+
+
+def keeping(session: Session, actor: Actor, customer: Customer) -> dict[str, Any]:
+    """What the keeper of the file sees and may do besides."""
+    return {
+        "may_renew": is_allowed(actor, "paper.renew") and examining.keeper(session, actor, customer),
+        "renewals": [renewal(row, case) for row, case in renewing.of_customer(session, actor, customer.id)],
+    }
 
 
 def suspension(found: Suspension | None, renewals: Renewals, customer_id: int) -> dict[str, Any] | None:
