@@ -25,6 +25,11 @@ ACTS: dict[str, str] = {
     "evidence.attach": mark("added evidence"),
     "evidence.remove": mark("took evidence off"),
     "customer.admit": mark("the customer was opened"),
+    # the customer file
+    "paper.renew": mark("handed in a paper anew"),
+    "paper.accept": mark("put a paper on file"),
+    "upload_link.make": mark("made an upload link"),
+    "upload_link.revoke": mark("took an upload link back"),
     "disqualified.take_over": mark("took the disqualified company over"),
     # people and rights
     "company.init": mark("founded the company"),

@@ -16,6 +16,7 @@ from tierflow.common import (
     reference,
     runs,
     sessions,
+    suspension,
     users,
 )
 
@@ -35,5 +36,6 @@ __all__ = [
     "reference",
     "runs",
     "sessions",
+    "suspension",
     "users",
 ]
