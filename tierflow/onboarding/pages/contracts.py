@@ -27,6 +27,7 @@ from tierflow.onboarding.service import contracts as service
 from tierflow.onboarding.service.contracts import ContractRow
 from tierflow.web import exports
 from tierflow.web.access import reads, writes
+from tierflow.web.customer_page import Tab
 from tierflow.web.exports import Column
 from tierflow.web.files import inline
 from tierflow.web.i18n import show
@@ -266,8 +267,6 @@ def _every(session: Session, actor: Actor, wanted: Any, now: datetime) -> Iterat
 
 def part(session: Session, actor: Actor, customer_id: int, now: datetime) -> Markup:
     """The part of the customer's page that is about contracts."""
-    if not is_allowed(actor, "contract.read"):
-        return Markup("")
     rows = [shown(row) for row in service.of_customer(session, actor, customer_id, now)]
     new_url = url_for("onboarding.new_contract", customer=customer_id) if is_allowed(actor, "contract.write") else None
     page = render_template("onboarding/_contracts.html", rows=rows, new_url=new_url)
@@ -280,4 +279,4 @@ def init(app: Flask) -> None:
     app.extensions["inbox_kinds"]["contract"] = Kind(
         mark("Contract"), "file-earmark-ruled", "onboarding.contract", "contract_id"
     )
-    app.extensions["customer_parts"].append(part)
+    app.extensions["customer_tabs"].append(Tab("contracts", mark("Contracts"), "contract.read", part))
