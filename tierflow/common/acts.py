@@ -62,6 +62,24 @@ ACTS: dict[str, str] = {
     "delivery.retry": mark("sent a dead letter again"),
     "job.release": mark("confirmed the date for the timed duties"),
     "job.request": mark("asked for a timed duty"),
+    # handing over
+    "customer.hand_over": mark("handed the customer over"),
+    "handover.propose": mark("proposed a handover"),
+    "handover.sign": mark("signed a handover"),
+    "handover.complete": mark("handed a portfolio over"),
+    "handover.end": mark("gave a handover up"),
+    # contracts
+    "contract.enter": mark("entered a contract"),
+    "contract.change": mark("changed a contract's custody"),
+    "contract.end": mark("ended a contract early"),
+    # imports
+    "import.receive": mark("took in a file to import"),
+    "import.hand_in": mark("handed in an import"),
+    "import.approve": mark("approved an import"),
+    "import.send_back": mark("sent an import back"),
+    "import.discard": mark("gave an import up"),
+    "import.apply": mark("imported a file"),
+    "import.revert": mark("reverted an import"),
     # complaints
     "complaint.answer": mark("answered a consultation"),
     "complaint.breach": mark("upheld a breach by the customer"),

@@ -6,11 +6,13 @@ from flask import Flask
 
 from tierflow.kernel.text import mark
 from tierflow.onboarding.pages import (  # noqa: F401 - each registers its views on the blueprint
+    contracts,
     customers,
     deciding,
     editing,
     explaining,
     files,
+    handover,
     listing,
     papers,
     phone,
@@ -18,6 +20,7 @@ from tierflow.onboarding.pages import (  # noqa: F401 - each registers its views
     reading,
     renewing,
     standing,
+    takeover,
     wall,
 )
 from tierflow.onboarding.pages.blueprint import bp
@@ -52,3 +55,6 @@ def init(app: Flask) -> None:
     app.extensions["inbox_kinds"].update(KINDS)
     app.extensions["finders"].append(find)
     app.extensions["customer_heads"].append(Head("customer.read", standing.head))
+    takeover.init(app)
+    handover.init(app)
+    contracts.init(app)
