@@ -42,11 +42,13 @@ from tierflow.web import (
     i18n,
     inbox,
     logs,
+    oidc_pages,  # noqa: F401 - registers its views on the sign-in blueprint
     openapi,
     session_pages,
     shell,
     templating,
 )
+from tierflow.web.oidc import Provider
 
 DEFAULTS: dict[str, Any] = {
     "CLOCK": system_clock,
@@ -74,6 +76,15 @@ def from_environment() -> dict[str, Any]:
         settings["SECRET_KEY"] = key
     if os.environ.get("TIERFLOW_HTTPS") == "1":
         settings["SESSION_COOKIE_SECURE"] = True
+    if url := os.environ.get("TIERFLOW_PUBLIC_URL"):
+        settings["PUBLIC_URL"] = url.rstrip("/")
+    if issuer := os.environ.get("TIERFLOW_OIDC_ISSUER"):
+        settings["OIDC"] = Provider(
+            issuer,
+            os.environ["TIERFLOW_OIDC_CLIENT_ID"],
+            os.environ["TIERFLOW_OIDC_CLIENT_SECRET"],
+            os.environ.get("TIERFLOW_OIDC_NAME", ""),
+        )
     if proxies := os.environ.get("TIERFLOW_TRUSTED_PROXIES"):
         settings["TRUSTED_PROXIES"] = int(proxies)
     return settings

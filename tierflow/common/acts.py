@@ -36,6 +36,8 @@ ACTS: dict[str, str] = {
     "password.reset": mark("reset a password"),
     "second_factor.enrol": mark("set up the second factor"),
     "second_factor.reset": mark("reset a second factor"),
+    "identity.bind": mark("linked a company identity"),
+    "identity.unbind": mark("unlinked a company identity"),
     "session.end": mark("ended a session"),
     "token.issue": mark("issued an API token"),
     "token.revoke": mark("revoked an API token"),
