@@ -42,6 +42,8 @@ ACTS: dict[str, str] = {
     "second_factor.enrol": mark("set up the second factor"),
     "second_factor.replace": mark("replaced the second factor"),
     "second_factor.reset": mark("reset a second factor"),
+    "identity.bind": mark("linked a company identity"),
+    "identity.unbind": mark("unlinked a company identity"),
     "session.end": mark("ended a session"),
     "token.issue": mark("issued an API token"),
     "token.revoke": mark("revoked an API token"),
