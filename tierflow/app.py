@@ -28,6 +28,8 @@ from tierflow.complaints.service.reckoning import verify as verify_due_times
 from tierflow.complaints.terms import COMPLAINT_TERMS
 from tierflow.grading import api as grading_api
 from tierflow.grading.terms import GRADING_TERMS
+from tierflow.lifting import models as _lifting_models  # noqa: F401
+from tierflow.lifting.terms import LIFTING_TERMS
 from tierflow.onboarding import api as onboarding_api
 from tierflow.onboarding import pages as onboarding_pages
 from tierflow.onboarding import service as onboarding
@@ -113,6 +115,7 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
         api.register_blueprint(blueprint)
     register_terms(GRADING_TERMS)
     register_terms(COMPLAINT_TERMS)
+    register_terms(LIFTING_TERMS)
     api.register_blueprint(grading_api.blp)
     app.register_blueprint(jobs_pages.bp)
     api.register_blueprint(jobs_api.blp)
