@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import time
 
-from jobs import approvals, calendars, complaints, housekeeping, outbox, papers, safety
+from jobs import approvals, calendars, complaints, housekeeping, imports, outbox, papers, safety
 from jobs.duty import Duty
 from jobs.timetable import Timing
 from tierflow.kernel.months import Day, Week
@@ -23,6 +23,7 @@ TIMETABLE: tuple[Duty, ...] = (
         always=complaints.watch,
         count=complaints.count,
     ),
+    Duty("imports", mark("Check, apply and revert imports"), always=imports.work, count=imports.count),
     Duty(
         "complaint-digest",
         mark("Send the general manager's morning digest"),

@@ -74,6 +74,14 @@ ACTS: dict[str, str] = {
     "bank.put_aside": mark("put a receipt aside"),
     "offtake.import": mark("imported offtake"),
     "offtake.revert": mark("reverted an import of offtake"),
+    # imports
+    "import.receive": mark("took in a file to import"),
+    "import.hand_in": mark("handed in an import"),
+    "import.approve": mark("approved an import"),
+    "import.send_back": mark("sent an import back"),
+    "import.discard": mark("gave an import up"),
+    "import.apply": mark("imported a file"),
+    "import.revert": mark("reverted an import"),
     # complaints
     "complaint.answer": mark("answered a consultation"),
     "complaint.breach": mark("upheld a breach by the customer"),

@@ -96,13 +96,14 @@ class Delivery(Model):
     last_error: Mapped[str] = mapped_column(default="")
 
 
-def _plain(message: Text) -> dict[str, Any]:
+def plain_params(message: Text) -> dict[str, Any]:
+    """A sentence's parameters as JSON; `as_text` reads them back."""
     return {name: _plain_value(value) for name, value in message.params.items()}
 
 
 def _plain_value(value: object) -> Any:
     if isinstance(value, Text):
-        return {"msgid": value.msgid, "params": _plain(value)}
+        return {"msgid": value.msgid, "params": plain_params(value)}
     return value
 
 
@@ -153,7 +154,7 @@ def notify_many(session: Session, messages: Iterable[Message], now: datetime) ->
             "user_id": user_id,
             "kind": message.kind,
             "msgid": message.text.msgid,
-            "params": _plain(message.text),
+            "params": plain_params(message.text),
             "subject_type": message.subject[0],
             "subject_id": message.subject[1],
             "dedupe_key": message.dedupe_key,
