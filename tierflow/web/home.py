@@ -19,7 +19,6 @@ from tierflow.common.approvals import ApprovalCase, AskedOpinion
 from tierflow.common.calendars import working_calendar
 from tierflow.common.db import capped_count, db
 from tierflow.common.notices import Notice, as_text, read_all
-from tierflow.common.reference import Region
 from tierflow.common.users import User
 from tierflow.kernel.errors import Invalid, NotFound
 from tierflow.kernel.roles import Actor
@@ -47,12 +46,10 @@ def inbox(*, session: Session, actor: Actor, now: datetime) -> str:
     found = inbox_service.items(session, actor, after=after)
     page, more = found[:30], len(found) > 30
     place = _place(page[-1]) if more else None
-    regions = {row.id: row.name for row in session.scalars(select(Region))} if page else {}
     return render_template(
         "home/inbox.html",
         items=page,
         kinds=inbox_service.kinds(),
-        regions=regions,
         calendar=working_calendar(session),
         next_place=place,
         is_first=after is None,

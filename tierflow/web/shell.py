@@ -37,11 +37,13 @@ class Reader:
 def init(app: Flask) -> None:
     """Register context processors, globals and filters."""
     app.context_processor(shell_context)
+    app.extensions["links"] = {}
     app.jinja_env.globals.update(
         act_label=act_label,
         csrf_token=generate_csrf,
         idempotency_key=idempotency_key,
         asset=asset,
+        url_for=link,
         may=may,
         today=today,
     )
@@ -95,15 +97,30 @@ def idempotency_key() -> str:
 
 
 @lru_cache(maxsize=256)
-def _fingerprint(path: str, _mtime: int) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:10]
+def _fingerprint(filename: str) -> str:
+    path = Path(__file__).parent / "static" / filename
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:10] if path.exists() else "0"
 
 
 def asset(filename: str) -> str:
     """The address of a file of ours, with its version, so that it can be cached for good."""
-    path = Path(__file__).parent / "static" / filename
-    version = _fingerprint(str(path), path.stat().st_mtime_ns) if path.exists() else "0"
-    return url_for("web.static", filename=filename, v=version)
+    return link("web.static", filename=filename, v=_fingerprint(filename))
+
+
+def link(endpoint: str, **values: Any) -> str:
+    """`url_for`, remembered: a page has dozens of addresses, and most are those of the page before."""
+    if endpoint.startswith(".") or any(key.startswith("_") or isinstance(values[key], list) for key in values):
+        return url_for(endpoint, **values)  # depends on more of the request than where the product is mounted
+    known: dict[Any, str] = current_app.extensions["links"]
+    key = (request.script_root, endpoint, *values.items())
+    if key not in known:
+        if len(known) > MOST_LINKS:
+            known.clear()
+        known[key] = url_for(endpoint, **values)
+    return known[key]
+
+
+MOST_LINKS = 10_000
 
 
 def day(value: date | datetime | None) -> str:

@@ -69,15 +69,36 @@ class AccountOpening(NamedTuple):
 
 
 @dataclass(frozen=True)
-class CustomerView:
-    """Everything the customer page shows. The opening's approvals are there for whoever may read applications."""
+class CustomerCard:
+    """Who a customer is and whose: the head of every tab of its page."""
 
     customer: Customer
     region: Region
     account_manager: User
+
+
+@dataclass(frozen=True)
+class CustomerFile(CustomerCard):
+    """A customer as it stands today: classes, papers, where it was distributed to."""
+
     offices: Sequence[Office]
     lines: Sequence[HeldLine]
     papers: Sequence[ScannedPaper]
+
+
+@dataclass(frozen=True)
+class CustomerHistory:
+    """How it came to that. The opening's approvals are there for whoever may read applications."""
+
+    openings: Sequence[AccountOpening]
+    decisions: Sequence[DecisionSeen]
+    events: Sequence[AuditEntry]
+
+
+@dataclass(frozen=True)
+class CustomerView(CustomerFile):
+    """A customer whole: its file and its history."""
+
     openings: Sequence[AccountOpening]
     decisions: Sequence[DecisionSeen]
     events: Sequence[AuditEntry]
@@ -163,8 +184,8 @@ def _ends(session: Session, customer_ids: Sequence[int]) -> Mapping[int, date]:
     return {of: end for of, end in session.execute(query) if of is not None and end is not None}
 
 
-def customer_view(session: Session, actor: Actor, customer_id: int, now: datetime) -> CustomerView:
-    """One customer whole, in a fixed number of queries. Raises `NotFound` when it is not theirs to see."""
+def customer_card(session: Session, actor: Actor, customer_id: int) -> CustomerCard:
+    """Who a customer is, in one query. Raises `NotFound` when it is not theirs to see."""
     require(actor, "customer.read")
     found = session.execute(
         select(Customer, Region, User)
@@ -174,26 +195,42 @@ def customer_view(session: Session, actor: Actor, customer_id: int, now: datetim
     ).one_or_none()
     if found is None:
         raise NotFound
-    customer, region, manager = found
+    return CustomerCard(*found)
+
+
+def customer_file(session: Session, actor: Actor, customer_id: int, now: datetime) -> CustomerFile:
+    """A customer as it stands today, in four queries. Raises `NotFound`."""
+    card = customer_card(session, actor, customer_id)
+    offices = select(Office).join(CustomerOffice, CustomerOffice.office_id == Office.id)
+    return CustomerFile(
+        **vars(card),
+        offices=session.scalars(offices.where(CustomerOffice.customer_id == customer_id).order_by(Office.code)).all(),
+        lines=_lines(session, [customer_id], local_day(now)).get(customer_id, []),
+        papers=papers_with_files(session, Paper.customer_id == customer_id),
+    )
+
+
+def customer_history(session: Session, actor: Actor, customer_id: int) -> CustomerHistory:
+    """What led to the file as it stands; the customer has been found visible before."""
+    require(actor, "customer.read")
     openings: list[AccountOpening] = []
     decided: list[DecisionSeen] = []
     if is_allowed(actor, "application.read"):
-        openings = _openings(session, customer.id)
+        openings = _openings(session, customer_id)
         rows = [row for opening in openings for row in approvals.decisions_of(session, opening.case.id)]
         decided = [DecisionSeen(*row) for row in rows]
-    offices = select(Office).join(CustomerOffice, CustomerOffice.office_id == Office.id)
-    events = select(AuditEntry).where(AuditEntry.subject_type == CUSTOMER, AuditEntry.subject_id == customer.id)
-    return CustomerView(
-        customer=customer,
-        region=region,
-        account_manager=manager,
-        offices=session.scalars(offices.where(CustomerOffice.customer_id == customer.id).order_by(Office.code)).all(),
-        lines=_lines(session, [customer.id], local_day(now)).get(customer.id, []),
-        papers=papers_with_files(session, Paper.customer_id == customer.id),
+    events = select(AuditEntry).where(AuditEntry.subject_type == CUSTOMER, AuditEntry.subject_id == customer_id)
+    return CustomerHistory(
         openings=openings,
         decisions=decided,
         events=session.scalars(events.order_by(AuditEntry.seq.desc()).limit(EVENTS_SHOWN)).all(),
     )
+
+
+def customer_view(session: Session, actor: Actor, customer_id: int, now: datetime) -> CustomerView:
+    """One customer whole, in a fixed number of queries. Raises `NotFound` when it is not theirs to see."""
+    file = customer_file(session, actor, customer_id, now)
+    return CustomerView(**vars(file), **vars(customer_history(session, actor, customer_id)))
 
 
 def _openings(session: Session, customer_id: int) -> list[AccountOpening]:
