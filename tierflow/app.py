@@ -28,7 +28,9 @@ from tierflow.complaints.service.reckoning import verify as verify_due_times
 from tierflow.complaints.terms import COMPLAINT_TERMS
 from tierflow.grading import api as grading_api
 from tierflow.grading.terms import GRADING_TERMS
-from tierflow.lifting import models as _lifting_models  # noqa: F401
+from tierflow.lifting import api as lifting_api
+from tierflow.lifting import pages as lifting_pages
+from tierflow.lifting.service import figures as lifting_figures
 from tierflow.lifting.terms import LIFTING_TERMS
 from tierflow.onboarding import api as onboarding_api
 from tierflow.onboarding import pages as onboarding_pages
@@ -146,7 +148,11 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     complaint_pages.init(app)
     extensions["customer_tabs"].append(complaint_history.TAB)
     verify.also_checked("complaints", verify_due_times)
+    for blueprint in lifting_api.BLUEPRINTS:
+        api.register_blueprint(blueprint)
+    lifting_pages.init(app)
     verify.also_checked("offtake", offtake.verify)
+    verify.also_checked("lifting", lifting_figures.verify)
 
 
 def _check_settings(app: Flask) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, cast, func, select
+from sqlalchemy import BigInteger, cast, func, select
 from sqlalchemy.orm import Session
 
 from tierflow.common import audit, offtake
@@ -53,7 +53,7 @@ class SlipSeen:
         return 0 if scope.standing(self.order).is_closed else left_on(self.slip)
 
 
-def slips_query(actor: Actor) -> Select[Slip, LiftingOrder, Customer, Product]:
+def slips_query(actor: Actor) -> Any:
     """Slips with something left at the actor's warehouses, to be paged by `Slip.id`."""
     return (
         select(Slip, LiftingOrder, Customer, Product)
