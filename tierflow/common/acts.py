@@ -72,8 +72,6 @@ ACTS: dict[str, str] = {
     "bank.import": mark("imported a bank statement"),
     "bank.match": mark("matched a receipt"),
     "bank.put_aside": mark("put a receipt aside"),
-    "offtake.import": mark("imported offtake"),
-    "offtake.revert": mark("reverted an import of offtake"),
     # imports
     "import.receive": mark("took in a file to import"),
     "import.hand_in": mark("handed in an import"),

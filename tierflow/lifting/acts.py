@@ -60,7 +60,7 @@ ACTS: tuple[Act, ...] = (
     Act(
         "withdraw",
         "order.release",
-        given.WithdrawSchema,
+        given.WithdrawReleaseSchema,
         orders.withdraw,
         mark("Take a release back"),
         mark("Taken back; the slip is worth nothing any more."),
@@ -81,7 +81,7 @@ ACTS: tuple[Act, ...] = (
     Act(
         "settle",
         "order.settle",
-        given.SettleSchema,
+        given.SettleOrderSchema,
         money.settle,
         mark("Settle the order"),
         mark("Settled."),

@@ -45,7 +45,7 @@ def receipts(wanted: dict[str, Any], *, session: Session, actor: Actor, now: dat
 
 @blp.route(f"{ONE}/match", methods=["POST"])
 @writes("bank.write")
-@blp.arguments(given.MatchSchema)
+@blp.arguments(given.MatchReceiptSchema)
 @blp.response(200, shown.LineOut)
 def match(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, line_id: int) -> Any:
     """Confirm that a receipt, or a part of it, pays an order."""

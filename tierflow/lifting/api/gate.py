@@ -19,7 +19,7 @@ from tierflow.web.paging import Sort, page_of
 
 blp = api_blueprint("gate", "Gate")
 
-CODE = "/gate/slips/<string(maxlength=40):code>"
+CODE = "/gate/slips/<code>"
 
 
 @blp.route("/gate/slips", methods=["GET"])

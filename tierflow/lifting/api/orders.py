@@ -28,7 +28,7 @@ NEWEST = [Sort("id", LiftingOrder.id, descending=True)]
 @blp.route("/orders", methods=["GET"])
 @reads("order.read")
 @blp.arguments(given.ListSchema, location="query")
-@blp.response(200, shown.CardPageOut)
+@blp.response(200, shown.OrderPageOut)
 def list_orders(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
     """The lifting orders you may see, newest first."""
     found = page_of(session, queries.orders(actor, wanted), NEWEST, cursor=wanted["cursor"], size=wanted["size"])

@@ -109,7 +109,7 @@ def _again_at(
 @writes("bank.write", on_invalid=_again_at)
 def match(*, session: Session, actor: Actor, now: datetime, line_id: int) -> BaseResponse:
     """Confirm."""
-    command = load(given.MatchSchema(), form_data())
+    command = load(given.MatchReceiptSchema(), form_data())
     service.match(session, actor, line_id, command, now)
     flash(_("¥%(amount)s confirmed on %(order)s.", amount=format_yuan(command["fen"]), order=command["order"]), "ok")
     return redirect(url_for("lifting.receipts"))

@@ -27,7 +27,7 @@ from tierflow.web.paging import Sort, page_of
 from tierflow.web.schemas import flat_errors, form_data, load
 from tierflow.web.shell import moment
 
-CODE = "/gate/<string(maxlength=40):code>"
+CODE = "/gate/<code>"
 
 
 @bp.get("/gate")

@@ -85,7 +85,7 @@ class ReleaseSchema(Schema):
     driver = Line(most=40, load_default=None, allow_none=True)
 
 
-class WithdrawSchema(ReasonSchema):
+class WithdrawReleaseSchema(ReasonSchema):
     """A slip to take back, and why."""
 
     slip_id = RowId(required=True)
@@ -107,7 +107,7 @@ class CarrySchema(Schema):
     to_order = Line(required=True, most=40)
 
 
-class SettleSchema(Schema):
+class SettleOrderSchema(Schema):
     """The settlement."""
 
     note = Paragraph(most=500, load_default=None, allow_none=True)
@@ -165,7 +165,7 @@ class LinesSchema(PageSchema):
     state = Line(validate=one_of(("waiting", "matched", "aside")), load_default="waiting")
 
 
-class MatchSchema(Schema):
+class MatchReceiptSchema(Schema):
     """The order a receipt belongs to, and how much of it."""
 
     order = Line(required=True, most=40)

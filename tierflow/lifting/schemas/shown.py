@@ -15,7 +15,7 @@ class HeldOut(Schema):
     reason = fields.String()
 
 
-class CardOut(Schema):
+class OrderCardOut(Schema):
     """An order in a list."""
 
     id = fields.Integer()
@@ -41,10 +41,10 @@ class CardOut(Schema):
     held = fields.List(fields.Nested(HeldOut))
 
 
-class CardPageOut(Schema):
+class OrderPageOut(Schema):
     """A page of orders."""
 
-    rows = fields.List(fields.Nested(CardOut))
+    rows = fields.List(fields.Nested(OrderCardOut))
     after = fields.String()
     before = fields.String()
 
@@ -110,7 +110,7 @@ class InvoiceOut(Schema):
     particulars = fields.Dict(keys=fields.String())
 
 
-class OrderOut(CardOut):
+class OrderOut(OrderCardOut):
     """An order whole."""
 
     remark = fields.String()
