@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from flask import current_app, url_for
+from flask import current_app
 from sqlalchemy import BigInteger, Select, String, bindparam, cast, func, literal, null, select, true, union_all
 from sqlalchemy.orm import Session
 
@@ -21,6 +21,7 @@ from tierflow.common.approvals import ApprovalCase, AskedOpinion
 from tierflow.common.reference import Region
 from tierflow.kernel.roles import Actor
 from tierflow.kernel.text import mark
+from tierflow.web.links import link
 
 Source = Callable[[Actor], Iterable[Select[Any]]]
 
@@ -58,7 +59,7 @@ class Item:
         """Where a click leads."""
         kind = kinds()[self.kind]
         values: dict[str, Any] = {kind.argument: self.subject_id}
-        return url_for(kind.endpoint, **values)
+        return link(kind.endpoint, **values)
 
 
 def kinds() -> dict[str, Kind]:

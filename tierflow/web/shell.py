@@ -10,7 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, current_app, g, request, url_for
+from flask import Blueprint, Flask, current_app, g, request
+from markupsafe import Markup
 
 from tierflow.common.acts import act_label
 from tierflow.common.db import db
@@ -22,6 +23,7 @@ from tierflow.web import inbox, navigation
 from tierflow.web.access import generate_csrf
 from tierflow.web.context import current_actor, current_user, today
 from tierflow.web.i18n import language, show
+from tierflow.web.links import link
 
 assets = Blueprint("web", __name__, static_folder="static", static_url_path="/assets")
 
@@ -37,12 +39,12 @@ class Reader:
 def init(app: Flask) -> None:
     """Register context processors, globals and filters."""
     app.context_processor(shell_context)
-    app.extensions["links"] = {}
     app.jinja_env.globals.update(
         act_label=act_label,
         csrf_token=generate_csrf,
         idempotency_key=idempotency_key,
         asset=asset,
+        stylesheets=stylesheets,
         url_for=link,
         may=may,
         today=today,
@@ -107,20 +109,19 @@ def asset(filename: str) -> str:
     return link("web.static", filename=filename, v=_fingerprint(filename))
 
 
-def link(endpoint: str, **values: Any) -> str:
-    """`url_for`, remembered: a page has dozens of addresses, and most are those of the page before."""
-    if endpoint.startswith(".") or any(key.startswith("_") or isinstance(values[key], list) for key in values):
-        return url_for(endpoint, **values)  # depends on more of the request than where the product is mounted
-    known: dict[Any, str] = current_app.extensions["links"]
-    key = (request.script_root, endpoint, *values.items())
-    if key not in known:
-        if len(known) > MOST_LINKS:
-            known.clear()
-        known[key] = url_for(endpoint, **values)
-    return known[key]
+SHEETS = ("tokens", "shell", "controls", "data", "parts", "opening", "complaints", "lifting", "print")
 
 
-MOST_LINKS = 10_000
+def stylesheets() -> Markup:
+    """The links to every style sheet: Bootstrap beneath, our own theme over it. The same on every page."""
+    return _stylesheets(current_app._get_current_object(), request.script_root)  # type: ignore[attr-defined]
+
+
+@lru_cache(maxsize=8)
+def _stylesheets(app: Flask, _root: str) -> Markup:
+    bootstrap = app.extensions["bootstrap"]
+    ours = (Markup('<link rel="stylesheet" href="{}">').format(asset(f"{sheet}.css")) for sheet in SHEETS)
+    return Markup("\n").join([bootstrap.load_css(), bootstrap.load_icon_font_css(), *ours])
 
 
 def day(value: date | datetime | None) -> str:
@@ -134,7 +135,7 @@ def day(value: date | datetime | None) -> str:
 
 def moment(value: datetime | None) -> str:
     """2026-11-22 17:30, in Shanghai."""
-    return "" if value is None else value.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
+    return "" if value is None else value.astimezone(SHANGHAI).isoformat(" ", "minutes")[:16]
 
 
 def sentence_case(words: str) -> str:

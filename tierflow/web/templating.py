@@ -1,7 +1,7 @@
 """Templates in two languages: each is compiled once for every language, with its sentences already in their place.
 
 `{{ _("Inbox") }}` becomes plain text of the compiled page, so that a page with a hundred sentences costs no look-ups
-when it is shown. Sentences with values keep their call; what is decided while rendering goes through `show`.
+when it is shown. What is decided while rendering goes through `show`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from flask.templating import Environment
 from jinja2 import Template, nodes
 from jinja2.visitor import NodeTransformer
 
-from tierflow.web.i18n import language, translator
+from tierflow.web.i18n import catalogue, language
 
 
 class LanguageEnvironment(Environment):
@@ -41,23 +41,32 @@ class LanguageEnvironment(Environment):
 
 
 class _InPlace(NodeTransformer):
-    """Replaces `_("…")` by the sentence, and `_("…", name=value)` by the sentence with its values put in."""
+    """Replaces `_("…")` by the sentence, `_("…", name=value)` and `ngettext` by the sentence with its values put in."""
 
     def __init__(self, tongue: str) -> None:
-        self.translate = translator(tongue)
+        self.catalogue = catalogue(tongue)
+        self.has_plural = tongue == "en"
 
     def visit_Call(self, node: nodes.Call) -> nodes.Expr:  # noqa: N802 - the visitor's naming
-        """Only calls with a literal sentence; any other is left to run."""
+        """Only calls with literal sentences; any other is left to run."""
         self.generic_visit(node)
-        if not (isinstance(node.node, nodes.Name) and node.node.name == "_" and self._is_literal(node)):
+        name = node.node.name if isinstance(node.node, nodes.Name) else None
+        literal = [each.value for each in node.args if isinstance(each, nodes.Const) and isinstance(each.value, str)]
+        if node.dyn_args is not None or node.dyn_kwargs is not None:
             return node
-        sentence = self.translate(node.args[0].value)  # type: ignore[attr-defined]
-        if not node.kwargs:
-            return nodes.TemplateData(sentence % {}, lineno=node.lineno)
-        pairs = [nodes.Pair(nodes.Const(each.key), each.value) for each in node.kwargs]
-        return nodes.Mod(nodes.TemplateData(sentence), nodes.Dict(pairs), lineno=node.lineno)
+        if name == "_" and len(node.args) == len(literal) == 1:
+            sentence = self.catalogue.ugettext(literal[0])
+            return self._filled(sentence, node.kwargs) if node.kwargs else nodes.TemplateData(sentence % {})
+        if name == "ngettext" and len(node.args) == 3 and len(literal) == 2:
+            values = [*node.kwargs, nodes.Keyword("num", node.args[2])]
+            many = self._filled(self.catalogue.ungettext(literal[0], literal[1], 2), values)
+            if not self.has_plural:
+                return many
+            is_one = nodes.Compare(node.args[2], [nodes.Operand("eq", nodes.Const(1))])
+            return nodes.CondExpr(is_one, self._filled(literal[0], values), many)
+        return node
 
     @staticmethod
-    def _is_literal(node: nodes.Call) -> bool:
-        only = len(node.args) == 1 and isinstance(node.args[0], nodes.Const) and isinstance(node.args[0].value, str)
-        return only and node.dyn_args is None and node.dyn_kwargs is None
+    def _filled(sentence: str, values: list[nodes.Keyword]) -> nodes.Expr:
+        pairs = [nodes.Pair(nodes.Const(each.key), each.value) for each in values]
+        return nodes.Mod(nodes.TemplateData(sentence), nodes.Dict(pairs))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import Date, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from tierflow.common import approvals, lookup
@@ -164,12 +165,7 @@ def _narrowed(session: Session, filters: CustomerFilters, on: date) -> list[Any]
 
 def _lines(session: Session, customer_ids: Sequence[int], on: date) -> Mapping[int, list[HeldLine]]:
     found: dict[int, list[HeldLine]] = {}
-    rows = session.execute(
-        select(CustomerLine, ProductLine)
-        .join(ProductLine, ProductLine.id == CustomerLine.product_line_id)
-        .where(CustomerLine.customer_id.in_(customer_ids), in_force(CustomerLine.from_on, CustomerLine.to_on, on))
-        .order_by(ProductLine.code)
-    )
+    rows = session.execute(_LINES_HELD, {"customer_ids": list(customer_ids), "on_day": on})
     for row in rows:
         found.setdefault(row.CustomerLine.customer_id, []).append(HeldLine(row.CustomerLine, row.ProductLine))
     return found
@@ -187,12 +183,7 @@ def _ends(session: Session, customer_ids: Sequence[int]) -> Mapping[int, date]:
 def customer_card(session: Session, actor: Actor, customer_id: int) -> CustomerCard:
     """Who a customer is, in one query. Raises `NotFound` when it is not theirs to see."""
     require(actor, "customer.read")
-    found = session.execute(
-        select(Customer, Region, User)
-        .join(Region, Region.id == Customer.region_id)
-        .join(User, User.id == Customer.account_manager_id)
-        .where(Customer.id == customer_id, visible(actor))
-    ).one_or_none()
+    found = session.execute(_card(actor), {"customer_id": customer_id}).one_or_none()
     if found is None:
         raise NotFound
     return CustomerCard(*found)
@@ -201,13 +192,41 @@ def customer_card(session: Session, actor: Actor, customer_id: int) -> CustomerC
 def customer_file(session: Session, actor: Actor, customer_id: int, now: datetime) -> CustomerFile:
     """A customer as it stands today, in four queries. Raises `NotFound`."""
     card = customer_card(session, actor, customer_id)
-    offices = select(Office).join(CustomerOffice, CustomerOffice.office_id == Office.id)
     return CustomerFile(
         **vars(card),
-        offices=session.scalars(offices.where(CustomerOffice.customer_id == customer_id).order_by(Office.code)).all(),
+        offices=session.scalars(_OFFICES, {"customer_id": customer_id}).all(),
         lines=_lines(session, [customer_id], local_day(now)).get(customer_id, []),
-        papers=papers_with_files(session, Paper.customer_id == customer_id),
+        papers=papers_with_files(session, _IS_OF_CUSTOMER, {"customer_id": customer_id}),
     )
+
+
+# Writing these statements costs more than running them; they depend on the reader's offices alone.
+@lru_cache(maxsize=512)
+def _card(actor: Actor) -> Select[Customer, Region, User]:
+    return (
+        select(Customer, Region, User)
+        .join(Region, Region.id == Customer.region_id)
+        .join(User, User.id == Customer.account_manager_id)
+        .where(Customer.id == bindparam("customer_id"), visible(actor))
+    )
+
+
+_OFFICES = (
+    select(Office)
+    .join(CustomerOffice, CustomerOffice.office_id == Office.id)
+    .where(CustomerOffice.customer_id == bindparam("customer_id"))
+    .order_by(Office.code)
+)
+_IS_OF_CUSTOMER = Paper.customer_id == bindparam("customer_id")
+_LINES_HELD = (
+    select(CustomerLine, ProductLine)
+    .join(ProductLine, ProductLine.id == CustomerLine.product_line_id)
+    .where(
+        CustomerLine.customer_id.in_(bindparam("customer_ids", expanding=True)),
+        in_force(CustomerLine.from_on, CustomerLine.to_on, bindparam("on_day", type_=Date())),
+    )
+    .order_by(ProductLine.code)
+)
 
 
 def customer_history(session: Session, actor: Actor, customer_id: int) -> CustomerHistory:
