@@ -15,7 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from tierflow.admin import api as admin_api
 from tierflow.admin import jobs_api, jobs_pages
 from tierflow.admin import pages as admin
-from tierflow.common import offtake, verify
+from tierflow.common import offtake, portfolios, verify
 from tierflow.common import tables as _tables  # noqa: F401 - every table is known before the first query
 from tierflow.common.clock import system_clock
 from tierflow.common.db import db, engine_options
@@ -24,6 +24,7 @@ from tierflow.common.schema import defects
 from tierflow.complaints import api as complaints_api
 from tierflow.complaints import pages as complaint_pages
 from tierflow.complaints.pages import history as complaint_history
+from tierflow.complaints.service import handing_over as complaints_handing_over
 from tierflow.complaints.service.reckoning import verify as verify_due_times
 from tierflow.complaints.terms import COMPLAINT_TERMS
 from tierflow.grading import api as grading_api
@@ -35,6 +36,8 @@ from tierflow.lifting.terms import LIFTING_TERMS
 from tierflow.onboarding import api as onboarding_api
 from tierflow.onboarding import pages as onboarding_pages
 from tierflow.onboarding import service as onboarding
+from tierflow.onboarding.service import handover as onboarding_handover
+from tierflow.onboarding.terms_contracts import CONTRACT_TERMS
 from tierflow.web import (
     access,
     customer_page,
@@ -131,6 +134,7 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     register_terms(GRADING_TERMS)
     register_terms(COMPLAINT_TERMS)
     register_terms(LIFTING_TERMS)
+    register_terms(CONTRACT_TERMS)
     api.register_blueprint(grading_api.blp)
     app.register_blueprint(jobs_pages.bp)
     api.register_blueprint(jobs_api.blp)
@@ -153,6 +157,8 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     lifting_pages.init(app)
     verify.also_checked("offtake", offtake.verify)
     verify.also_checked("lifting", lifting_figures.verify)
+    for share in (*onboarding_handover.SHARES, *complaints_handing_over.SHARES):
+        portfolios.register(share)
 
 
 def _check_settings(app: Flask) -> None:

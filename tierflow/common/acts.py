@@ -72,6 +72,16 @@ ACTS: dict[str, str] = {
     "bank.import": mark("imported a bank statement"),
     "bank.match": mark("matched a receipt"),
     "bank.put_aside": mark("put a receipt aside"),
+    # handing over
+    "customer.hand_over": mark("handed the customer over"),
+    "handover.propose": mark("proposed a handover"),
+    "handover.sign": mark("signed a handover"),
+    "handover.complete": mark("handed a portfolio over"),
+    "handover.end": mark("gave a handover up"),
+    # contracts
+    "contract.enter": mark("entered a contract"),
+    "contract.change": mark("changed a contract's custody"),
+    "contract.end": mark("ended a contract early"),
     # imports
     "import.receive": mark("took in a file to import"),
     "import.hand_in": mark("handed in an import"),

@@ -174,6 +174,15 @@ _ROWS: tuple[tuple[str, bool, frozenset[Role] | None], ...] = (
     ("measure.write", _WRITE, None),
     ("inquiry.read", _READ, _SALES | {_R.GENERAL_MANAGER}),
     ("inquiry.write", _WRITE, _SALES),
+    # taking over existing customers, handing over portfolios, contracts: CHEM-3.3 and CHEM-4
+    ("takeover.read", _READ, frozenset({_R.SALES_MANAGER, _R.GENERAL_MANAGER})),
+    ("takeover.write", _WRITE, frozenset({_R.SALES_MANAGER})),
+    ("takeover.decide", _WRITE, frozenset({_R.GENERAL_MANAGER})),
+    ("handover.read", _READ, _SALES | {_R.GENERAL_MANAGER}),
+    ("handover.write", _WRITE, _SALES),
+    ("contract.read", _READ, _SALES | _APPROVERS | {_R.COMMITTEE_MEMBER}),
+    ("contract.write", _WRITE, _SALES),
+    ("contract.export", _WRITE, _SALES | _APPROVERS),
     # levels, CHEM-9
     ("grading.preview", _READ, _SALES | _APPROVERS | _LOOKERS),
     # lifting, CHEM-2 and CHEM-5: sales orders and releases, finance confirms money, the gate weighs

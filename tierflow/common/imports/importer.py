@@ -100,6 +100,7 @@ class Importer:
     undo: Undo
     settle: Settle | None = None
     apply_action: str | None = None
+    promise: str = ""  # what applying means, in a sentence for who decides
 
     @property
     def deciding(self) -> str:
@@ -137,8 +138,10 @@ def guess(importer: Importer, heads: Sequence[str], spoken: Callable[[str], str]
         at.setdefault(folded(head), index)
     found: dict[str, int] = {}
     for column in importer.columns:
-        words = (column.key, column.label, spoken(column.label), *column.aliases)
-        index = next((at[folded(word)] for word in words if folded(word) in at), None)
-        if index is not None and index not in found.values():
-            found[column.key] = index
+        grouped = (column.group + column.label, spoken(column.group) + spoken(column.label))
+        alone = () if "." in column.key else (column.label, spoken(column.label))  # "valid to" is said of every paper
+        words = (column.key, *alone, *grouped, *column.aliases)
+        place = next((at[folded(word)] for word in words if folded(word) in at), None)
+        if place is not None and place not in found.values():
+            found[column.key] = place
     return found

@@ -25,12 +25,13 @@ Numbered = tuple[int, list[Cell]]
 LEAST_CPU_SECONDS, CPU_SECONDS_PER_MB = 20, 10
 MOST_BYTES = 64 * 1024 * 1024
 
+NOT_A_SHEET = mark("This is not a spreadsheet; save it as .xlsx or as CSV.")
 _FAULTS = {
     "unreadable": mark("The file cannot be opened; it is damaged or not what it seems."),
     "encoding": mark("The text of this file is neither UTF-8 nor GB18030; save it as “CSV UTF-8”."),
     "encrypted": mark("The file is protected by a password; upload one that opens without."),
     "too_large_inside": mark("The file is too large once unpacked."),
-    "not_a_sheet": mark("This is not a spreadsheet; save it as .xlsx or as CSV."),
+    "not_a_sheet": NOT_A_SHEET,
     "too_many_columns": mark("The table has too many columns."),
     "too_many_rows": mark("The table has too many rows; split it."),
     "too_long": mark("A cell holds more text than any field takes."),
@@ -49,7 +50,7 @@ def kind_of(content: bytes) -> str:
     if content.startswith(b"PK\x03\x04"):
         return "xlsx"
     if content.startswith(_OTHERS):
-        raise Invalid({"file": [Text(_FAULTS["not_a_sheet"])]})
+        raise Invalid({"file": [Text(NOT_A_SHEET)]})
     return "csv"
 
 

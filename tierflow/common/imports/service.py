@@ -117,7 +117,7 @@ def visible(actor: Actor, importer: Importer) -> Any:
     return (ImportBatch.kind == importer.kind) & (or_(own, ImportBatch.id > 0) if everything else own)
 
 
-def batches(actor: Actor, importer: Importer) -> Select[tuple[ImportBatch, str]]:
+def batches(actor: Actor, importer: Importer) -> Any:
     """The imports of a kind with who made them, to be paged by id."""
     query = select(ImportBatch, User.name).join(User, User.id == ImportBatch.created_by_id)
     return query.where(visible(actor, importer))
@@ -298,7 +298,7 @@ def forget_rows(session: Session, batch_id: int) -> None:
     session.execute(delete(ImportRow).where(ImportRow.batch_id == batch_id))
 
 
-def findings(batch_id: int, severity: str | None = None) -> Select[tuple[ImportRowError]]:
+def findings(batch_id: int, severity: str | None = None) -> Select[Any]:
     """What was found, to be paged by row number and id."""
     query = select(ImportRowError).where(ImportRowError.batch_id == batch_id)
     return query.where(ImportRowError.severity == severity) if severity else query

@@ -130,7 +130,7 @@ def _read(batch_id: int, _importer: Importer, _clock: Clock, spoken: Callable[[s
 
 
 def _check(batch_id: int, importer: Importer, clock: Clock, _spoken: Callable[[str], str], pause: float) -> None:
-    session = db.session()
+    session: Session = db.session()
     batch = session.get_one(ImportBatch, batch_id)
     content, kind = service.content_of(session, batch), batch.file_kind
     columns = {key: int(index) for key, index in batch.mapping.items()}

@@ -6,15 +6,18 @@ from flask import Flask
 
 from tierflow.kernel.text import mark
 from tierflow.onboarding.pages import (  # noqa: F401 - each registers its views on the blueprint
+    contracts,
     customers,
     deciding,
     editing,
     explaining,
     files,
+    handover,
     listing,
     papers,
     printing,
     reading,
+    takeover,
 )
 from tierflow.onboarding.pages.blueprint import bp
 from tierflow.onboarding.pages.finding import find
@@ -43,3 +46,6 @@ def init(app: Flask) -> None:
     app.extensions["nav"] += NAV
     app.extensions["inbox_kinds"].update(KINDS)
     app.extensions["finders"].append(find)
+    takeover.init(app)
+    handover.init(app)
+    contracts.init(app)
