@@ -197,8 +197,8 @@ _ROWS: tuple[tuple[str, bool, frozenset[Role] | None], ...] = (
     ("gate.write", _WRITE, frozenset({_R.WAREHOUSE_KEEPER})),
     ("bank.read", _READ, frozenset({_R.FINANCE_REVIEWER})),
     ("bank.write", _WRITE, frozenset({_R.FINANCE_REVIEWER})),
-    ("offtake.read", _READ, _SALES | _APPROVERS | _LOOKERS),
-    ("offtake.import", _WRITE, frozenset({_R.SALES_MANAGER, _R.FINANCE_REVIEWER})),
+    ("offtake.read", _READ, frozenset({_R.SALES_MANAGER, _R.FINANCE_REVIEWER})),
+    ("offtake.write", _WRITE, frozenset({_R.SALES_MANAGER, _R.FINANCE_REVIEWER})),
     # administration: settings and logs, never customer data
     ("people.read", _READ, frozenset({_R.ADMINISTRATOR})),
     ("people.write", _WRITE, frozenset({_R.ADMINISTRATOR})),

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tierflow.lifting.api import bank, gate, orders
+from tierflow.lifting.api import bank, gate, offtake, orders
 
-BLUEPRINTS = (orders.blp, gate.blp, bank.blp)
+BLUEPRINTS = (orders.blp, gate.blp, bank.blp, offtake.blp)

@@ -10,6 +10,7 @@ from tierflow.lifting.pages import (  # noqa: F401 - each registers its views on
     bank,
     gate,
     looking,
+    offtake,
     placing,
     printing,
 )
@@ -21,6 +22,7 @@ from tierflow.web.navigation import Nav
 NAV = [
     Nav(mark("Sales"), 30, mark("Lifting orders"), "truck", "lifting.listing", "order.read"),
     Nav(mark("Sales"), 31, mark("Bank receipts"), "bank", "lifting.receipts", "bank.read"),
+    Nav(mark("Sales"), 33, mark("Offtake imports"), "file-earmark-arrow-up", "lifting.offtake", "offtake.read"),
     Nav(mark("Sales"), 32, mark("Gate"), "door-open", "lifting.gate", "gate.read"),
 ]
 
@@ -28,6 +30,7 @@ NAV = [
 def init(app: Flask) -> None:
     """Attach the screens: routes, navigation, inbox, search, the customer's page."""
     app.register_blueprint(bp)
+    offtake.init(app)
     app.extensions["nav"] += NAV
     app.extensions["inbox_kinds"].update(KINDS)
     app.extensions["inbox_sources"].append(source)

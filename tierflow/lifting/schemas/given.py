@@ -15,7 +15,7 @@ from tierflow.kernel.numerals import NotANumber
 from tierflow.lifting.rules.orders import MOST_FEN, MOST_GRAMS, State
 from tierflow.web.fields import Moment, Tonnes, Yuan
 from tierflow.web.i18n import show
-from tierflow.web.schemas import Integer, Line, Paragraph, ReasonSchema, RowId, Schema, between, one_of
+from tierflow.web.schemas import Integer, Line, Paragraph, ReasonSchema, RowId, Schema, between, length, one_of
 
 
 def _above_zero(value: int) -> None:
@@ -170,3 +170,20 @@ class MatchReceiptSchema(Schema):
 
     order = Line(required=True, most=40)
     fen = _amount(required=True)
+
+
+class OfftakeLineSchema(Schema):
+    """A line as the ERP tells it; read by the same rules as a row of a file, which name what is wrong."""
+
+    number = Line(required=True, most=80)
+    customer = Line(required=True, most=120)
+    product = Line(required=True, most=80)
+    lifted_on = Line(required=True, most=40)
+    tonnes = Line(required=True, most=40)
+    form_of_sale = Line(most=40, load_default=None, allow_none=True)
+
+
+class OfftakeLinesSchema(Schema):
+    """Lines of one batch."""
+
+    lines = fields.List(fields.Nested(OfftakeLineSchema), required=True, validate=length(1, 5000))

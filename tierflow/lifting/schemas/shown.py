@@ -8,7 +8,7 @@ from tierflow.web.fields import Moment, Tonnes, Yuan
 from tierflow.web.schemas import Schema
 
 
-class HeldOut(Schema):
+class OrderHeldOut(Schema):
     """Why an order is held."""
 
     clause = fields.String()
@@ -38,7 +38,7 @@ class OrderCardOut(Schema):
     pay_by_on = fields.Date()
     paid_on = fields.Date()
     placed_at = Moment()
-    held = fields.List(fields.Nested(HeldOut))
+    held = fields.List(fields.Nested(OrderHeldOut))
 
 
 class OrderPageOut(Schema):
@@ -139,7 +139,7 @@ class GateOut(Schema):
     grams = Tonnes(data_key="tonnes")
     left_grams = Tonnes(data_key="left")
     may_pass = fields.Boolean()
-    held = fields.List(fields.Nested(HeldOut))
+    held = fields.List(fields.Nested(OrderHeldOut))
     weighings = fields.List(fields.Nested(WeighingOut))
 
 
@@ -204,7 +204,7 @@ class StatementOut(Schema):
     imported_at = Moment()
 
 
-class SellingReasonOut(HeldOut):
+class SellingReasonOut(OrderHeldOut):
     """Why not, and who must do what."""
 
     remedy = fields.String()

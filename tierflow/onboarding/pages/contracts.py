@@ -27,6 +27,7 @@ from tierflow.onboarding.service import contracts as service
 from tierflow.onboarding.service.contracts import ContractRow
 from tierflow.web import exports
 from tierflow.web.access import reads, writes
+from tierflow.web.customer_page import Tab
 from tierflow.web.exports import Column
 from tierflow.web.files import inline
 from tierflow.web.i18n import show
@@ -280,4 +281,4 @@ def init(app: Flask) -> None:
     app.extensions["inbox_kinds"]["contract"] = Kind(
         mark("Contract"), "file-earmark-ruled", "onboarding.contract", "contract_id"
     )
-    app.extensions["customer_parts"].append(part)
+    app.extensions["customer_tabs"].append(Tab("contracts", mark("Contracts"), "contract.read", part))

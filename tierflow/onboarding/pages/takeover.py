@@ -13,6 +13,7 @@ from tierflow.kernel.text import mark
 from tierflow.onboarding.pages.blueprint import bp
 from tierflow.onboarding.service.takeover import CUSTOMERS, taken_over
 from tierflow.web import imports
+from tierflow.web.customer_page import Head
 from tierflow.web.navigation import Nav
 
 imports.register(bp, CUSTOMERS, prefix="/takeover", name="takeover", read="takeover.read")
@@ -40,4 +41,4 @@ def init(app: Flask) -> None:
     app.extensions["nav"] += NAV
     app.extensions["inbox_sources"].append(imports.inbox_source(CUSTOMERS))
     app.extensions["inbox_kinds"][f"import.{CUSTOMERS.kind}"] = imports.inbox_kind(bp, CUSTOMERS, "takeover")
-    app.extensions["customer_parts"].append(part)
+    app.extensions["customer_heads"].append(Head("customer.read", part))
