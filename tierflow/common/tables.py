@@ -18,6 +18,7 @@ from tierflow.common import (
     reference,
     runs,
     sessions,
+    suspension,
     users,
 )
 
@@ -39,5 +40,6 @@ __all__ = [
     "reference",
     "runs",
     "sessions",
+    "suspension",
     "users",
 ]

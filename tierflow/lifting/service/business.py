@@ -8,21 +8,30 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
+from tierflow.common.suspension import disqualified, suspended
 from tierflow.kernel.errors import Refusal
+from tierflow.kernel.text import text
 from tierflow.lifting.models import LiftingOrder
 
 
 @dataclass(frozen=True)
 class Stop:
-    """Why nothing new is done with a customer, and since when (None: always so far)."""
+    """Why nothing new is done with a customer, and since when (None: it never could be)."""
 
     refusal: Refusal
     since: date | None
 
 
 def stops(session: Session, customer_ids: Collection[int], on: date) -> dict[int, list[Stop]]:
-    """Whose business stands still on a day, and why. A fixed number of queries."""
-    return {}
+    """Whose business stands still on a day, and why. A fixed number of queries, however many customers."""
+    found: dict[int, list[Stop]] = {}
+    for customer_id, since in disqualified(session, customer_ids, on).items():
+        reason = text("This customer was disqualified on %(day)s.", day=since.isoformat())
+        found.setdefault(customer_id, []).append(Stop(Refusal("CHEM-17", reason, "customer"), since))
+    for customer_id, suspension in suspended(session, customer_ids, on).items():
+        stop = Stop(Refusal("CHEM-15", suspension.reason, "customer"), suspension.since)
+        found.setdefault(customer_id, []).append(stop)
+    return found
 
 
 def why_not_serve(session: Session, order: LiftingOrder, on: date, *, at_the_gate: bool) -> list[Refusal]:
