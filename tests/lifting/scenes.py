@@ -7,15 +7,17 @@ from datetime import date, datetime
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tests.builders import actor, line, region, user, warehouse
 from tests.complaints.facts import at
 from tests.complaints.scenes import customer
+from tierflow.common import suspension
 from tierflow.common.customers import CustomerLine
 from tierflow.common.db import transaction
 from tierflow.common.reference import Product
+from tierflow.common.suspension import PaperCover
 from tierflow.common.users import User
 from tierflow.kernel.roles import Actor, Role
 from tierflow.lifting.models import LiftingOrder, Slip
@@ -45,6 +47,12 @@ class Company:
         return self.people[login]
 
 
+def licence(session: Session, customer_id: int) -> None:
+    """A merged licence on file for good: without one, business stands still (CHEM-15)."""
+    on, source = date(2026, 1, 5), ("paper", customer_id)
+    suspension.accept(session, customer_id, "merged_licence", source, (on, None), on, at("2026-01-05 10:00"))
+
+
 def build(session: Session) -> Company:
     east, west = region(session), region(session, "WEST", "西部")
     polyolefin, glycol = line(session), line(session, "EG", "乙二醇", "other")
@@ -71,6 +79,7 @@ def build(session: Session) -> Company:
         account_key="6222000011112222",
     )
     for each in (ours, theirs):
+        licence(session, each.id)
         session.add(
             CustomerLine(
                 customer_id=each.id,
@@ -147,6 +156,11 @@ class Scene:
     def take_back(self, code: str, number: str, grams: int, *, when: str = MONDAY) -> Any:
         command = {"pass_number": number, "grams": grams, "reason": "质量问题"}
         return self.do(gate.take_back, "keeper", code, command, when=when)
+
+    def expire(self, last: str) -> None:
+        """Let the customer's only licence end with that day."""
+        with self.app.app_context(), transaction() as session:
+            session.execute(update(PaperCover).values(valid_to=date.fromisoformat(last)))
 
     def order(self, order_id: int) -> LiftingOrder:
         with self.app.app_context(), transaction() as session:

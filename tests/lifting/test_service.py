@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from tests.complaints.facts import at
 from tests.lifting.scenes import PRICE, Scene, T
 from tierflow.common import offtake
+from tierflow.common.customers import Customer
 from tierflow.common.db import db, transaction
 from tierflow.common.offtake import Offtake
 from tierflow.kernel.errors import Forbidden, Invalid, NotFound, Refused
@@ -254,3 +255,39 @@ def test_a_weighing_is_one_line_of_the_ledger(scene: Scene) -> None:
         5 * T,
         "auction",
     )
+
+
+@pytest.mark.rule("CHEM-15")
+def test_orders_of_a_suspended_customer_are_held_and_go_on_where_they_stood(scene: Scene) -> None:
+    paid, out = scene.place(10), scene.place(10)
+    scene.receive(paid, 10 * PRICE)
+    scene.receive(out, 10 * PRICE)
+    slip = scene.release(out, 5 * T)
+    leave = {"reason": "车已到库"}
+    assert refused(lambda: scene.do(orders.let_out, "gm", out, leave)) == {"CHEM-15"}, "nothing holds it"
+    scene.expire("2026-11-23")
+    scene.weigh(slip.code, 1 * T, when="2026-11-23 23:59")  # the last valid day
+    after = "2026-11-24 00:01"
+    assert refused(lambda: scene.place(1, when=after)) == {"CHEM-15"}
+    assert refused(lambda: scene.release(paid, T, when=after)) == {"CHEM-15"}
+    assert refused(lambda: scene.weigh(slip.code, T, when=after)) == {"CHEM-15"}
+    assert scene.receive(paid, 5, when="2026-11-24 09:00").state == "paid", "money is taken all the same"
+    assert refused(lambda: scene.do(orders.let_out, "gm", paid, leave, when=after)) == {"CHEM-15"}, "nothing is out"
+    with pytest.raises(Forbidden):
+        scene.do(orders.let_out, "sm", out, leave, when=after)
+    scene.do(orders.let_out, "gm", out, leave, when=after)
+    scene.weigh(slip.code, T, when="2026-11-24 00:02")
+    assert refused(lambda: scene.release(out, T, when="2026-11-24 00:03")) == {"CHEM-15"}, "only what was released"
+    scene.expire("2027-11-23")
+    assert scene.release(paid, T, when="2026-11-25 09:00").grams == T
+    scene.expire("2026-11-25")
+    assert refused(lambda: scene.weigh(slip.code, T, when="2026-11-26 09:00")) == {"CHEM-15"}, (
+        "leave ends with its stop"
+    )
+
+
+@pytest.mark.rule("CHEM-17")
+def test_a_disqualified_customer_gets_no_order(scene: Scene) -> None:
+    with scene.app.app_context(), transaction() as session:
+        session.get_one(Customer, scene.company.customer).disqualified_on = at("2026-11-20 00:00").date()
+    assert refused(lambda: scene.place(1)) == {"CHEM-17"}
