@@ -63,11 +63,11 @@ COLUMNS: list[Column] = [
     Column(text("Tonnes ordered"), lambda card: format_tonnes(card.order.quantity_grams), width=14),
     Column(text("Yuan a tonne"), lambda card: format_yuan(card.order.price_fen), width=12),
     Column(text("Tonnes lifted"), lambda card: format_tonnes(card.order.lifted_grams), width=14),
-    Column(text("Received"), lambda card: format_yuan(card.standing.money_fen), width=16),
+    Column(text("Money received"), lambda card: format_yuan(card.standing.money_fen), width=16),
     Column(text("Lifted × price"), _settled, width=16),
     Column(text("Owed back"), lambda card: format_yuan(card.order.owes_fen), width=14),
     Column(text("To be paid by"), lambda card: card.order.pay_by_on, "day", 12),
-    Column(text("Placed"), lambda card: card.order.placed_at, "moment", 17),
+    Column(text("Placed on"), lambda card: card.order.placed_at, "moment", 17),
 ]
 
 

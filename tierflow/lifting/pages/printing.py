@@ -50,7 +50,8 @@ def print_settlement(*, session: Session, actor: Actor, now: datetime, order_id:
     found = queries.whole(session, actor, order_id, now)
     if not found.settlements:
         raise NotFound
-    settlement, settled_by = found.settlements[-1]
+    settlement, _by = found.settlements[-1]
+    settled_by = found.settlements[0][1]  # a return settles anew at the gate; finance did it first
     return render_template(
         "lifting/settlement.html",
         settlement=settlement,

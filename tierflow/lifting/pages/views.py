@@ -86,7 +86,7 @@ def facts(found: Whole) -> list[dict[str, Any]]:
         {"label": _("Unit price"), "value": _("¥%(price)s a tonne", price=format_yuan(order.price_fen))},
         {"label": _("Form of sale"), "value": show(FORM_LABELS[order.form_of_sale])},
         {"label": _("To be paid by"), "value": order.pay_by_on.isoformat()},
-        {"label": _("Placed"), "value": moment(order.placed_at)},
+        {"label": _("Placed on"), "value": moment(order.placed_at)},
         {"label": _("Account manager"), "value": found.account_manager},
         *([{"label": _("Remark"), "value": order.remark, "wide": True}] if order.remark else []),
     ]
@@ -159,7 +159,7 @@ def weighing(row: Weighing, returned: Mapping[int, int]) -> dict[str, Any]:
 def money_word(kind: str) -> str:
     """What a movement of money is called."""
     words = {
-        "receipt": _("Receipt"),
+        "receipt": _("Money in"),
         "refund": _("Refund"),
         "carry_in": _("Carried in"),
         "carry_out": _("Carried over"),
