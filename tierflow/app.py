@@ -15,7 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from tierflow.admin import api as admin_api
 from tierflow.admin import jobs_api, jobs_pages
 from tierflow.admin import pages as admin
-from tierflow.common import calendars, portfolios, verify
+from tierflow.common import calendars, offtake, portfolios, verify
 from tierflow.common import tables as _tables  # noqa: F401 - every table is known before the first query
 from tierflow.common.clock import system_clock
 from tierflow.common.db import db, engine_options
@@ -31,6 +31,10 @@ from tierflow.complaints.terms import COMPLAINT_TERMS
 from tierflow.grading import api as grading_api
 from tierflow.grading.terms import GRADING_TERMS
 from tierflow.kernel.terms import LARGEST_UPLOAD
+from tierflow.lifting import api as lifting_api
+from tierflow.lifting import pages as lifting_pages
+from tierflow.lifting.service import figures as lifting_figures
+from tierflow.lifting.terms import LIFTING_TERMS
 from tierflow.onboarding import api as onboarding_api
 from tierflow.onboarding import pages as onboarding_pages
 from tierflow.onboarding import service as onboarding
@@ -142,6 +146,7 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
         api.register_blueprint(blueprint)
     register_terms(GRADING_TERMS)
     register_terms(COMPLAINT_TERMS)
+    register_terms(LIFTING_TERMS)
     register_terms(CONTRACT_TERMS)
     api.register_blueprint(grading_api.blp)
     app.register_blueprint(jobs_pages.bp)
@@ -161,6 +166,11 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     extensions["customer_tabs"].append(complaint_history.TAB)
     verify.also_checked("complaints", verify_due_times)
     calendars.followed_by("complaints", calendars.Follower(redating.foresee, redating.run))
+    for blueprint in lifting_api.BLUEPRINTS:
+        api.register_blueprint(blueprint)
+    lifting_pages.init(app)
+    verify.also_checked("offtake", offtake.verify)
+    verify.also_checked("lifting", lifting_figures.verify)
     for share in (*onboarding_handover.SHARES, *complaints_handing_over.SHARES):
         portfolios.register(share)
 

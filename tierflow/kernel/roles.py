@@ -201,6 +201,20 @@ _ROWS: tuple[tuple[str, bool, frozenset[Role] | None], ...] = (
     ("contract.export", _WRITE, _SALES | _APPROVERS),
     # levels, CHEM-9
     ("grading.preview", _READ, _SALES | _APPROVERS | _LOOKERS),
+    # lifting, CHEM-2 and CHEM-5: sales orders and releases, finance confirms money, the gate weighs
+    ("order.read", _READ, _SALES | _APPROVERS | _LOOKERS),
+    ("order.write", _WRITE, _SALES),
+    ("order.release", _WRITE, _SALES),
+    ("order.pay", _WRITE, frozenset({_R.FINANCE_REVIEWER})),
+    ("order.settle", _WRITE, frozenset({_R.FINANCE_REVIEWER})),
+    ("order.let_out", _WRITE, frozenset({_R.GENERAL_MANAGER})),
+    ("order.export", _WRITE, _SALES | _APPROVERS | _LOOKERS),
+    ("gate.read", _READ, frozenset({_R.WAREHOUSE_KEEPER})),
+    ("gate.write", _WRITE, frozenset({_R.WAREHOUSE_KEEPER})),
+    ("bank.read", _READ, frozenset({_R.FINANCE_REVIEWER})),
+    ("bank.write", _WRITE, frozenset({_R.FINANCE_REVIEWER})),
+    ("offtake.read", _READ, frozenset({_R.SALES_MANAGER, _R.FINANCE_REVIEWER})),
+    ("offtake.write", _WRITE, frozenset({_R.SALES_MANAGER, _R.FINANCE_REVIEWER})),
     # administration: settings and logs, never customer data
     ("people.read", _READ, frozenset({_R.ADMINISTRATOR})),
     ("people.write", _WRITE, frozenset({_R.ADMINISTRATOR})),
