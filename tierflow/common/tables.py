@@ -9,6 +9,7 @@ from tierflow.common import (
     files,
     filters,
     idempotency,
+    indicators,
     lookup,
     notices,
     numbering,
@@ -16,6 +17,7 @@ from tierflow.common import (
     reference,
     runs,
     sessions,
+    standing,
     users,
 )
 
@@ -28,6 +30,7 @@ __all__ = [
     "files",
     "filters",
     "idempotency",
+    "indicators",
     "lookup",
     "notices",
     "numbering",
@@ -35,5 +38,6 @@ __all__ = [
     "reference",
     "runs",
     "sessions",
+    "standing",
     "users",
 ]
