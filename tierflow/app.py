@@ -113,7 +113,8 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
         api.register_blueprint(blueprint)
     register_terms(GRADING_TERMS)
     register_terms(COMPLAINT_TERMS)
-    api.register_blueprint(grading_api.blp)
+    for blueprint in grading_api.BLUEPRINTS:
+        api.register_blueprint(blueprint)
     app.register_blueprint(jobs_pages.bp)
     api.register_blueprint(jobs_api.blp)
     extensions["health"]["scheduler"] = jobs_pages.health_check

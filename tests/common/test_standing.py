@@ -119,3 +119,11 @@ def test_standings_are_never_rewritten(both_app: Flask) -> None:
         for statement in ("UPDATE standing SET level = 'three_star'", "DELETE FROM standing"):
             with pytest.raises(DBAPIError, match="append-only"), transaction() as session:
                 session.execute(text(statement))
+
+
+def test_whoever_left_and_came_back_begins_anew(both_app: Flask) -> None:
+    with both_app.app_context(), transaction() as session:
+        ours, line_id = _customer(session, ("dealer", JAN, MAR), ("dealer", APR, None))
+        session.add(_row(ours, line_id, "two_star", FEB))
+        session.flush()
+        assert [_level(session, ours, line_id, day) for day in (FEB, APR)] == ["two_star", "auction"]

@@ -68,7 +68,7 @@ class Standing:
 
 def level_column(customer_id: Any, line_id: Any, on: date, known_at: datetime | None = None) -> Any:
     """SQL: the level on a day, for a column of customer ids; as it was known at a moment, when one is given."""
-    present, first = aliased(CustomerLine), aliased(CustomerLine)
+    present, first, before = (aliased(CustomerLine) for _each in range(3))
     direct = (
         select(literal(1))
         .where(
@@ -80,24 +80,40 @@ def level_column(customer_id: Any, line_id: Any, on: date, known_at: datetime | 
         .correlate_except(present)
         .exists()
     )
-    began = (
-        select(first.customer_class)
-        .where(first.customer_id == customer_id, first.product_line_id == line_id)
-        .order_by(first.from_on)
-        .limit(1)
-        .correlate_except(first)
-        .scalar_subquery()
+    # Whoever left and came back begins anew: only what counts since the present stint began.
+    stints = (
+        first.customer_id == customer_id,
+        first.product_line_id == line_id,
+        first.from_on <= on,
+        ~select(literal(1))
+        .where(
+            before.customer_id == first.customer_id,
+            before.product_line_id == first.product_line_id,
+            before.to_on == first.from_on,
+        )
+        .correlate(first)
+        .exists(),
     )
+    newest = select(first.customer_class).where(*stints).order_by(first.from_on.desc()).limit(1)
+    began = newest.correlate_except(first).scalar_subquery()
+    since = select(func.max(first.from_on)).where(*stints).correlate_except(first).scalar_subquery()
     initial = case((began == "direct", "ordinary"), else_="auction")
     pinned, computed = (
-        _newest(row, customer_id, line_id, on, known_at, is_pin).scalar_subquery()
+        _newest(row, customer_id, line_id, on, known_at, since, is_pin).scalar_subquery()
         for row, is_pin in ((aliased(StandingRow), True), (aliased(StandingRow), False))
     )
     return case((direct, "ordinary"), else_=func.coalesce(pinned, computed, initial))
 
 
-def _newest(row: Any, customer_id: Any, line_id: Any, on: date, known_at: datetime | None, is_pin: bool) -> Any:
-    conditions = [row.customer_id == customer_id, row.product_line_id == line_id, row.from_on <= on]
+def _newest(
+    row: Any, customer_id: Any, line_id: Any, on: date, known_at: datetime | None, since: Any, is_pin: bool
+) -> Any:
+    conditions = [
+        row.customer_id == customer_id,
+        row.product_line_id == line_id,
+        row.from_on <= on,
+        row.from_on >= since,
+    ]
     if known_at is not None:
         conditions.append(row.recorded_at <= known_at)
     if is_pin:  # of two pins the one said later holds, whatever day it began
@@ -150,7 +166,12 @@ def _standing_on(
 
 
 def _of(customer_id: int, held: list[CustomerLine], rows: list[StandingRow]) -> Standing:
-    first, present = held[0], held[-1]
+    present = first = held[-1]
+    for line in reversed(held[:-1]):  # back to where the present stint began
+        if line.to_on != first.from_on:
+            break
+        first = line
+    rows = [row for row in rows if row.from_on >= first.from_on]
     if present.customer_class == "direct":
         return Standing(customer_id, "ordinary", "direct", "ordinary", present.from_on, None, None)
     computed = next((row for row in reversed(rows) if row.to_on is None), None)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from tierflow.kernel.errors import Refusal
 from tierflow.kernel.policy import Policy, PolicyValue, Term, Terms
+from tierflow.kernel.terms import DAYS, MONTHS, WORKING_DAYS
 from tierflow.kernel.text import Text, mark, text
 
 GRAMS = mark("grams")
-MONTHS = mark("months")
 CONDITIONS = mark("conditions, as plan_completion:8000")
 
 INDICATORS = ("plan_completion", "evenness", "payment_discipline", "breaches", "cooperation")
@@ -74,6 +74,36 @@ GRADING_TERMS = Terms(
             mark("Indicators that force one step down"),
             CONDITIONS,
             check=_conditions,
+        ),
+        Term(
+            "grading.confirm_working_days",
+            "integer",
+            5,
+            "CHEM-9.5",
+            mark("A month's levels are confirmed by working day"),
+            WORKING_DAYS,
+            minimum=1,
+            maximum=20,
+        ),
+        Term(
+            "grading.pin_months",
+            "integer",
+            6,
+            "house",
+            mark("A level set by hand lasts at most"),
+            MONTHS,
+            minimum=1,
+            maximum=24,
+        ),
+        Term(
+            "grading.warn_days",
+            "integer",
+            10,
+            "house",
+            mark("Warn that a star is about to be lost, days before the month ends"),
+            DAYS,
+            minimum=1,
+            maximum=27,
         ),
     ],
     checks=[_thresholds_rise],

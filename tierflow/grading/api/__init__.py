@@ -1,0 +1,5 @@
+"""JSON of grading."""
+
+from tierflow.grading.api import preview
+
+BLUEPRINTS = (preview.blp,)
