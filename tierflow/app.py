@@ -15,8 +15,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from tierflow.admin import api as admin_api
 from tierflow.admin import jobs_api, jobs_pages
 from tierflow.admin import pages as admin
+from tierflow.common import offtake, verify
 from tierflow.common import tables as _tables  # noqa: F401 - every table is known before the first query
-from tierflow.common import verify
 from tierflow.common.clock import system_clock
 from tierflow.common.db import db, engine_options
 from tierflow.common.policies import register_terms
@@ -131,6 +131,7 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     complaint_pages.init(app)
     extensions["customer_parts"].append(complaint_history.part)
     verify.also_checked("complaints", verify_due_times)
+    verify.also_checked("offtake", offtake.verify)
 
 
 def _check_settings(app: Flask) -> None:
