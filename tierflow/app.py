@@ -27,6 +27,7 @@ from tierflow.complaints.pages import history as complaint_history
 from tierflow.complaints.service.reckoning import verify as verify_due_times
 from tierflow.complaints.terms import COMPLAINT_TERMS
 from tierflow.grading import api as grading_api
+from tierflow.grading import models as _grading_tables  # noqa: F401
 from tierflow.grading.terms import GRADING_TERMS
 from tierflow.onboarding import api as onboarding_api
 from tierflow.onboarding import pages as onboarding_pages

@@ -15,12 +15,13 @@ from typing import Any
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from tierflow.common.customers import CustomerLine
 from tierflow.common.db import is_sqlite, transaction
 from tierflow.common.policies import policy_numbered
 from tierflow.grading.models import GradingChunk, GradingRun, LevelDecisionRow
 from tierflow.grading.rules.levels import Level, LevelPolicy, earned, level_policy
 from tierflow.grading.service import facts
-from tierflow.grading.service.facts import Fact, Held
+from tierflow.grading.service.facts import Held
 from tierflow.kernel.months import Month
 
 STRETCH = 2_000  # a write this long keeps nobody waiting (SQLite has one writer)
@@ -65,15 +66,14 @@ def decide(run_id: int, policy: LevelPolicy, over: Mapping[int, Held], rows: Ite
     """The rule over facts, as rows of the table: what it saw, what it said (CHEM-9.3 to 9.7)."""
     judged = bool(policy.gates or policy.forces)
     decided = []
-    for customer_id, customer_class, lifted, *values, level, idle, began in rows:
+    for customer_id, customer_class, lifted, *values, held_before, idle_then, began in rows:
         grams = lifted or 0
-        if customer_id in over:
-            level, idle = over[customer_id]
+        level, idle = over.get(customer_id) or (held_before, idle_then)
         if level is None:
             level, idle = ("ordinary" if began == "direct" else "auction"), 0
         seen = _NOTHING
         if judged:
-            seen = facts.indicators(Fact(customer_id, customer_class, grams, *values, level, idle, None))
+            seen = facts.known(grams, *values)
         out, idle_now = earned(customer_class, LEVEL_OF[level], grams, seen, idle, policy)
         decided.append((run_id, customer_id, customer_class, level, idle, grams, *values, *out.stored, idle_now))
     return decided
@@ -82,7 +82,7 @@ def decide(run_id: int, policy: LevelPolicy, over: Mapping[int, Held], rows: Ite
 def stretch(session: Session, shared: Plan, after: int, size: int) -> Stretch:
     """The next decisions after a customer id."""
     query = facts.question(shared.line_id, shared.month, shared.previous_run_id)
-    found = session.execute(query.where(facts.CustomerLine.customer_id > after).limit(size)).all()
+    found = session.execute(query.where(CustomerLine.customer_id > after).limit(size)).all()
     return Stretch(decide(shared.run_id, shared.policy, shared.over, found), len(found) < size)
 
 
@@ -116,7 +116,7 @@ def keep(session: Session, run: GradingRun, found: Stretch) -> bool:
         .values(
             cursor=last,
             done=GradingRun.done + len(rows),
-            chunks=GradingRun.chunks + bool(rows),
+            chunks=GradingRun.chunks + (1 if rows else 0),
             up=GradingRun.up + moves.count("up"),
             down=GradingRun.down + moves.count("down"),
             held=GradingRun.held + moves.count("held"),

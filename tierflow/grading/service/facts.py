@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection
+from typing import Any
 
 from sqlalchemy import Select, and_, case, func, select
 from sqlalchemy.orm import Session, aliased
@@ -19,24 +19,15 @@ Held = tuple[str, int]
 """A level held and the idle months in a row that led to it."""
 
 
-class Fact(NamedTuple):
-    """One customer's month. `held` is None for whoever has no decision of the month before; `began` its first class."""
-
-    customer_id: int
-    customer_class: str
-    grams: int | None
-    planned_grams: int | None
-    evenness: int | None
-    payment_discipline: int | None
-    breaches: int | None
-    cooperation: int | None
-    held: str | None
-    idle: int | None
-    began: str | None
+INDICATOR_COLUMNS = ("planned_grams", "evenness", "payment_discipline", "breaches", "cooperation")
 
 
 def question(line_id: int, month: Month, previous_run_id: int | None) -> Select[Any]:
-    """Everybody who holds the line on the month's last day, by customer id; to be narrowed and limited."""
+    """Everybody who holds the line on the month's last day, by customer id; to be narrowed and limited.
+
+    Columns: customer, class, grams, the indicators, the level and idle months of the month before, and the class the
+    customer began with where there is no such decision.
+    """
     first, line = aliased(CustomerLine), CustomerLine
     began = (
         select(first.customer_class)
@@ -47,7 +38,7 @@ def question(line_id: int, month: Month, previous_run_id: int | None) -> Select[
         .scalar_subquery()
     )
     before = LevelDecisionRow
-    columns = [getattr(MonthFacts, name) for name in Fact._fields[3:8]]
+    columns = [getattr(MonthFacts, name) for name in INDICATOR_COLUMNS]
     query = (
         select(
             line.customer_id,
@@ -115,9 +106,7 @@ def effective(
                 GradingRun.month.between(first.start, last.start),
                 GradingRun.state == "confirmed",
             )
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     found: dict[int, dict[Month, LevelDecisionRow]] = {}
     ids = sorted(customer_ids)
@@ -132,13 +121,25 @@ def effective(
     return found
 
 
-def indicators(fact: Any) -> dict[str, int]:
-    """The indicators that have a value, of a fact or of a decision's row (CHEM-9.6)."""
-    values: Sequence[tuple[str, int | None]] = (
-        ("plan_completion", completion(fact.grams or 0, fact.planned_grams)),
-        ("evenness", fact.evenness),
-        ("payment_discipline", fact.payment_discipline),
-        ("breaches", fact.breaches),
-        ("cooperation", fact.cooperation),
+def known(
+    grams: int,
+    planned_grams: int | None,
+    evenness: int | None,
+    payment_discipline: int | None,
+    breaches: int | None,
+    cooperation: int | None,
+) -> dict[str, int]:
+    """The indicators that have a value (CHEM-9.6)."""
+    values = (
+        ("plan_completion", completion(grams, planned_grams)),
+        ("evenness", evenness),
+        ("payment_discipline", payment_discipline),
+        ("breaches", breaches),
+        ("cooperation", cooperation),
     )
     return {name: value for name, value in values if value is not None}
+
+
+def indicators(row: LevelDecisionRow) -> dict[str, int]:
+    """The indicators a stored decision saw."""
+    return known(row.grams, *(getattr(row, name) for name in INDICATOR_COLUMNS))

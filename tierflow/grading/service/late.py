@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from tierflow.common import audit
+from tierflow.common.customers import CustomerLine
 from tierflow.common.indicators import MonthFacts
 from tierflow.common.offtake import Offtake
 from tierflow.common.policies import policy_numbered
@@ -24,18 +26,16 @@ from tierflow.kernel.text import text
 
 def touched(session: Session, line_id: int) -> dict[int, Month]:
     """Customers whose closed months have later facts, with the first such month. Walks only what was recorded since."""
-    known: dict[date, datetime] = {
-        month: seen
-        for month, seen in session.execute(
-            select(GradingRun.month, func.max(GradingRun.facts_at))
-            .where(GradingRun.product_line_id == line_id, GradingRun.state == "confirmed")
-            .group_by(GradingRun.month)
-        )
-    }
+    newest = (
+        select(GradingRun.month, func.max(GradingRun.facts_at))
+        .where(GradingRun.product_line_id == line_id, GradingRun.state == "confirmed")
+        .group_by(GradingRun.month)
+    )
+    known: dict[date, datetime] = dict(session.execute(newest).all())
     if not known:
         return {}
     since = min(known.values())
-    asked = (
+    asked: tuple[Any, ...] = (
         select(Offtake.customer_id, Offtake.month, func.max(Offtake.recorded_at))
         .where(Offtake.recorded_at > since, Offtake.product_line_id == line_id, Offtake.month <= max(known))
         .group_by(Offtake.customer_id, Offtake.month),
@@ -101,7 +101,7 @@ def _decide(session: Session, old: GradingRun, late: Mapping[int, Month], over: 
     }
     found = []
     for at in range(0, len(ids), 500):
-        some = query.where(facts.CustomerLine.customer_id.in_(ids[at : at + 500]))
+        some = query.where(CustomerLine.customer_id.in_(ids[at : at + 500]))
         found += closing.decide(0, policy, before | over, session.execute(some))
     changed = []
     for row in found:

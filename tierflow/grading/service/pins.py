@@ -109,7 +109,7 @@ def decide(session: Session, actor: Actor, pin_id: int, command: Mapping[str, An
                 recorded_at=now,
             )
         )
-    audit.record(session, actor, f"pin.{'approve' if approves else 'reject'}", SUBJECT, pin.id, now, reason=pin.remark)
+    audit.record(session, actor, "pin.approve" if approves else "pin.reject", SUBJECT, pin.id, now, reason=pin.remark)
     session.flush()
     return pin
 
@@ -126,5 +126,6 @@ def get(session: Session, actor: Actor, pin_id: int) -> LevelPin:
 def listed(actor: Actor, state: str | None = None) -> Select[Any]:
     """Pins of the customers one may see, to be paged by id."""
     require(actor, "grading.read")
-    query = select(LevelPin, Customer).join(Customer, Customer.id == LevelPin.customer_id).where(visible(actor))
+    query: Select[Any] = select(LevelPin, Customer).join(Customer, Customer.id == LevelPin.customer_id)
+    query = query.where(visible(actor))
     return query.where(LevelPin.state == state) if state else query

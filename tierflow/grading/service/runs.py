@@ -194,8 +194,8 @@ def drifted(session: Session, run: GradingRun) -> int:
     query = facts.question(run.product_line_id, month, run.previous_run_id).order_by(None)
     seen = LevelDecisionRow
     named = query.add_columns(line.customer_class.label("now_class")).subquery()
-    now_facts = (named.c.grams, *(named.c[name] for name in facts.Fact._fields[3:8]))
-    then = (seen.grams, *(getattr(seen, name) for name in facts.Fact._fields[3:8]))
+    now_facts = (named.c.grams, *(named.c[name] for name in facts.INDICATOR_COLUMNS))
+    then = (seen.grams, *(getattr(seen, name) for name in facts.INDICATOR_COLUMNS))
     differs = [
         func.coalesce(a, -1 if n else 0) != func.coalesce(b, -1 if n else 0)
         for n, (a, b) in enumerate(zip(now_facts, then, strict=True))
@@ -314,7 +314,7 @@ def _before(session: Session, last: GradingRun, ids: Sequence[int]) -> dict[int,
         )
         .order_by(GradingRun.id)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _tell_managers(session: Session, run: GradingRun, now: datetime) -> None:
