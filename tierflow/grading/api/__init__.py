@@ -1,5 +1,5 @@
 """JSON of grading."""
 
-from tierflow.grading.api import preview
+from tierflow.grading.api import levels, preview
 
-BLUEPRINTS = (preview.blp,)
+BLUEPRINTS = (preview.blp, levels.blp)

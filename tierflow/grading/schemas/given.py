@@ -1,0 +1,137 @@
+"""What the acts of grading are given, as forms and JSON alike."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import marshmallow as ma
+from flask_babel import lazy_gettext as _l
+from marshmallow import fields
+
+from tierflow.common.standing import LEVELS
+from tierflow.grading.rules.levels import Level
+from tierflow.grading.service.looking import MOVES
+from tierflow.web.fields import MonthField, Tonnes
+from tierflow.web.schemas import Integer, Line, Paragraph, RowId, Schema, between, length, one_of
+
+MOST_ROWS = 2_000
+
+
+class PageSchema(Schema):
+    """A page of a list."""
+
+    cursor = Line(most=600, load_default=None)
+    size = Integer(validate=between(1, 200), load_default=30)
+
+
+class RunsSchema(PageSchema):
+    """Which runs."""
+
+    product_line_id = RowId(load_default=None)
+
+
+class StartSchema(Schema):
+    """Which month of which product line to close."""
+
+    product_line_id = RowId(required=True)
+    month = MonthField(required=True)
+
+
+class LineSchema(Schema):
+    """A product line."""
+
+    product_line_id = RowId(required=True)
+
+
+class NoteSchema(Schema):
+    """A remark that goes on record."""
+
+    note = Paragraph(most=500, load_default="")
+
+
+class DecisionsSchema(PageSchema):
+    """Which decisions of a run: moves alone unless `move` says otherwise (`all`: everybody)."""
+
+    move = Line(validate=one_of((*MOVES, "moves", "all")), load_default=None)
+    level = Line(validate=one_of(LEVELS), load_default=None)
+    region_id = RowId(load_default=None)
+    account_manager_id = RowId(load_default=None)
+    q = Line(most=100, load_default=None)
+
+
+class WaysSchema(PageSchema):
+    """Which customers on their way through the month; `only` keep: a level is at stake, gain: one can be won."""
+
+    product_line_id = RowId(load_default=None)
+    only = Line(validate=one_of(("keep", "gain")), load_default="keep")
+    level = Line(validate=one_of(LEVELS), load_default=None)
+    region_id = RowId(load_default=None)
+    account_manager_id = RowId(load_default=None)
+    q = Line(most=100, load_default=None)
+
+
+class PinSchema(Schema):
+    """A level by hand."""
+
+    product_line_id = RowId(required=True)
+    level = fields.Enum(Level, by_value=True, required=True)
+    from_on = fields.Date(load_default=None, allow_none=True)
+    to_on = fields.Date(required=True)
+    reason = Paragraph(required=True, most=500)
+
+
+class PinDecisionSchema(Schema):
+    """Yes or no to a level by hand; a no says why."""
+
+    verdict = Line(required=True, validate=one_of(("approve", "reject")))
+    remark = Paragraph(most=500, load_default="")
+
+    @ma.validates_schema
+    def _why(self, data: dict[str, Any], **_kwargs: Any) -> None:
+        if data.get("verdict") == "reject" and not data.get("remark"):
+            raise ma.ValidationError({"remark": [_l("Please fill this in.")]})
+
+
+class PinsSchema(PageSchema):
+    """Which levels by hand."""
+
+    state = Line(validate=one_of(("waiting", "approved", "rejected")), load_default=None)
+
+
+class FactsRowSchema(Schema):
+    """What is known of a customer's month. Basis points; cooperation 0-100."""
+
+    number = Line(required=True, most=40)
+    planned_grams = Tonnes(load_default=None, allow_none=True, data_key="planned_tonnes")
+    cooperation = Integer(validate=between(0, 100), load_default=None, allow_none=True)
+    evenness = Integer(validate=between(0, 10_000), load_default=None, allow_none=True)
+    payment_discipline = Integer(validate=between(0, 10_000), load_default=None, allow_none=True)
+
+
+class FactsSchema(Schema):
+    """Indicators of a month."""
+
+    product_line_id = RowId(required=True)
+    month = MonthField(required=True)
+    rows = fields.List(fields.Nested(FactsRowSchema), required=True, validate=length(1, MOST_ROWS))
+
+
+class FactsListSchema(PageSchema):
+    """Which month's indicators."""
+
+    product_line_id = RowId(load_default=None)
+    month = MonthField(load_default=None)
+
+
+PASTED = ("number", "planned_tonnes", "cooperation", "evenness", "payment_discipline")
+
+
+def pasted(written: str) -> list[dict[str, str]]:
+    """Rows as a spreadsheet pastes them: number, plan in tonnes, cooperation; tabs, commas or semicolons between."""
+    rows = []
+    for line in written.splitlines():
+        cells = [cell.strip() for cell in re.split(r"[\t;，；]|,(?!\d{3}\b)", line)]
+        if any(cells):
+            rows.append({name: cell for name, cell in zip(PASTED, cells, strict=False) if cell})
+    return rows
