@@ -27,7 +27,8 @@ from tierflow.complaints.pages import history as complaint_history
 from tierflow.complaints.service.reckoning import verify as verify_due_times
 from tierflow.complaints.terms import COMPLAINT_TERMS
 from tierflow.grading import api as grading_api
-from tierflow.grading import models as _grading_tables  # noqa: F401
+from tierflow.grading import pages as grading_pages
+from tierflow.grading.service.proving import verify as verify_levels
 from tierflow.grading.terms import GRADING_TERMS
 from tierflow.onboarding import api as onboarding_api
 from tierflow.onboarding import pages as onboarding_pages
@@ -132,6 +133,8 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     complaint_pages.init(app)
     extensions["customer_parts"].append(complaint_history.part)
     verify.also_checked("complaints", verify_due_times)
+    grading_pages.init(app)
+    verify.also_checked("levels", verify_levels)
     verify.also_checked("offtake", offtake.verify)
 
 

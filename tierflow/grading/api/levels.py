@@ -29,7 +29,7 @@ BY_MONTH = (Sort("month", GradingRun.month, True), Sort("id", GradingRun.id, Tru
 @blp.route("/grading/runs", methods=["GET"])
 @reads("grading.read")
 @blp.arguments(given.RunsSchema, location="query")
-@blp.response(200, shown.RunPageOut)
+@blp.response(200, shown.LevelRunPageOut)
 def list_runs(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
     """Runs, newest month first; those put aside are left out."""
     query = runs.recent(session, actor, wanted["product_line_id"])
@@ -39,8 +39,8 @@ def list_runs(wanted: dict[str, Any], *, session: Session, actor: Actor, now: da
 
 @blp.route("/grading/runs", methods=["POST"])
 @writes("grading.run")
-@blp.arguments(given.StartSchema)
-@blp.response(201, shown.RunOut)
+@blp.arguments(given.LevelStartSchema)
+@blp.response(201, shown.LevelRunOut)
 def start(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
     """Propose the levels a month earned. Large runs go on in the scheduler; ask again for the progress."""
     return rows.run(runs.start(session, actor, data["product_line_id"], data["month"], now))
@@ -49,7 +49,7 @@ def start(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime
 @blp.route("/grading/adjustments", methods=["POST"])
 @writes("grading.run")
 @blp.arguments(given.LineSchema)
-@blp.response(201, shown.RunOut)
+@blp.response(201, shown.LevelRunOut)
 def adjust(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
     """Look for facts recorded after their month was decided, and propose what they change."""
     return rows.run(late.adjust(session, actor, data["product_line_id"], now))
@@ -57,7 +57,7 @@ def adjust(data: dict[str, Any], *, session: Session, actor: Actor, now: datetim
 
 @blp.route(RUN, methods=["GET"])
 @reads("grading.read")
-@blp.response(200, shown.RunOut)
+@blp.response(200, shown.LevelRunOut)
 def read(*, session: Session, actor: Actor, now: datetime, run_id: int) -> Any:
     """One run, with its progress."""
     return rows.run(runs.get(session, run_id))
@@ -66,7 +66,7 @@ def read(*, session: Session, actor: Actor, now: datetime, run_id: int) -> Any:
 @blp.route(f"{RUN}/confirm", methods=["POST"])
 @writes("grading.confirm")
 @blp.arguments(given.NoteSchema)
-@blp.response(200, shown.RunOut)
+@blp.response(200, shown.LevelRunOut)
 def confirm(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, run_id: int) -> Any:
     """Confirm what a run proposed; an adjustment's months together."""
     return rows.run(runs.confirm(session, actor, run_id, data["note"], now))
@@ -74,7 +74,7 @@ def confirm(data: dict[str, Any], *, session: Session, actor: Actor, now: dateti
 
 @blp.route(f"{RUN}/again", methods=["POST"])
 @writes("grading.run")
-@blp.response(201, shown.RunOut)
+@blp.response(201, shown.LevelRunOut)
 def again(*, session: Session, actor: Actor, now: datetime, run_id: int) -> Any:
     """Put a proposed run aside and decide its month anew."""
     return rows.run(runs.again(session, actor, run_id, now))
@@ -82,7 +82,7 @@ def again(*, session: Session, actor: Actor, now: datetime, run_id: int) -> Any:
 
 @blp.route(f"{RUN}/withdraw", methods=["POST"])
 @writes("grading.run")
-@blp.response(200, shown.RunOut)
+@blp.response(200, shown.LevelRunOut)
 def withdraw(*, session: Session, actor: Actor, now: datetime, run_id: int) -> Any:
     """Put a proposed run aside, an adjustment whole."""
     return rows.run(runs.put_aside(session, actor, run_id, now))
@@ -91,7 +91,7 @@ def withdraw(*, session: Session, actor: Actor, now: datetime, run_id: int) -> A
 @blp.route(f"{RUN}/decisions", methods=["GET"])
 @reads("grading.read")
 @blp.arguments(given.DecisionsSchema, location="query")
-@blp.response(200, shown.DecisionPageOut)
+@blp.response(200, shown.LevelDecisionPageOut)
 def list_decisions(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime, run_id: int) -> Any:
     """A run's moves, or everybody's levels, by customer."""
     run = runs.get(session, run_id)
@@ -104,7 +104,7 @@ def list_decisions(wanted: dict[str, Any], *, session: Session, actor: Actor, no
 
 @blp.route(f"{RUN}/decisions/<{ROW_ID}:customer_id>", methods=["GET"])
 @reads("grading.read")
-@blp.response(200, shown.ProofOut)
+@blp.response(200, shown.LevelProofOut)
 def prove(*, session: Session, actor: Actor, now: datetime, run_id: int, customer_id: int) -> Any:
     """Why a customer's month came to its level: rule, inputs, policy version."""
     return rows.proof(looking.proof(session, actor, run_id, customer_id))
@@ -113,7 +113,7 @@ def prove(*, session: Session, actor: Actor, now: datetime, run_id: int, custome
 @blp.route("/grading/ways", methods=["GET"])
 @reads("grading.read")
 @blp.arguments(given.WaysSchema, location="query")
-@blp.response(200, shown.WayPageOut)
+@blp.response(200, shown.LevelWayPageOut)
 def list_ways(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
     """Tonnes to go this month to keep or to gain a level, nearest first."""
     today = local_day(now)
@@ -135,7 +135,7 @@ def first_line(session: Session, now: datetime) -> int:
 
 @blp.route(f"/customers/<{ROW_ID}:customer_id>/levels", methods=["GET"])
 @reads("grading.read")
-@blp.response(200, shown.PicturesOut)
+@blp.response(200, shown.LevelPicturesOut)
 def customer_levels(*, session: Session, actor: Actor, now: datetime, customer_id: int) -> Any:
     """Level, twelve months, history and tonnes to go, on each product line that has levels."""
     return {"lines": [rows.picture(each) for each in watching.pictures(session, actor, customer_id, now)]}
@@ -144,7 +144,7 @@ def customer_levels(*, session: Session, actor: Actor, now: datetime, customer_i
 @blp.route(f"/customers/<{ROW_ID}:customer_id>/pins", methods=["POST"])
 @writes("grading.pin")
 @blp.arguments(given.PinSchema)
-@blp.response(201, shown.PinOut)
+@blp.response(201, shown.LevelPinOut)
 def ask_pin(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, customer_id: int) -> Any:
     """Ask for a level by hand; the general manager decides."""
     return pins.ask(session, actor, customer_id, data, now)
@@ -153,7 +153,7 @@ def ask_pin(data: dict[str, Any], *, session: Session, actor: Actor, now: dateti
 @blp.route("/grading/pins", methods=["GET"])
 @reads("grading.read")
 @blp.arguments(given.PinsSchema, location="query")
-@blp.response(200, shown.PinPageOut)
+@blp.response(200, shown.LevelPinPageOut)
 def list_pins(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
     """Levels by hand, newest first."""
     query = pins.listed(actor, wanted["state"])
@@ -164,7 +164,7 @@ def list_pins(wanted: dict[str, Any], *, session: Session, actor: Actor, now: da
 @blp.route(f"/grading/pins/<{ROW_ID}:pin_id>/decision", methods=["POST"])
 @writes("grading.decide")
 @blp.arguments(given.PinDecisionSchema)
-@blp.response(200, shown.PinOut)
+@blp.response(200, shown.LevelPinOut)
 def decide_pin(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, pin_id: int) -> Any:
     """Approve or reject a level by hand."""
     return pins.decide(session, actor, pin_id, data, now)

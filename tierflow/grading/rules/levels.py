@@ -20,6 +20,7 @@ from tierflow.kernel.text import Text, mark, text
 
 CustomerClass = Literal["direct", "dealer"]
 Move = Literal["up", "down", "held", "same"]
+MOVES: tuple[Move, ...] = ("up", "down", "held", "same")
 
 
 class Level(StrEnum):

@@ -10,28 +10,27 @@ from flask_babel import lazy_gettext as _l
 from marshmallow import fields
 
 from tierflow.common.standing import LEVELS
-from tierflow.grading.rules.levels import Level
-from tierflow.grading.service.looking import MOVES
+from tierflow.grading.rules.levels import MOVES, Level
 from tierflow.web.fields import MonthField, Tonnes
 from tierflow.web.schemas import Integer, Line, Paragraph, RowId, Schema, between, length, one_of
 
 MOST_ROWS = 2_000
 
 
-class PageSchema(Schema):
+class LevelPageSchema(Schema):
     """A page of a list."""
 
     cursor = Line(most=600, load_default=None)
     size = Integer(validate=between(1, 200), load_default=30)
 
 
-class RunsSchema(PageSchema):
+class RunsSchema(LevelPageSchema):
     """Which runs."""
 
     product_line_id = RowId(load_default=None)
 
 
-class StartSchema(Schema):
+class LevelStartSchema(Schema):
     """Which month of which product line to close."""
 
     product_line_id = RowId(required=True)
@@ -50,7 +49,7 @@ class NoteSchema(Schema):
     note = Paragraph(most=500, load_default="")
 
 
-class DecisionsSchema(PageSchema):
+class DecisionsSchema(LevelPageSchema):
     """Which decisions of a run: moves alone unless `move` says otherwise (`all`: everybody)."""
 
     move = Line(validate=one_of((*MOVES, "moves", "all")), load_default=None)
@@ -60,7 +59,7 @@ class DecisionsSchema(PageSchema):
     q = Line(most=100, load_default=None)
 
 
-class WaysSchema(PageSchema):
+class WaysSchema(LevelPageSchema):
     """Which customers on their way through the month; `only` keep: a level is at stake, gain: one can be won."""
 
     product_line_id = RowId(load_default=None)
@@ -93,7 +92,7 @@ class PinDecisionSchema(Schema):
             raise ma.ValidationError({"remark": [_l("Please fill this in.")]})
 
 
-class PinsSchema(PageSchema):
+class PinsSchema(LevelPageSchema):
     """Which levels by hand."""
 
     state = Line(validate=one_of(("waiting", "approved", "rejected")), load_default=None)
@@ -117,7 +116,7 @@ class FactsSchema(Schema):
     rows = fields.List(fields.Nested(FactsRowSchema), required=True, validate=length(1, MOST_ROWS))
 
 
-class FactsListSchema(PageSchema):
+class FactsListSchema(LevelPageSchema):
     """Which month's indicators."""
 
     product_line_id = RowId(load_default=None)

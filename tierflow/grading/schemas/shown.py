@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
-from tierflow.grading.rules.levels import Level
+from tierflow.grading.rules.levels import MOVES, Level
 from tierflow.grading.schemas.preview import LevelIndicatorSchema
-from tierflow.grading.service.looking import MOVES
 from tierflow.web.fields import Tonnes
 
 _LEVEL = {"enum": [level.value for level in Level]}
 
 
-class RunOut(Schema):
+class LevelRunOut(Schema):
     """A month's run on a product line."""
 
     id = fields.Integer(required=True)
@@ -28,23 +27,23 @@ class RunOut(Schema):
     down = fields.Integer(required=True)
     held = fields.Integer(required=True)
     changed = fields.Integer(required=True)
-    due_at = fields.AwareDateTime(required=True)
-    escalated_at = fields.AwareDateTime(allow_none=True)
-    started_at = fields.AwareDateTime(required=True)
+    due_at = fields.DateTime(required=True)
+    escalated_at = fields.DateTime(allow_none=True)
+    started_at = fields.DateTime(required=True)
     confirmed_by_id = fields.Integer(allow_none=True)
-    confirmed_at = fields.AwareDateTime(allow_none=True)
+    confirmed_at = fields.DateTime(allow_none=True)
     note = fields.String(required=True)
 
 
-class RunPageOut(Schema):
+class LevelRunPageOut(Schema):
     """Runs, newest month first."""
 
-    rows = fields.List(fields.Nested(RunOut), required=True)
+    rows = fields.List(fields.Nested(LevelRunOut), required=True)
     after = fields.String(allow_none=True)
     before = fields.String(allow_none=True)
 
 
-class DecisionOut(Schema):
+class LevelDecisionOut(Schema):
     """What one customer's month came to. `before`: the level it had, where this is an adjustment."""
 
     customer_id = fields.Integer(required=True)
@@ -63,15 +62,15 @@ class DecisionOut(Schema):
     before = fields.String(allow_none=True, metadata=_LEVEL)
 
 
-class DecisionPageOut(Schema):
+class LevelDecisionPageOut(Schema):
     """Decisions by customer."""
 
-    rows = fields.List(fields.Nested(DecisionOut), required=True)
+    rows = fields.List(fields.Nested(LevelDecisionOut), required=True)
     after = fields.String(allow_none=True)
     before = fields.String(allow_none=True)
 
 
-class ProofOut(DecisionOut):
+class LevelProofOut(LevelDecisionOut):
     """A decision with all it saw, worked out again."""
 
     month = fields.String(required=True)
@@ -80,7 +79,7 @@ class ProofOut(DecisionOut):
     agrees = fields.Boolean(required=True)
 
 
-class OutlookOut(Schema):
+class LevelOutlookOut(Schema):
     """The month under way. `keep_tonnes` still to lift or the level falls; `gain_tonnes` for the next level."""
 
     held = fields.String(required=True, metadata=_LEVEL)
@@ -93,7 +92,7 @@ class OutlookOut(Schema):
     days_left = fields.Integer(required=True)
 
 
-class MonthSeenOut(Schema):
+class LevelMonthSeenOut(Schema):
     """One of twelve months: what was lifted and, where it is closed, what it earned."""
 
     month = fields.String(required=True)
@@ -103,17 +102,17 @@ class MonthSeenOut(Schema):
     run_id = fields.Integer(required=True, allow_none=True)
 
 
-class StandingOut(Schema):
+class LevelStandingOut(Schema):
     """A level of the history, by the day it counts from and the moment it was recorded."""
 
     level = fields.String(required=True, metadata=_LEVEL)
     basis = fields.String(required=True)
     from_on = fields.Date(required=True)
     to_on = fields.Date(required=True, allow_none=True)
-    recorded_at = fields.AwareDateTime(required=True)
+    recorded_at = fields.DateTime(required=True)
 
 
-class PictureOut(Schema):
+class LevelPictureOut(Schema):
     """A customer on a product line."""
 
     product_line_id = fields.Integer(required=True)
@@ -122,18 +121,18 @@ class PictureOut(Schema):
     basis = fields.String(required=True)
     computed = fields.String(required=True, metadata=_LEVEL)
     is_pending = fields.Boolean(required=True)
-    months = fields.List(fields.Nested(MonthSeenOut), required=True)
-    outlook = fields.Nested(OutlookOut, required=True)
-    history = fields.List(fields.Nested(StandingOut), required=True)
+    months = fields.List(fields.Nested(LevelMonthSeenOut), required=True)
+    outlook = fields.Nested(LevelOutlookOut, required=True)
+    history = fields.List(fields.Nested(LevelStandingOut), required=True)
 
 
-class PicturesOut(Schema):
+class LevelPicturesOut(Schema):
     """A customer on each of its product lines that has levels."""
 
-    lines = fields.List(fields.Nested(PictureOut), required=True)
+    lines = fields.List(fields.Nested(LevelPictureOut), required=True)
 
 
-class WayOut(Schema):
+class LevelWayOut(Schema):
     """A customer on its way through the month."""
 
     customer_id = fields.Integer(required=True)
@@ -145,16 +144,16 @@ class WayOut(Schema):
     gain_tonnes = Tonnes(required=True)
 
 
-class WayPageOut(Schema):
+class LevelWayPageOut(Schema):
     """Nearest first."""
 
     days_left = fields.Integer(required=True)
-    rows = fields.List(fields.Nested(WayOut), required=True)
+    rows = fields.List(fields.Nested(LevelWayOut), required=True)
     after = fields.String(allow_none=True)
     before = fields.String(allow_none=True)
 
 
-class PinOut(Schema):
+class LevelPinOut(Schema):
     """A level by hand."""
 
     id = fields.Integer(required=True)
@@ -167,16 +166,16 @@ class PinOut(Schema):
     reason = fields.String(required=True)
     state = fields.String(required=True)
     asked_by_id = fields.Integer(required=True)
-    asked_at = fields.AwareDateTime(required=True)
+    asked_at = fields.DateTime(required=True)
     decided_by_id = fields.Integer(allow_none=True)
-    decided_at = fields.AwareDateTime(allow_none=True)
+    decided_at = fields.DateTime(allow_none=True)
     remark = fields.String(required=True)
 
 
-class PinPageOut(Schema):
+class LevelPinPageOut(Schema):
     """Levels by hand, newest first."""
 
-    rows = fields.List(fields.Nested(PinOut), required=True)
+    rows = fields.List(fields.Nested(LevelPinOut), required=True)
     after = fields.String(allow_none=True)
     before = fields.String(allow_none=True)
 

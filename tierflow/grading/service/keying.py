@@ -1,4 +1,4 @@
-"""Indicators of a month keyed in or pasted: plan quantities and cooperation, until allocation writes them (CHEM-9.6)."""
+"""Indicators of a month keyed in or pasted: plan and cooperation, until allocation writes them (CHEM-9.6)."""
 
 from __future__ import annotations
 
@@ -54,12 +54,11 @@ def key(session: Session, actor: Actor, command: Mapping[str, Any], now: datetim
 def _known(
     session: Session, actor: Actor, line_id: int, month: Month, rows: Sequence[Mapping[str, Any]]
 ) -> dict[str, int]:
-    held = in_force(CustomerLine.from_on, CustomerLine.to_on, month.last_day)
+    held = [CustomerLine.customer_id == Customer.id, CustomerLine.product_line_id == line_id]
+    held.append(in_force(CustomerLine.from_on, CustomerLine.to_on, month.last_day))
     query = (
         select(Customer.number, Customer.id)
-        .join(
-            CustomerLine, and_(CustomerLine.customer_id == Customer.id, CustomerLine.product_line_id == line_id, held)
-        )
+        .join(CustomerLine, and_(*held))
         .where(Customer.number.in_([row["number"] for row in rows]), visible(actor))
     )
     found: dict[str, int] = dict(session.execute(query).all())

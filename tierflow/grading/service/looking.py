@@ -16,15 +16,13 @@ from tierflow.common.policies import policy_numbered
 from tierflow.common.reference import ProductLine, Region
 from tierflow.common.users import User
 from tierflow.grading.models import GradingRun, LevelDecisionRow
-from tierflow.grading.rules.levels import Level, LevelPolicy, earned, indicators_of, level_policy
+from tierflow.grading.rules.levels import MOVES, Level, LevelPolicy, earned, indicators_of, level_policy
 from tierflow.grading.rules.levels import Month as MonthFactsSeen
 from tierflow.grading.service import facts, runs
 from tierflow.kernel.decisions import Indicator
 from tierflow.kernel.errors import NotFound
 from tierflow.kernel.months import Month
 from tierflow.kernel.roles import Actor, Role, require
-
-MOVES = ("up", "down", "held", "same")
 
 
 def whose(actor: Actor) -> Any:
