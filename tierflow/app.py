@@ -33,7 +33,19 @@ from tierflow.grading.terms import GRADING_TERMS
 from tierflow.onboarding import api as onboarding_api
 from tierflow.onboarding import pages as onboarding_pages
 from tierflow.onboarding import service as onboarding
-from tierflow.web import access, errors, home, i18n, inbox, logs, openapi, session_pages, shell
+from tierflow.web import (
+    access,
+    customer_page,
+    errors,
+    home,
+    i18n,
+    inbox,
+    logs,
+    openapi,
+    session_pages,
+    shell,
+    templating,
+)
 
 DEFAULTS: dict[str, Any] = {
     "CLOCK": system_clock,
@@ -69,6 +81,7 @@ def from_environment() -> dict[str, Any]:
 def build(config: Mapping[str, Any] | None = None) -> Flask:
     """The application. Refuses to start with a route that declares no access or a database without its guards."""
     app = Flask("tierflow", static_folder=None, static_url_path="/assets", template_folder="web/templates")
+    app.jinja_environment = templating.LanguageEnvironment
     app.config.update(DEFAULTS)
     app.config.update(from_environment())
     app.config.update(config or {})
@@ -87,7 +100,7 @@ def build(config: Mapping[str, Any] | None = None) -> Flask:
     errors.init(app)
     shell.init(app)
     app.extensions.update(nav=[], inbox_sources=[], inbox_kinds={}, finders=[], health={}, summaries={}, banners=[])
-    app.extensions["customer_parts"] = []  # what other domains show on the customer's page
+    app.extensions.update(customer_page.init())
     app.register_blueprint(shell.assets)
     app.register_blueprint(session_pages.bp)
     app.register_blueprint(home.bp)
@@ -131,7 +144,7 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     for blueprint in complaints_api.BLUEPRINTS:
         api.register_blueprint(blueprint)
     complaint_pages.init(app)
-    extensions["customer_parts"].append(complaint_history.part)
+    extensions["customer_tabs"].append(complaint_history.TAB)
     verify.also_checked("complaints", verify_due_times)
     grading_pages.init(app)
     verify.also_checked("levels", verify_levels)

@@ -195,7 +195,7 @@ def test_the_pages_are_accessible_quiet_and_complete_in_both_themes(house: House
             f"/applications/{waiting}#ask",
         ],
         "li": [f"/applications/{draft}/edit", "/applications?tab=all", "/search?q=hd", "/notices"],
-        "gm": ["/customers", "/customers/1", "/applications/1", "/applications/1/annex1"],
+        "gm": ["/customers", "/customers/1", "/customers/1/history", "/applications/1", "/applications/1/annex1"],
     }
     wrong = []
     for who, found in paths.items():

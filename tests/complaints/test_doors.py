@@ -242,7 +242,7 @@ def photo() -> io.BytesIO:
 @pytest.mark.rule("CHEM-12.4")
 def test_complaints_are_found_again_from_the_customers_page(scene: Scene) -> None:
     scene.take(batch="20261112")
-    address = f"/customers/{scene.company.customer}"
+    address = f"/customers/{scene.company.customer}/of/complaints"
     assert "TS-2026-00001" in sign_in(scene.app, scene.company["am"]).get(address).text
     assert "TS-2026-00001" in sign_in(scene.app, scene.company["finance"]).get(address).text
     found = sign_in(scene.app, scene.company["sm"]).get("/search?q=20261112").text

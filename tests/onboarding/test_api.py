@@ -159,7 +159,7 @@ def test_an_account_is_opened_returned_once_and_approved(both: Scene) -> None:
     assert (ready["outcome"], ready["refusals"], ready["all_green"]) == ("admissible", [], True)
     assert li.post(f"{one}/submit", {"seen_version": made["application"]["version"]}).json["case"]["step"] == "sales"
 
-    assert _verdict(both.door("sales"), application_id).json["case"]["step"] == "finance"
+    assert _verdict(both.door("sales"), application_id).json["next_step"] == "finance"
     finance = both.door("finance")
     assert finance.get("/applications/next").json == {"application_id": application_id}
     returned = _verdict(
@@ -184,10 +184,10 @@ def test_an_account_is_opened_returned_once_and_approved(both: Scene) -> None:
     assert [(change["group"], change["field"]) for change in page["changes"]] == [("invoicing", "bank_account")]
     assert finance.get(f"{one}/changes?round=1").json["changes"] == page["changes"]
 
-    assert _verdict(finance, application_id).json["case"]["step"] == "management"
+    assert _verdict(finance, application_id).json["next_step"] == "management"
     done = _verdict(both.door("gm"), application_id).json
-    assert done["case"]["state"] == "approved"
-    customer_id = done["application"]["customer_id"]
+    assert (done["moved_to"], done["next_step"]) == ("approved", None)
+    customer_id = li.get(one).json["application"]["customer_id"]
     customer = li.get(f"/customers/{customer_id}").json
     assert customer["customer"]["number"] == "C000001"
     assert customer["customer"]["bank_account"] == "1001000000000077"

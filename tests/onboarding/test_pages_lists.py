@@ -76,14 +76,19 @@ def test_a_customer_is_found_and_shown_whole(both: House) -> None:
     for query in ("nbhs", "海曙", "haishu", scenes.credit_code(1)[-6:], "C000001"):
         assert 'href="/customers/1"' in screen.get(f"/search?q={query}")
     page = screen.get("/customers/1")
-    for words in ("宁波海曙化工有限公司", "聚烯烃", "sales同意", "finance同意", "gm同意", "人li", "华东", "长期"):
+    for words in ("宁波海曙化工有限公司", "聚烯烃", "人li", "华东", "长期"):
         assert words in page
-    assert 'href="/applications/1"' in page
+    assert 'href="/customers/1/history"' in page
+    past = screen.get("/customers/1/history")
+    for words in ("宁波海曙化工有限公司", "sales同意", "finance同意", "gm同意", 'href="/applications/1"'):
+        assert words in past
+    assert screen.client.get("/customers/1/of/nothing").status_code == 404
     scan = re.search(r'href="(/customers/1/files/\d+)', page)
     assert scan is not None
     assert screen.client.get(scan[1]).headers["Content-Security-Policy"].startswith("sandbox")
     stranger = both.screen("wang")
-    assert stranger.client.get("/customers/1").status_code == 404
+    for tab in ("", "/history", "/of/complaints"):
+        assert stranger.client.get(f"/customers/1{tab}").status_code == 404
     assert stranger.client.get(scan[1]).status_code == 404
     assert 'href="/customers/1"' not in stranger.get("/search?q=nbhs")
     assert "宁波海曙化工有限公司" in screen.get("/customers/1/print")
@@ -150,7 +155,15 @@ def test_an_export_holds_what_its_reader_may_see_and_is_logged(house: House, wha
     assert house.screen("gm").client.get(f"/{what}/export").status_code in (404, 405)
 
 
-PATHS = ("/", "/applications?tab=all", "/customers", "/customers/1", "/applications/1")
+PATHS = (
+    "/",
+    "/applications?tab=all",
+    "/customers",
+    "/customers/1",
+    "/customers/1/history",
+    "/customers/1/of/complaints",
+    "/applications/1",
+)
 
 
 def test_a_page_asks_no_more_as_there_is_more_to_show(house: House) -> None:

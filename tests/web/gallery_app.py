@@ -11,6 +11,7 @@ from flask_bootstrap import Bootstrap5
 
 from tierflow.web import charts, i18n
 from tierflow.web.errors import sentences
+from tierflow.web.shell import stylesheets
 
 WEB = Path(charts.__file__).parent
 POLICY = "default-src 'self'; img-src 'self' data: blob:; frame-src 'self'"
@@ -55,6 +56,7 @@ def create_app() -> Flask:
         csrf_token=lambda: "token",
         idempotency_key=lambda: "key",
         asset=lambda filename: url_for("web.static", filename=filename, v="0"),
+        stylesheets=stylesheets,
     )
     Bootstrap5(app)
     app.register_blueprint(Blueprint("web", "gallery", static_folder=str(WEB / "static"), static_url_path="/assets"))

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from flask_sqlalchemy import SQLAlchemy
@@ -183,7 +183,7 @@ def capped_count(session: Session, query: Select[Any], cap: int = 100) -> int:
     return session.scalar(func.count().select().select_from(query.limit(cap).subquery())) or 0
 
 
-def in_force(from_on: Any, to_on: Any, on: date) -> Any:
+def in_force(from_on: Any, to_on: Any, on: Any) -> Any:
     """SQL condition: the half-open period [from_on, to_on) holds the day; no end = open."""
     return (from_on <= on) & ((to_on.is_(None)) | (to_on > on))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, delete, func, select, update
+from sqlalchemy import ForeignKey, Index, bindparam, delete, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tierflow.common.db import Model, pk
@@ -145,12 +145,20 @@ class SignedIn:
 
 def of_cookie(session: Session, secret: str, now: datetime, on: date) -> SignedIn | None:
     """Who is signed in with this cookie now; None when the session ended or the account is disabled."""
-    row = session.execute(
-        select(User, UserSession.must_enrol)
-        .join(UserSession, UserSession.user_id == User.id)
-        .where(UserSession.token_hash == hash_secret(secret), UserSession.expires_at > now, User.disabled_at.is_(None))
-    ).one_or_none()
+    row = session.execute(_BY_COOKIE, {"token_hash": hash_secret(secret), "at": now}).one_or_none()
     return None if row is None else SignedIn(actor_of(session, row.User, on), row.User, row.must_enrol)
+
+
+# Written once: it runs with every page.
+_BY_COOKIE = (
+    select(User, UserSession.must_enrol)
+    .join(UserSession, UserSession.user_id == User.id)
+    .where(
+        UserSession.token_hash == bindparam("token_hash"),
+        UserSession.expires_at > bindparam("at"),
+        User.disabled_at.is_(None),
+    )
+)
 
 
 def of_token(session: Session, secret: str, now: datetime, on: date) -> SignedIn | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, select
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Select, bindparam, select, union_all
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from tierflow.common.db import Model, in_force, pk
+from tierflow.common.db import Id, Model, in_force, pk
 from tierflow.kernel.roles import NEVER_DELEGATED, Actor, Grant, Principal, Role
 
 
@@ -137,42 +138,69 @@ def grants_of(session: Session, user_ids: Iterable[int], on: date) -> dict[int, 
     return {user_id: frozenset(grants) for user_id, grants in found.items()}
 
 
-def principals_of(session: Session, user_id: int, on: date) -> list[tuple[Delegation, User]]:
-    """Whom this user stands in for on a day: enabled accounts only, no chains."""
-    rows = session.execute(
-        select(Delegation, User)
-        .join(User, User.id == Delegation.from_user_id)
-        .where(
-            Delegation.to_user_id == user_id,
-            in_force(Delegation.from_on, Delegation.to_on, on),
-            Delegation.revoked_at.is_(None),
-            User.disabled_at.is_(None),
-        )
-        .order_by(Delegation.id)
-    )
-    return [(delegation, user) for delegation, user in rows]
-
-
 def actor_of(session: Session, user: User, on: date) -> Actor:
-    """The actor behind an account on a day: own roles and those of whom they stand in for. Two queries."""
-    principals = principals_of(session, user.id, on)
-    grants = grants_of(session, {user.id, *(principal.id for _, principal in principals)}, on)
+    """The actor behind an account on a day: own roles and those of whom they stand in for. One query.
+
+    Only enabled accounts lend their roles, there are no chains, and the right to hand out rights is never lent.
+    """
+    own: set[Grant] = set()
+    lenders: dict[int, tuple[int, int, str]] = {}
+    lent: dict[int, set[Grant]] = {}
+    for row in session.execute(_BEARERS, {"me": user.id, "on_day": on}):
+        grant = Grant(Role(row.role), row.region_id or row.office_id or row.warehouse_id) if row.role else None
+        if row.delegation_id is None:
+            own |= {grant} if grant else set()
+            continue
+        lenders[row.delegation_id] = (row.user_id, row.person_id, row.name)
+        grants = lent.setdefault(row.delegation_id, set())
+        if grant is not None and grant.role not in NEVER_DELEGATED:
+            grants.add(grant)
     return Actor(
         user_id=user.id,
         person_id=user.person_id,
         name=user.name,
-        grants=grants[user.id],
+        grants=frozenset(own),
         principals=tuple(
-            Principal(
-                user_id=principal.id,
-                person_id=principal.person_id,
-                name=principal.name,
-                grants=frozenset(g for g in grants[principal.id] if g.role not in NEVER_DELEGATED),
-                delegation_id=delegation.id,
-            )
-            for delegation, principal in principals
+            Principal(*lender, grants=frozenset(lent[delegation_id]), delegation_id=delegation_id)
+            for delegation_id, lender in sorted(lenders.items())
         ),
     )
+
+
+def _bearers() -> Select[Any]:
+    """The account itself and those it stands in for, a row for each grant; written once, run with every request."""
+    me, on = bindparam("me", type_=Id), bindparam("on_day", type_=Date())
+    standing_in = (
+        (Delegation.to_user_id == me)
+        & in_force(Delegation.from_on, Delegation.to_on, on)
+        & Delegation.revoked_at.is_(None)
+    )
+    grants = RoleGrant.__table__.alias("grant_held")
+    live = (
+        in_force(grants.c.from_on, grants.c.to_on, on)
+        & grants.c.approved_at.is_not(None)
+        & grants.c.revoked_at.is_(None)
+    )
+    chosen = union_all(select(me.label("user_id")), select(Delegation.from_user_id).where(standing_in))
+    return (
+        select(
+            Delegation.id.label("delegation_id"),
+            User.id.label("user_id"),
+            User.person_id,
+            User.name,
+            grants.c.role,
+            grants.c.region_id,
+            grants.c.office_id,
+            grants.c.warehouse_id,
+        )
+        .select_from(User)
+        .outerjoin(Delegation, standing_in & (Delegation.from_user_id == User.id))
+        .outerjoin(grants, live & (grants.c.user_id == User.id))
+        .where(User.id.in_(chosen), (User.id == me) | User.disabled_at.is_(None))
+    )
+
+
+_BEARERS = _bearers()
 
 
 def holders(session: Session, role: Role, on: date, region_id: int | None = None) -> Sequence[User]:

@@ -19,17 +19,19 @@ from tierflow.common.approvals import ApprovalCase, AskedOpinion
 from tierflow.common.calendars import working_calendar
 from tierflow.common.db import capped_count, db
 from tierflow.common.notices import Notice, as_text, read_all
-from tierflow.common.reference import Region
 from tierflow.common.users import User
+from tierflow.kernel.calendar import WorkingCalendar
 from tierflow.kernel.errors import Invalid, NotFound
 from tierflow.kernel.roles import Actor
 from tierflow.kernel.text import mark
 from tierflow.kernel.text import text as sentence
 from tierflow.web import inbox as inbox_service
 from tierflow.web.access import public, reads, writes
+from tierflow.web.i18n import show
 from tierflow.web.navigation import Nav
 from tierflow.web.paging import UNREADABLE, Sort, page_of, read_stamp
 from tierflow.web.schemas import Paragraph, Schema, flat_errors, form_data, load
+from tierflow.web.shell import moment
 
 bp = Blueprint("home", __name__)
 
@@ -47,17 +49,36 @@ def inbox(*, session: Session, actor: Actor, now: datetime) -> str:
     found = inbox_service.items(session, actor, after=after)
     page, more = found[:30], len(found) > 30
     place = _place(page[-1]) if more else None
-    regions = {row.id: row.name for row in session.scalars(select(Region))} if page else {}
+    calendar, labels = working_calendar(session), {key: show(kind.label) for key, kind in inbox_service.kinds().items()}
     return render_template(
         "home/inbox.html",
-        items=page,
-        kinds=inbox_service.kinds(),
-        regions=regions,
-        calendar=working_calendar(session),
+        items=[_line(item, calendar, labels, now) for item in page],
         next_place=place,
         is_first=after is None,
-        now=now,
     )
+
+
+SINCE = mark("waiting since %(at)s")
+
+
+def _line(item: inbox_service.Item, calendar: WorkingCalendar, labels: dict[str, str], now: datetime) -> dict[str, Any]:
+    since = show(SINCE) % {"at": moment(item.since)}
+    line: dict[str, Any] = {
+        "url": item.url,
+        "title": item.title,
+        "module": labels[item.kind],
+        "icon": inbox_service.kinds()[item.kind].icon,
+        "note": f"{item.region} · {since}" if item.region else since,
+    }
+    if item.has_deadline:
+        line |= {
+            "at": moment(item.due),
+            "iso": item.due.isoformat(),
+            "days_left": calendar.working_days_left(now, item.due),
+            "provisional": not calendar.is_published(item.due.year),
+            "urgent": item.due < now,
+        }
+    return line
 
 
 def _place(item: inbox_service.Item) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
-from typing import cast
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -60,12 +59,16 @@ def translator(lang: str) -> Callable[[str], str]:
     return chinese().ugettext if lang == "zh" else str
 
 
+def catalogue(lang: str) -> NullTranslations:
+    """The sentences of a language; English ones are their own."""
+    return chinese() if lang == "zh" else _ENGLISH
+
+
+_ENGLISH = NullTranslations()
+
+
 def _catalogue() -> NullTranslations:
-    if not has_request_context():
-        return chinese()
-    if "catalogue" not in g or g.catalogue[0] != language():
-        g.catalogue = (language(), chinese() if language() == "zh" else NullTranslations())
-    return cast(NullTranslations, g.catalogue[1])
+    return catalogue(language())
 
 
 def language() -> str:
@@ -85,7 +88,7 @@ def show(message: Text | str) -> str:
     """A sentence in the reader's language."""
     if isinstance(message, Text):
         return message.render(_gettext)
-    return _gettext(message) if message else ""
+    return _catalogue().ugettext(message) if message else ""
 
 
 def init(app: Flask) -> None:

@@ -12,14 +12,16 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from flask import current_app, url_for
+from flask import current_app
 from sqlalchemy import BigInteger, Select, String, bindparam, cast, func, literal, null, select, true, union_all
 from sqlalchemy.orm import Session
 
 from tierflow.common import approvals
 from tierflow.common.approvals import ApprovalCase, AskedOpinion
+from tierflow.common.reference import Region
 from tierflow.kernel.roles import Actor
 from tierflow.kernel.text import mark
+from tierflow.web.links import link
 
 Source = Callable[[Actor], Iterable[Select[Any]]]
 
@@ -45,7 +47,7 @@ class Item:
     title: str
     since: datetime
     due: datetime
-    region_id: int | None = None
+    region: str | None = None
 
     @property
     def has_deadline(self) -> bool:
@@ -57,7 +59,7 @@ class Item:
         """Where a click leads."""
         kind = kinds()[self.kind]
         values: dict[str, Any] = {kind.argument: self.subject_id}
-        return url_for(kind.endpoint, **values)
+        return link(kind.endpoint, **values)
 
 
 def kinds() -> dict[str, Kind]:
@@ -130,7 +132,7 @@ def items(session: Session, actor: Actor, *, after: Place | None = None, size: i
     if after is not None:
         given |= {"after_due": after[0], "after_id": after[1], "after_kind": after[2]}
     rows = session.execute(query, given)
-    return [Item(r.kind, r.subject_id, r.title, r.since, r.due, r.region_id) for r in rows]
+    return [Item(r.kind, r.subject_id, r.title, r.since, r.due, r.region) for r in rows]
 
 
 def count(session: Session, actor: Actor) -> int:
@@ -158,7 +160,12 @@ def _page(sources: tuple[Source, ...], actor: Actor, later: bool) -> Select[Any]
     if not parts:
         return None
     merged = union_all(*parts).subquery()
-    return select(merged).order_by(merged.c.due, merged.c.subject_id, merged.c.kind).limit(bindparam("most"))
+    return (
+        select(merged, Region.name.label("region"))
+        .outerjoin(Region, Region.id == merged.c.region_id)
+        .order_by(merged.c.due, merged.c.subject_id, merged.c.kind)
+        .limit(bindparam("most"))
+    )
 
 
 @lru_cache(maxsize=512)

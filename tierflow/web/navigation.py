@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from flask import current_app, request, url_for
 
 from tierflow.kernel.roles import Actor, is_allowed
-from tierflow.web.i18n import show
+from tierflow.web.i18n import language, show
 
 
 @dataclass(frozen=True)
@@ -24,27 +25,39 @@ class Nav:
 
 
 def groups(actor: Actor | None) -> list[dict[str, Any]]:
-    """The links this reader may follow, by group."""
+    """The links this reader may follow, by group; the one the present page belongs to is marked active."""
     if actor is None:
         return []
+    items: tuple[Nav, ...] = tuple(current_app.extensions["nav"])
+    here = _here(items, request.script_root, request.endpoint or "", request.path)
+    return [
+        {"label": show(group), "items": [{**link, "active": link["endpoint"] == here} for link in links]}
+        for group, links in _links(items, request.script_root, language(), _may(items, actor))
+    ]
+
+
+def _may(items: tuple[Nav, ...], actor: Actor) -> frozenset[str]:
+    return frozenset(item.action for item in items if is_allowed(actor, item.action))
+
+
+@lru_cache(maxsize=256)
+def _links(
+    items: tuple[Nav, ...], _root: str, _lang: str, may: frozenset[str]
+) -> list[tuple[str, list[dict[str, Any]]]]:
     found: dict[str, list[dict[str, Any]]] = {}
-    items: list[Nav] = current_app.extensions["nav"]
-    here = _here(items)
     for item in sorted(items, key=lambda item: item.order):
-        if is_allowed(actor, item.action):
-            url = url_for(item.endpoint)
-            found.setdefault(item.group, []).append(
-                {"label": show(item.label), "icon": item.icon, "url": url, "active": item.endpoint == here}
-            )
-    return [{"label": show(group), "items": links} for group, links in found.items()]
+        if item.action in may:
+            link = {"endpoint": item.endpoint, "label": show(item.label), "icon": item.icon}
+            found.setdefault(item.group, []).append({**link, "url": url_for(item.endpoint)})
+    return list(found.items())
 
 
-def _here(items: list[Nav]) -> str | None:
-    """The link the present page belongs to: its own, that whose address begins this one's, its blueprint's."""
-    endpoint = request.endpoint or ""
+@lru_cache(maxsize=1024)
+def _here(items: tuple[Nav, ...], _root: str, endpoint: str, path: str) -> str | None:
+    """The link a page belongs to: its own, that whose address begins the page's, its blueprint's."""
     if any(item.endpoint == endpoint for item in items):
         return endpoint
-    above = [item for item in items if request.path.startswith(url_for(item.endpoint).rstrip("/") + "/")]
+    above = [item for item in items if path.startswith(url_for(item.endpoint).rstrip("/") + "/")]
     above = [item for item in above if url_for(item.endpoint) != "/"]
     if above:
         return max(above, key=lambda item: len(url_for(item.endpoint))).endpoint

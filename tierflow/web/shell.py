@@ -10,7 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, current_app, g, request, url_for
+from flask import Blueprint, Flask, current_app, g, request
+from markupsafe import Markup
 
 from tierflow.common.acts import act_label
 from tierflow.common.db import db
@@ -22,6 +23,7 @@ from tierflow.web import inbox, navigation
 from tierflow.web.access import generate_csrf
 from tierflow.web.context import current_actor, current_user, today
 from tierflow.web.i18n import language, show
+from tierflow.web.links import link
 
 assets = Blueprint("web", __name__, static_folder="static", static_url_path="/assets")
 
@@ -42,6 +44,8 @@ def init(app: Flask) -> None:
         csrf_token=generate_csrf,
         idempotency_key=idempotency_key,
         asset=asset,
+        stylesheets=stylesheets,
+        url_for=link,
         may=may,
         today=today,
     )
@@ -95,15 +99,29 @@ def idempotency_key() -> str:
 
 
 @lru_cache(maxsize=256)
-def _fingerprint(path: str, _mtime: int) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:10]
+def _fingerprint(filename: str) -> str:
+    path = Path(__file__).parent / "static" / filename
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:10] if path.exists() else "0"
 
 
 def asset(filename: str) -> str:
     """The address of a file of ours, with its version, so that it can be cached for good."""
-    path = Path(__file__).parent / "static" / filename
-    version = _fingerprint(str(path), path.stat().st_mtime_ns) if path.exists() else "0"
-    return url_for("web.static", filename=filename, v=version)
+    return link("web.static", filename=filename, v=_fingerprint(filename))
+
+
+SHEETS = ("tokens", "shell", "controls", "data", "parts", "opening", "complaints", "print")
+
+
+def stylesheets() -> Markup:
+    """The links to every style sheet: Bootstrap beneath, our own theme over it. The same on every page."""
+    return _stylesheets(current_app._get_current_object(), request.script_root)  # type: ignore[attr-defined]
+
+
+@lru_cache(maxsize=8)
+def _stylesheets(app: Flask, _root: str) -> Markup:
+    bootstrap = app.extensions["bootstrap"]
+    ours = (Markup('<link rel="stylesheet" href="{}">').format(asset(f"{sheet}.css")) for sheet in SHEETS)
+    return Markup("\n").join([bootstrap.load_css(), bootstrap.load_icon_font_css(), *ours])
 
 
 def day(value: date | datetime | None) -> str:
@@ -117,7 +135,7 @@ def day(value: date | datetime | None) -> str:
 
 def moment(value: datetime | None) -> str:
     """2026-11-22 17:30, in Shanghai."""
-    return "" if value is None else value.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
+    return "" if value is None else value.astimezone(SHANGHAI).isoformat(" ", "minutes")[:16]
 
 
 def sentence_case(words: str) -> str:

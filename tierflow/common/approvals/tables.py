@@ -24,7 +24,7 @@ class ApprovalCase(Model):
             "ix_approval_case_waiting",
             "waiting_role",
             "due_at",
-            "id",
+            "subject_id",
             sqlite_where=sql("state = 'in_approval'"),
             postgresql_where=sql("state = 'in_approval'"),
         ),
@@ -33,11 +33,11 @@ class ApprovalCase(Model):
             "waiting_role",
             "region_id",
             "due_at",
-            "id",
+            "subject_id",
             sqlite_where=sql("state = 'in_approval'"),
             postgresql_where=sql("state = 'in_approval'"),
         ),
-        Index("ix_approval_case_submitter", "submitter_id", "state", "due_at", "id"),
+        Index("ix_approval_case_submitter", "submitter_id", "state", "due_at", "subject_id"),
         Index("ix_approval_case_state", "subject_type", "state", "subject_id"),
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from tierflow.common import approvals
-from tierflow.common.approvals import Seen
+from tierflow.common.approvals import ApprovalDecision, Seen
 from tierflow.kernel.approval import Verdict
 from tierflow.kernel.roles import Actor
 from tierflow.onboarding import service
@@ -45,11 +45,10 @@ def submit(data: dict[str, Any], *, session: Session, actor: Actor, now: datetim
 @blp.route(f"{ONE}/decisions", methods=["POST"])
 @writes("application.decide")
 @blp.arguments(given.DecideSchema)
-@blp.response(201, shown.ApplicationOutSchema)
+@blp.response(201, shown.StepVerdictSchema)
 def decide(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, application_id: int) -> Any:
-    """The waiting step's verdict: approve, return for correction, reject."""
-    service.decide(session, actor, application_id, now=now, **verdict_of(data))
-    return service.view(session, actor, application_id)
+    """The waiting step's verdict: approve, return for correction, reject. Answers where the case went."""
+    return _given(application_id, service.decide(session, actor, application_id, now=now, **verdict_of(data)))
 
 
 @blp.route("/applications/approvals", methods=["POST"])
@@ -60,12 +59,12 @@ def approve_several(data: dict[str, Any], *, session: Session, actor: Actor, now
     """Approve several applications whose every check is green; all or none."""
     cases = [(row["application_id"], Seen(row["seen_version"], row["step"])) for row in data["cases"]]
     rows = service.bulk_approve(session, actor, cases, now, reason=data["reason"] or "")
-    return {
-        "decisions": [
-            {**{name: getattr(row, name) for name in ("round", "step", "verdict", "moved_to", "next_step")}, **of}
-            for row, of in zip(rows, [{"application_id": found} for found, _ in cases], strict=True)
-        ]
-    }
+    return {"decisions": [_given(found, row) for (found, _), row in zip(cases, rows, strict=True)]}
+
+
+def _given(application_id: int, row: ApprovalDecision) -> dict[str, Any]:
+    verdict = {name: getattr(row, name) for name in ("round", "step", "verdict", "moved_to", "next_step")}
+    return {"application_id": application_id, **verdict}
 
 
 @blp.route("/applications/next", methods=["GET"])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Response, current_app, flash, redirect, render_template, request, url_for
+from flask import Response, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
@@ -17,20 +17,25 @@ from tierflow.common import filters
 from tierflow.common.reference import lines_on, regions_on
 from tierflow.kernel.errors import Invalid
 from tierflow.kernel.months import local_day
-from tierflow.kernel.roles import Actor, is_allowed, require
-from tierflow.kernel.text import text
+from tierflow.kernel.roles import Actor, require
+from tierflow.kernel.text import mark, text
 from tierflow.onboarding.pages import chain, reading, views
 from tierflow.onboarding.pages.blueprint import CUSTOMER, ROW_ID, bp
 from tierflow.onboarding.pages.listing import managers, number
 from tierflow.onboarding.rules.entry import CLASS_LABELS
 from tierflow.onboarding.service.customers import (
+    CustomerCard,
+    CustomerFile,
     CustomerFilters,
     CustomerRow,
-    CustomerView,
+    customer_card,
+    customer_file,
+    customer_history,
     customer_view,
     list_customers,
 )
-from tierflow.web import exports
+from tierflow.onboarding.service.reading import DecisionSeen
+from tierflow.web import customer_page, exports
 from tierflow.web.access import reads, writes
 from tierflow.web.exports import Column
 from tierflow.web.i18n import show
@@ -200,44 +205,90 @@ def _every(session: Session, actor: Actor, wanted: CustomerFilters, now: datetim
             return
 
 
+OWN_TABS = [("onboarding.customer", mark("Customer file")), ("onboarding.customer_past", mark("History"))]
+
+
 @bp.get(CUSTOMER)
 @reads("customer.read")
 def customer(*, session: Session, actor: Actor, now: datetime, customer_id: int) -> str:
-    """One customer whole."""
-    view = _view(session, actor, customer_id, now)
-    parts = [part(session, actor, customer_id, now) for part in current_app.extensions["customer_parts"]]
-    return render_template("onboarding/customer.html", view=view, parts_of_others=parts)
+    """One customer as it stands today."""
+    found = customer_file(session, actor, customer_id, now)
+    return _page("onboarding/customer.html", session, actor, now, found, "onboarding.customer", view=_file(found, now))
+
+
+@bp.get(f"{CUSTOMER}/history")
+@reads("customer.read")
+def customer_past(*, session: Session, actor: Actor, now: datetime, customer_id: int) -> str:
+    """What led to that: the approvals of its opening, and every change."""
+    card = customer_card(session, actor, customer_id)
+    past = customer_history(session, actor, customer_id)
+    opened_by = [
+        {"number": one.application.number, "url": url_for("onboarding.application", application_id=one.application.id)}
+        for one in past.openings
+    ]
+    return _page(
+        "onboarding/customer_past.html",
+        session,
+        actor,
+        now,
+        card,
+        "onboarding.customer_past",
+        rounds=_rounds(past.decisions),
+        events=reading.events(session, past.events),
+        openings=opened_by,
+    )
+
+
+@bp.get(f"{CUSTOMER}/of/<string:key>")
+@reads("customer.read")
+def customer_part(*, session: Session, actor: Actor, now: datetime, customer_id: int, key: str) -> str:
+    """What another domain shows about the customer."""
+    tab = customer_page.tab(actor, key)
+    card = customer_card(session, actor, customer_id)
+    part = tab.render(session, actor, customer_id, now)
+    return _page("onboarding/customer_part.html", session, actor, now, card, key, part=part)
+
+
+def _page(
+    template: str, session: Session, actor: Actor, now: datetime, card: CustomerCard, tab: str, **parts: Any
+) -> str:
+    row = card.customer
+    return render_template(
+        template,
+        customer=row,
+        subtitle=" · ".join((row.number, card.region.name, _("customer since %(day)s", day=day(row.approved_on)))),
+        tabs=customer_page.tabs(actor, row.id, OWN_TABS, tab),
+        heads=customer_page.heads(session, actor, row.id, now),
+        **parts,
+    )
 
 
 @bp.get(f"{CUSTOMER}/print")
 @reads("customer.read")
 def print_customer(*, session: Session, actor: Actor, now: datetime, customer_id: int) -> str:
     """The customer's file on A4."""
+    found = customer_view(session, actor, customer_id, now)
     return render_template(
         "onboarding/customer_print.html",
-        view=_view(session, actor, customer_id, now),
+        view=_file(found, now),
+        rounds=_rounds(found.decisions),
         printed_by=actor.name,
         printed_at=moment(now),
         back_url=url_for("onboarding.customer", customer_id=customer_id),
     )
 
 
-def _view(session: Session, actor: Actor, customer_id: int, now: datetime) -> dict[str, Any]:
-    found = customer_view(session, actor, customer_id, now)
-    row, on = found.customer, local_day(now)
+def _file(found: CustomerFile, now: datetime) -> dict[str, Any]:
+    row = found.customer
 
     def url(file_id: int) -> str:
-        return url_for("onboarding.show_customer_file", customer_id=customer_id, file_id=file_id)
+        return url_for("onboarding.show_customer_file", customer_id=row.id, file_id=file_id)
 
-    may_read = is_allowed(actor, "application.read")
     return {
-        "id": row.id,
         "name": row.name,
         "number": row.number,
         "region": found.region.name,
         "manager": found.account_manager.name,
-        "subtitle": " · ".join((row.number, found.region.name, _("customer since %(day)s", day=day(row.approved_on)))),
-        "badge": None,
         "needs_credit_code": row.needs_credit_code,
         "company": views.facts(row, CUSTOMER_FIELDS, region=found.region.name),
         "invoicing": views.facts(row, views.INVOICING),
@@ -250,23 +301,18 @@ def _view(session: Session, actor: Actor, customer_id: int, now: datetime) -> di
             }
             for line, product in found.lines
         ],
-        "papers": views.papers(found.papers, url, on),
+        "papers": views.papers(found.papers, url, local_day(now)),
         "offices": [office.name for office in found.offices],
-        "rounds": _rounds(found),
-        "application_url": url_for("onboarding.application", application_id=found.openings[-1].application.id)
-        if found.openings and may_read
-        else None,
-        "events": reading.events(session, found.events),
     }
 
 
 CUSTOMER_FIELDS = tuple(field for field in views.COMPANY if field not in ("email", "readmission_reason"))
 
 
-def _rounds(found: CustomerView) -> list[dict[str, Any]]:
+def _rounds(decisions: Sequence[DecisionSeen]) -> list[dict[str, Any]]:
     """Every round of the approvals that led here, newest first."""
     rounds: dict[tuple[int, int], list[dict[str, Any]]] = {}
-    for row in found.decisions:
+    for row in decisions:
         rounds.setdefault((row.decision.case_id, row.decision.round), []).append(chain.step_of(row))
     return [
         {"number": place[1], "at": steps[-1]["at"][:10], "steps": steps}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import Date, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from tierflow.common import approvals, lookup
@@ -69,15 +70,36 @@ class AccountOpening(NamedTuple):
 
 
 @dataclass(frozen=True)
-class CustomerView:
-    """Everything the customer page shows. The opening's approvals are there for whoever may read applications."""
+class CustomerCard:
+    """Who a customer is and whose: the head of every tab of its page."""
 
     customer: Customer
     region: Region
     account_manager: User
+
+
+@dataclass(frozen=True)
+class CustomerFile(CustomerCard):
+    """A customer as it stands today: classes, papers, where it was distributed to."""
+
     offices: Sequence[Office]
     lines: Sequence[HeldLine]
     papers: Sequence[ScannedPaper]
+
+
+@dataclass(frozen=True)
+class CustomerHistory:
+    """How it came to that. The opening's approvals are there for whoever may read applications."""
+
+    openings: Sequence[AccountOpening]
+    decisions: Sequence[DecisionSeen]
+    events: Sequence[AuditEntry]
+
+
+@dataclass(frozen=True)
+class CustomerView(CustomerFile):
+    """A customer whole: its file and its history."""
+
     openings: Sequence[AccountOpening]
     decisions: Sequence[DecisionSeen]
     events: Sequence[AuditEntry]
@@ -143,12 +165,7 @@ def _narrowed(session: Session, filters: CustomerFilters, on: date) -> list[Any]
 
 def _lines(session: Session, customer_ids: Sequence[int], on: date) -> Mapping[int, list[HeldLine]]:
     found: dict[int, list[HeldLine]] = {}
-    rows = session.execute(
-        select(CustomerLine, ProductLine)
-        .join(ProductLine, ProductLine.id == CustomerLine.product_line_id)
-        .where(CustomerLine.customer_id.in_(customer_ids), in_force(CustomerLine.from_on, CustomerLine.to_on, on))
-        .order_by(ProductLine.code)
-    )
+    rows = session.execute(_LINES_HELD, {"customer_ids": list(customer_ids), "on_day": on})
     for row in rows:
         found.setdefault(row.CustomerLine.customer_id, []).append(HeldLine(row.CustomerLine, row.ProductLine))
     return found
@@ -163,37 +180,76 @@ def _ends(session: Session, customer_ids: Sequence[int]) -> Mapping[int, date]:
     return {of: end for of, end in session.execute(query) if of is not None and end is not None}
 
 
-def customer_view(session: Session, actor: Actor, customer_id: int, now: datetime) -> CustomerView:
-    """One customer whole, in a fixed number of queries. Raises `NotFound` when it is not theirs to see."""
+def customer_card(session: Session, actor: Actor, customer_id: int) -> CustomerCard:
+    """Who a customer is, in one query. Raises `NotFound` when it is not theirs to see."""
     require(actor, "customer.read")
-    found = session.execute(
+    found = session.execute(_card(actor), {"customer_id": customer_id}).one_or_none()
+    if found is None:
+        raise NotFound
+    return CustomerCard(*found)
+
+
+def customer_file(session: Session, actor: Actor, customer_id: int, now: datetime) -> CustomerFile:
+    """A customer as it stands today, in four queries. Raises `NotFound`."""
+    card = customer_card(session, actor, customer_id)
+    return CustomerFile(
+        **vars(card),
+        offices=session.scalars(_OFFICES, {"customer_id": customer_id}).all(),
+        lines=_lines(session, [customer_id], local_day(now)).get(customer_id, []),
+        papers=papers_with_files(session, _IS_OF_CUSTOMER, {"customer_id": customer_id}),
+    )
+
+
+# Writing these statements costs more than running them; they depend on the reader's offices alone.
+@lru_cache(maxsize=512)
+def _card(actor: Actor) -> Select[Customer, Region, User]:
+    return (
         select(Customer, Region, User)
         .join(Region, Region.id == Customer.region_id)
         .join(User, User.id == Customer.account_manager_id)
-        .where(Customer.id == customer_id, visible(actor))
-    ).one_or_none()
-    if found is None:
-        raise NotFound
-    customer, region, manager = found
+        .where(Customer.id == bindparam("customer_id"), visible(actor))
+    )
+
+
+_OFFICES = (
+    select(Office)
+    .join(CustomerOffice, CustomerOffice.office_id == Office.id)
+    .where(CustomerOffice.customer_id == bindparam("customer_id"))
+    .order_by(Office.code)
+)
+_IS_OF_CUSTOMER = Paper.customer_id == bindparam("customer_id")
+_LINES_HELD = (
+    select(CustomerLine, ProductLine)
+    .join(ProductLine, ProductLine.id == CustomerLine.product_line_id)
+    .where(
+        CustomerLine.customer_id.in_(bindparam("customer_ids", expanding=True)),
+        in_force(CustomerLine.from_on, CustomerLine.to_on, bindparam("on_day", type_=Date())),
+    )
+    .order_by(ProductLine.code)
+)
+
+
+def customer_history(session: Session, actor: Actor, customer_id: int) -> CustomerHistory:
+    """What led to the file as it stands; the customer has been found visible before."""
+    require(actor, "customer.read")
     openings: list[AccountOpening] = []
     decided: list[DecisionSeen] = []
     if is_allowed(actor, "application.read"):
-        openings = _openings(session, customer.id)
+        openings = _openings(session, customer_id)
         rows = [row for opening in openings for row in approvals.decisions_of(session, opening.case.id)]
         decided = [DecisionSeen(*row) for row in rows]
-    offices = select(Office).join(CustomerOffice, CustomerOffice.office_id == Office.id)
-    events = select(AuditEntry).where(AuditEntry.subject_type == CUSTOMER, AuditEntry.subject_id == customer.id)
-    return CustomerView(
-        customer=customer,
-        region=region,
-        account_manager=manager,
-        offices=session.scalars(offices.where(CustomerOffice.customer_id == customer.id).order_by(Office.code)).all(),
-        lines=_lines(session, [customer.id], local_day(now)).get(customer.id, []),
-        papers=papers_with_files(session, Paper.customer_id == customer.id),
+    events = select(AuditEntry).where(AuditEntry.subject_type == CUSTOMER, AuditEntry.subject_id == customer_id)
+    return CustomerHistory(
         openings=openings,
         decisions=decided,
         events=session.scalars(events.order_by(AuditEntry.seq.desc()).limit(EVENTS_SHOWN)).all(),
     )
+
+
+def customer_view(session: Session, actor: Actor, customer_id: int, now: datetime) -> CustomerView:
+    """One customer whole, in a fixed number of queries. Raises `NotFound` when it is not theirs to see."""
+    file = customer_file(session, actor, customer_id, now)
+    return CustomerView(**vars(file), **vars(customer_history(session, actor, customer_id)))
 
 
 def _openings(session: Session, customer_id: int) -> list[AccountOpening]:

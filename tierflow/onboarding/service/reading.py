@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, aliased
 
 from tierflow.common import approvals
@@ -186,11 +186,13 @@ def lines_with_names(session: Session, application_id: int) -> list[AskedLine]:
     return [AskedLine(row.ApplicationLine, row.ProductLine) for row in rows]
 
 
-def papers_with_files(session: Session, condition: Any) -> list[ScannedPaper]:
-    """Papers and their scans, in the order of the form."""
-    rows = session.execute(select(Paper, StoredFile).join(StoredFile, StoredFile.id == Paper.file_id).where(condition))
+def papers_with_files(
+    session: Session, condition: ColumnElement[bool], given: dict[str, Any] | None = None
+) -> list[ScannedPaper]:
+    """Papers and their scans, in the order of the form. `given`: values of the condition's parameters."""
+    scanned = select(Paper, StoredFile).join(StoredFile, StoredFile.id == Paper.file_id)
     order = {kind: place for place, kind in enumerate(PAPER_LABELS)}
-    found = [ScannedPaper(row.Paper, row.StoredFile) for row in rows]
+    found = [ScannedPaper(row.Paper, row.StoredFile) for row in session.execute(scanned.where(condition), given)]
     return sorted(found, key=lambda row: (order[row.paper.kind], row.paper.id))
 
 
