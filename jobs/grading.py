@@ -17,11 +17,19 @@ def work(_now: datetime, _setup: Setup) -> None:
     session: Session = db.session()
     for run_id in duties.computing(session):
         duties.compute(session, run_id)
+    session.rollback()
+    for test_id in duties.trials_computing(session):
+        duties.try_on(session, test_id)
 
 
 def count(session: Session, _errand: Errand) -> int:
-    """How many runs are being worked out."""
-    return len(duties.computing(session))
+    """How many runs and trials are being worked out."""
+    return len(duties.computing(session)) + len(duties.trials_computing(session))
+
+
+def review(session: Session, errand: Errand) -> Result:
+    """Open, score and freeze periodic reviews."""
+    return dict(duties.open_reviews(session, errand.now))
 
 
 def propose(session: Session, errand: Errand) -> Result:

@@ -37,6 +37,12 @@ TIMETABLE: tuple[Duty, ...] = (
         whole=grading.propose,
     ),
     Duty(
+        "reviews",
+        mark("Open, score and freeze periodic reviews"),
+        Timing(Day, time(7, 15)),
+        whole=grading.review,
+    ),
+    Duty(
         "levels-watch",
         mark("Escalate unconfirmed levels, warn of levels about to be lost"),
         Timing(Day, time(9, 0), at_work=True),

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from tierflow.common.calendars import working_calendar
 from tierflow.grading.models import GradingRun
-from tierflow.grading.service import closing, runs, watching
+from tierflow.grading.service import closing, reviews, runs, trials, watching
 from tierflow.kernel.months import Month, local_day
 from tierflow.kernel.roles import SYSTEM
 
@@ -46,3 +46,18 @@ def computing(session: Session) -> list[int]:
 def compute(session: Session, run_id: int) -> bool:
     """Work a run out to its end, stretch by stretch."""
     return closing.compute(session, run_id)
+
+
+def open_reviews(session: Session, now: datetime) -> dict[str, int]:
+    """Open the reviews of periods that ended, score those that are open, freeze those whose last month is closed."""
+    return reviews.open_due(session, now)
+
+
+def trials_computing(session: Session) -> list[int]:
+    """Trials of policy drafts still under way."""
+    return trials.computing(session)
+
+
+def try_on(session: Session, test_id: int) -> None:
+    """Work a trial out to its end, stretch by stretch."""
+    trials.compute(session, test_id)

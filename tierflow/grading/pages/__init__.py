@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Flask
 
-from tierflow.grading.pages import levels, watching  # noqa: F401 - each registers its views on the blueprint
+from tierflow.grading.pages import drafts, levels, reviews, watching  # noqa: F401 - each registers its views on the blueprint
 from tierflow.grading.pages.blueprint import bp
 from tierflow.grading.pages.waiting import KINDS, source
-from tierflow.grading.pages.watching import part
+from tierflow.grading.pages.watching import TAB
 from tierflow.kernel.text import mark
 from tierflow.web.navigation import Nav
 
@@ -23,6 +23,8 @@ NAV = [
         "grading.read",
     ),
     Nav(mark("Levels and reviews"), 43, mark("Levels by hand"), "pin-angle", "grading.pin_list", "grading.read"),
+    Nav(mark("Levels and reviews"), 44, mark("Periodic reviews"), "clipboard-data", "grading.reviews", "review.read"),
+    Nav(mark("Levels and reviews"), 45, mark("Policy drafts"), "sliders", "grading.drafts", "draft.read"),
 ]
 
 
@@ -32,4 +34,4 @@ def init(app: Flask) -> None:
     app.extensions["nav"] += NAV
     app.extensions["inbox_kinds"].update(KINDS)
     app.extensions["inbox_sources"].append(source)
-    app.extensions["customer_parts"].insert(0, part)
+    app.extensions["customer_tabs"].insert(0, TAB)

@@ -24,9 +24,11 @@ from tierflow.grading.service import keying, pins, watching
 from tierflow.grading.service.watching import Picture
 from tierflow.kernel.months import Month, local_day
 from tierflow.kernel.roles import Actor, is_allowed
+from tierflow.kernel.text import mark
 from tierflow.kernel.tonnage import format_tonnes
 from tierflow.web import charts
 from tierflow.web.access import reads, writes
+from tierflow.web.customer_page import Tab
 from tierflow.web.paging import Sort, page_of
 from tierflow.web.schemas import flat_errors, form_data, load
 from tierflow.web.shell import day, moment
@@ -76,15 +78,14 @@ def _way(customer: Customer, level: str, grams: int, keep: int, gain: int) -> di
 
 
 def part(session: Session, actor: Actor, customer_id: int, now: datetime) -> Markup:
-    """The part of the customer's page that is about levels; empty without a line that has them."""
-    if not is_allowed(actor, "grading.read"):
-        return Markup("")
+    """The part of the customer's page that is about levels."""
     found = [_picture(each, now) for each in watching.pictures(session, actor, customer_id, now)]
-    if not found:
-        return Markup("")
     may_pin = is_allowed(actor, "grading.pin")
     shown = render_template("grading/_customer.html", pictures=found, may_pin=may_pin, customer_id=customer_id)
     return Markup(shown)  # noqa: S704 - a template of ours
+
+
+TAB = Tab("levels", mark("Levels"), "grading.read", part)
 
 
 def _picture(found: Picture, now: datetime) -> dict[str, Any]:

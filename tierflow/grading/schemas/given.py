@@ -11,6 +11,7 @@ from marshmallow import fields
 
 from tierflow.common.standing import LEVELS
 from tierflow.grading.rules.levels import MOVES, Level
+from tierflow.grading.terms import RECOMMENDED
 from tierflow.web.fields import MonthField, Tonnes
 from tierflow.web.schemas import Integer, Line, Paragraph, RowId, Schema, between, length, one_of
 
@@ -134,3 +135,49 @@ def pasted(written: str) -> list[dict[str, str]]:
         if any(cells):
             rows.append({name: cell for name, cell in zip(PASTED, cells, strict=False) if cell})
     return rows
+
+
+class DraftSchema(Schema):
+    """A policy draft: where it comes from, and the values that change; those left out stay as they are."""
+
+    source = Line(required=True, most=200)
+    values = fields.Dict(keys=fields.String(), values=fields.Raw(allow_none=True), load_default=dict)
+
+
+class AdoptSchema(Schema):
+    """From which day a draft is in force."""
+
+    in_force_from = fields.Date(required=True)
+
+
+class TrialSchema(Schema):
+    """Which closed months to try a draft on."""
+
+    product_line_id = RowId(required=True)
+    first = MonthField(required=True)
+    last = MonthField(required=True)
+
+
+class TrialMovesSchema(LevelPageSchema):
+    """Which customers' months of a trial."""
+
+    month = MonthField(load_default=None)
+    region_id = RowId(load_default=None)
+    way = Line(validate=one_of(("higher", "lower")), load_default=None)
+
+
+class ScoresSchema(LevelPageSchema):
+    """Which scores of a review; `open`: not confirmed yet."""
+
+    recommended = Line(validate=one_of(RECOMMENDED), load_default=None)
+    open = fields.Boolean(load_default=False)
+    region_id = RowId(load_default=None)
+    q = Line(most=100, load_default=None)
+
+
+class ReviewConfirmSchema(Schema):
+    """Recommendations to confirm: ids of scores (none: all that are open), perhaps another one, why."""
+
+    ids = fields.List(RowId(), load_default=list, validate=length(0, 500))
+    recommendation = Line(validate=one_of(RECOMMENDED), load_default=None, allow_none=True)
+    reason = Paragraph(most=500, load_default="")

@@ -170,8 +170,8 @@ def _question(review: Review) -> Select[Any]:
             facts.customer_id,
             func.sum(facts.planned_grams).label("planned"),
             func.sum(lifted.grams).filter(facts.planned_grams.is_not(None)).label("planned_lifted"),
-            (func.sum(facts.evenness) / func.count(facts.evenness)).label("evenness"),
-            (func.sum(facts.payment_discipline) / func.count(facts.payment_discipline)).label("payment"),
+            (func.sum(facts.evenness) // func.count(facts.evenness)).label("evenness"),
+            (func.sum(facts.payment_discipline) // func.count(facts.payment_discipline)).label("payment"),
             func.sum(facts.breaches).label("breaches"),
             func.max(facts.month).filter(facts.cooperation.is_not(None)).label("told"),
         )
@@ -294,7 +294,7 @@ def confirm(session: Session, actor: Actor, review_id: int, command: Mapping[str
 
 
 def pack(session: Session, actor: Actor, review: Review) -> dict[str, Any]:
-    """What the meeting sees: months of offtake against plan, scores in tens, recommendations, the first and the last."""
+    """What the meeting sees: offtake against plan by month, scores in tens, recommendations, the first and the last."""
     require(actor, "review.read")
     months = (review.first_month, review.last_month)
     lifted = dict(
@@ -316,13 +316,8 @@ def pack(session: Session, actor: Actor, review: Review) -> dict[str, Any]:
     tens: Counter[int] = Counter()
     recommended: Counter[str] = Counter()
     levels: Counter[str] = Counter()
-    counted = (
-        select(
-            ReviewScore.score / 1000, ReviewScore.recommended, ReviewScore.confirmed, ReviewScore.level, func.count()
-        )
-        .where(ReviewScore.review_id == review.id)
-        .group_by(ReviewScore.score / 1000, ReviewScore.recommended, ReviewScore.confirmed, ReviewScore.level)
-    )
+    keys = (ReviewScore.score // 1000, ReviewScore.recommended, ReviewScore.confirmed, ReviewScore.level)
+    counted = select(*keys, func.count()).where(ReviewScore.review_id == review.id).group_by(*keys)
     for ten, advised, confirmed, level, number in session.execute(counted):
         if ten is not None:
             tens[min(int(ten), 9)] += number
