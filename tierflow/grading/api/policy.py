@@ -32,7 +32,7 @@ BY_RANK = (Sort("rank", ReviewScore.rank), Sort("id", ReviewScore.id))
 
 @blp.route("/policy-drafts", methods=["GET"])
 @reads("draft.read")
-@blp.response(200, shown.PolicyVersionsOut)
+@blp.response(200, shown.PolicyDraftsOut)
 def list_drafts(*, session: Session, actor: Actor, now: datetime) -> Any:
     """Every policy version and draft, newest first."""
     return {"rows": drafts.listed(session, actor)}
@@ -41,7 +41,7 @@ def list_drafts(*, session: Session, actor: Actor, now: datetime) -> Any:
 @blp.route("/policy-drafts", methods=["POST"])
 @writes("draft.write")
 @blp.arguments(given.DraftSchema)
-@blp.response(201, shown.PolicyVersionOut)
+@blp.response(201, shown.PolicyDraftOut)
 def create_draft(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
     """Begin a draft from the policy in force today; every value is checked, and all of them together."""
     return drafts.create(session, actor, data, now)
@@ -49,7 +49,7 @@ def create_draft(data: dict[str, Any], *, session: Session, actor: Actor, now: d
 
 @blp.route(DRAFT, methods=["GET"])
 @reads("draft.read")
-@blp.response(200, shown.PolicyVersionOut)
+@blp.response(200, shown.PolicyDraftOut)
 def read_draft(*, session: Session, actor: Actor, now: datetime, version: int) -> Any:
     """One version or draft."""
     return drafts.get(session, actor, version)
@@ -58,7 +58,7 @@ def read_draft(*, session: Session, actor: Actor, now: datetime, version: int) -
 @blp.route(DRAFT, methods=["POST"])
 @writes("draft.write")
 @blp.arguments(given.DraftSchema)
-@blp.response(200, shown.PolicyVersionOut)
+@blp.response(200, shown.PolicyDraftOut)
 def save_draft(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, version: int) -> Any:
     """Change a draft."""
     return drafts.save(session, actor, version, data, now)
@@ -66,7 +66,7 @@ def save_draft(data: dict[str, Any], *, session: Session, actor: Actor, now: dat
 
 @blp.route(f"{DRAFT}/drop", methods=["POST"])
 @writes("draft.write")
-@blp.response(200, shown.PolicyVersionOut)
+@blp.response(200, shown.PolicyDraftOut)
 def drop_draft(*, session: Session, actor: Actor, now: datetime, version: int) -> Any:
     """Give a draft up."""
     return drafts.drop(session, actor, version, now)
@@ -75,7 +75,7 @@ def drop_draft(*, session: Session, actor: Actor, now: datetime, version: int) -
 @blp.route(f"{DRAFT}/adopt", methods=["POST"])
 @writes("draft.adopt")
 @blp.arguments(given.AdoptSchema)
-@blp.response(200, shown.PolicyVersionOut)
+@blp.response(200, shown.PolicyDraftOut)
 def adopt_draft(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, version: int) -> Any:
     """Adopt a draft from a day on."""
     return drafts.adopt(session, actor, version, data["in_force_from"], now)
@@ -94,7 +94,7 @@ def start_trial(data: dict[str, Any], *, session: Session, actor: Actor, now: da
 @reads("draft.read")
 @blp.response(200, shown.BackTestOut)
 def read_trial(*, session: Session, actor: Actor, now: datetime, test_id: int) -> Any:
-    """A trial with its progress and sums by month and region; `levels`: level, real and draft count at the last month."""
+    """A trial with progress and sums by month and region; `levels`: level, real and draft count, at the last month."""
     return _trial(session, trials.get(session, actor, test_id))
 
 

@@ -12,7 +12,7 @@ _LEVEL = {"enum": [level.value for level in Level]}
 _RECOMMENDED = {"enum": list(RECOMMENDED)}
 
 
-class PolicyVersionOut(Schema):
+class PolicyDraftOut(Schema):
     """A policy version or draft."""
 
     version = fields.Integer(required=True)
@@ -24,10 +24,10 @@ class PolicyVersionOut(Schema):
     adopted_at = fields.DateTime(allow_none=True)
 
 
-class PolicyVersionsOut(Schema):
+class PolicyDraftsOut(Schema):
     """Every version and draft, newest first."""
 
-    rows = fields.List(fields.Nested(PolicyVersionOut), required=True)
+    rows = fields.List(fields.Nested(PolicyDraftOut), required=True)
 
 
 class BackTestOut(Schema):
