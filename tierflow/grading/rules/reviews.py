@@ -17,9 +17,9 @@ from tierflow.kernel.text import mark
 FULL = 10_000
 
 RECOMMENDATION_LABELS = {
-    "keep": mark("keep"),
-    "raise": mark("raise"),
-    "lower": mark("lower"),
+    "keep": mark("keep as it is"),
+    "raise": mark("raise the level"),
+    "lower": mark("lower the level"),
     "end_class": mark("end the class"),
     "disqualify": mark("disqualify"),
 }
