@@ -29,6 +29,8 @@ from tierflow.complaints.service import redating
 from tierflow.complaints.service.reckoning import verify as verify_due_times
 from tierflow.complaints.terms import COMPLAINT_TERMS
 from tierflow.grading import api as grading_api
+from tierflow.grading import pages as grading_pages
+from tierflow.grading.service.proving import verify as verify_levels
 from tierflow.grading.terms import GRADING_TERMS
 from tierflow.kernel.terms import LARGEST_UPLOAD
 from tierflow.lifting import api as lifting_api
@@ -148,7 +150,8 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     register_terms(COMPLAINT_TERMS)
     register_terms(LIFTING_TERMS)
     register_terms(CONTRACT_TERMS)
-    api.register_blueprint(grading_api.blp)
+    for blueprint in grading_api.BLUEPRINTS:
+        api.register_blueprint(blueprint)
     app.register_blueprint(jobs_pages.bp)
     api.register_blueprint(jobs_api.blp)
     extensions["health"]["scheduler"] = jobs_pages.health_check
@@ -169,6 +172,8 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     for blueprint in lifting_api.BLUEPRINTS:
         api.register_blueprint(blueprint)
     lifting_pages.init(app)
+    grading_pages.init(app)
+    verify.also_checked("levels", verify_levels)
     verify.also_checked("offtake", offtake.verify)
     verify.also_checked("lifting", lifting_figures.verify)
     for share in (*onboarding_handover.SHARES, *complaints_handing_over.SHARES):

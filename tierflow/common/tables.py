@@ -11,6 +11,7 @@ from tierflow.common import (
     idempotency,
     identities,
     imports,
+    indicators,
     lookup,
     notices,
     numbering,
@@ -19,6 +20,7 @@ from tierflow.common import (
     reference,
     runs,
     sessions,
+    standing,
     suspension,
     users,
 )
@@ -34,6 +36,7 @@ __all__ = [
     "idempotency",
     "identities",
     "imports",
+    "indicators",
     "lookup",
     "notices",
     "numbering",
@@ -42,6 +45,7 @@ __all__ = [
     "reference",
     "runs",
     "sessions",
+    "standing",
     "suspension",
     "users",
 ]

@@ -199,8 +199,6 @@ _ROWS: tuple[tuple[str, bool, frozenset[Role] | None], ...] = (
     ("contract.read", _READ, _SALES | _APPROVERS | {_R.COMMITTEE_MEMBER}),
     ("contract.write", _WRITE, _SALES),
     ("contract.export", _WRITE, _SALES | _APPROVERS),
-    # levels, CHEM-9
-    ("grading.preview", _READ, _SALES | _APPROVERS | _LOOKERS),
     # lifting, CHEM-2 and CHEM-5: sales orders and releases, finance confirms money, the gate weighs
     ("order.read", _READ, _SALES | _APPROVERS | _LOOKERS),
     ("order.write", _WRITE, _SALES),
@@ -215,6 +213,21 @@ _ROWS: tuple[tuple[str, bool, frozenset[Role] | None], ...] = (
     ("bank.write", _WRITE, frozenset({_R.FINANCE_REVIEWER})),
     ("offtake.read", _READ, frozenset({_R.SALES_MANAGER, _R.FINANCE_REVIEWER})),
     ("offtake.write", _WRITE, frozenset({_R.SALES_MANAGER, _R.FINANCE_REVIEWER})),
+    # levels, reviews and the policy's versions, CHEM-9, CHEM-16, CMTE-2.1
+    ("grading.preview", _READ, _SALES | _APPROVERS | _LOOKERS),
+    ("grading.read", _READ, _SALES | _APPROVERS | _LOOKERS),
+    ("grading.export", _WRITE, _SALES | _APPROVERS | _LOOKERS),
+    ("grading.key", _WRITE, _SALES),
+    ("grading.run", _WRITE, frozenset({_R.SALES_MANAGER})),
+    ("grading.confirm", _WRITE, frozenset({_R.SALES_MANAGER, _R.GENERAL_MANAGER})),
+    ("grading.pin", _WRITE, frozenset({_R.SALES_MANAGER})),
+    ("grading.decide", _WRITE, frozenset({_R.GENERAL_MANAGER})),
+    ("review.read", _READ, _SALES | _APPROVERS | _LOOKERS),
+    ("review.export", _WRITE, _SALES | _APPROVERS | _LOOKERS),
+    ("review.confirm", _WRITE, frozenset({_R.SALES_MANAGER})),
+    ("draft.read", _READ, frozenset({_R.SALES_MANAGER, _R.GENERAL_MANAGER, _R.COMMITTEE_MEMBER})),
+    ("draft.write", _WRITE, frozenset({_R.SALES_MANAGER, _R.GENERAL_MANAGER})),
+    ("draft.adopt", _WRITE, frozenset({_R.GENERAL_MANAGER})),
     # administration: settings and logs, never customer data
     ("people.read", _READ, frozenset({_R.ADMINISTRATOR})),
     ("people.write", _WRITE, frozenset({_R.ADMINISTRATOR})),
