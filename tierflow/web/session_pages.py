@@ -21,7 +21,7 @@ from tierflow.common.users import User, actor_of
 from tierflow.kernel.errors import Invalid
 from tierflow.kernel.roles import Actor
 from tierflow.web import signing_in
-from tierflow.web.access import public, reads, writes
+from tierflow.web.access import public, reads, unfinished_step, writes
 from tierflow.web.context import COOKIE, address, current_user, now, today
 from tierflow.web.i18n import LANGUAGES
 from tierflow.web.schemas import Line, Schema, flat_errors, form_data, load, one_of
@@ -295,6 +295,7 @@ def _enrol_page(errors: dict[str, Any]) -> str:
         errors=errors,
         enrol={"qr": Markup(drawing), "secret": secret},  # noqa: S704 - drawn here, from our own text
         replaces=user is not None and user.totp_confirmed_at is not None,
+        may_leave=unfinished_step() is None,
         action=url_for("session.confirm_enrolment"),
     )
 
