@@ -27,11 +27,6 @@ from tierflow.kernel.months import Month
 from tierflow.kernel.roles import Role
 
 
-@pytest.fixture
-def scene(both_app: Flask) -> Scene:
-    return Scene(both_app)
-
-
 def seen(scene: Scene, login: str, when: str = "2026-11-23 12:00") -> list[int]:
     with scene.app.app_context(), transaction() as session:
         columns = queries.board(session, scene.actor(session, login, at(when)), at(when))

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tierflow.common.approvals import ApprovalCase
+from tierflow.common.approvals import CHAINS, ApprovalCase
 from tierflow.common.db import capped_count
 from tierflow.complaints.models import Complaint
 from tierflow.complaints.rules.digest import Digest, Line, build
@@ -18,7 +18,7 @@ from tierflow.complaints.service.intake import SUBJECT
 from tierflow.kernel.approval import State
 from tierflow.kernel.months import local_day, local_instant
 from tierflow.kernel.roles import Actor, Role, require
-from tierflow.kernel.text import text
+from tierflow.kernel.text import Text, text
 
 LISTED = 20
 COUNTED_TO = 1000
@@ -70,5 +70,7 @@ def _waiting(session: Session) -> tuple[list[Line], int]:
         ApprovalCase.state == State.IN_APPROVAL.value, ApprovalCase.waiting_role == Role.GENERAL_MANAGER.value
     )
     rows = session.scalars(query.order_by(ApprovalCase.due_at, ApprovalCase.id).limit(LISTED)).all()
-    lines = [Line(row.title, "", row.due_at, (row.subject_type, row.subject_id)) for row in rows]
+    lines = [
+        Line(row.title, Text(CHAINS[row.chain].label), row.due_at, (row.subject_type, row.subject_id)) for row in rows
+    ]
     return lines, capped_count(session, query, COUNTED_TO)
