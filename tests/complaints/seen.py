@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from sqlalchemy import select
 
 from tests.complaints.facts import at
 from tests.complaints.scenes import Scene
+from tierflow.common import suspension
 from tierflow.common.db import db, transaction
 from tierflow.common.notices import Notice
 from tierflow.complaints.models import ClockEvent
@@ -33,3 +36,12 @@ def run_sweep(scene: Scene, when: str) -> dict[str, int]:
 
 def clauses(error: Refused) -> list[str]:
     return [refusal.clause for refusal in error.refusals]
+
+
+def licensed(scene: Scene, valid_to: date) -> None:
+    """The company's customer has a merged business licence on file, good until this day."""
+    with scene.app.app_context(), transaction() as session:
+        days, on = (date(2026, 1, 5), valid_to), date(2026, 1, 5)
+        suspension.accept(
+            session, scene.company.customer, "merged_licence", ("paper", 1), days, on, at("2026-01-05 10:00")
+        )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from tests.complaints.facts import at
 from tests.complaints.scenes import Scene
-from tests.complaints.seen import notices
+from tests.complaints.seen import licensed, notices
 from tierflow.common.db import transaction
 from tierflow.complaints.service import answering, handling, intake
 from tierflow.kernel.errors import Forbidden, Invalid, NotFound, Refused
@@ -50,20 +52,10 @@ def test_unknown_and_suspended_customers_are_accepted_and_marked(scene: Scene) -
     unknown = scene.take(customer_id=None, customer_name="不知名客户", region_id=company.region)
     complaint = scene.complaint(unknown)
     assert (complaint.customer_id, complaint.customer_name, complaint.was_suspended) == (None, "不知名客户", False)
-    with scene.app.app_context(), transaction() as session:
-        command = {
-            "customer_id": company.customer,
-            "product_id": company.product,
-            "severity": "general",
-            "channel": "visit",
-            "said_at": at("2026-11-23 09:00"),
-            "facts": "x",
-        }
-        actor = scene.actor(session, "am", at("2026-11-23 10:00"))
-        marked = intake.take(
-            session, actor, command, at("2026-11-23 10:00"), suspended=lambda _s, ids, _on: [company.customer]
-        )
-        assert marked.was_suspended
+    assert scene.complaint(scene.take()).was_suspended, "no paper of this customer was ever on file"
+    licensed(scene, date(2026, 11, 24))
+    assert not scene.complaint(scene.take("2026-11-24 10:00")).was_suspended, "its last day counts"
+    assert scene.complaint(scene.take("2026-11-25 10:00")).was_suspended
     scene.act(intake.identify, "sm", unknown, "2026-11-23 11:00", customer_id=company.customer)
     assert scene.complaint(unknown).customer_id == company.customer
     with pytest.raises(Refused):

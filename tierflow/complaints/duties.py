@@ -14,7 +14,7 @@ from tierflow.common.notices import notify
 from tierflow.complaints.models import Clock
 from tierflow.complaints.service import extensions, redating
 from tierflow.complaints.service import sweep as sweeping
-from tierflow.complaints.service.digest import NewlySuspended, digest, nobody
+from tierflow.complaints.service.digest import digest
 from tierflow.complaints.service.recipients import Recipients
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import SYSTEM
@@ -74,9 +74,9 @@ def _due(now: datetime) -> Select[int]:
     return select(Clock.id).where(sweeping.due_clocks(now))
 
 
-def send_digest(session: Session, now: datetime, *, newly_suspended: NewlySuspended = nobody) -> dict[str, int]:
+def send_digest(session: Session, now: datetime) -> dict[str, int]:
     """The general manager's morning digest, once a day; robots and mail carry its one sentence."""
-    found = digest(session, SYSTEM, now, newly_suspended=newly_suspended)
+    found = digest(session, SYSTEM, now)
     if found.is_empty:
         return {"notices": 0}
     people = Recipients(session, now).general_managers()
