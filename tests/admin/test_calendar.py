@@ -139,11 +139,8 @@ def test_a_year_comes_as_an_excel_sheet_too(company: Company) -> None:
     assert answer.status_code == 200, answer.text
     assert "2027-02-08" in answer.text
     assert "2027-02-20" in answer.text
-    broken = (BytesIO(buffer.getvalue()[:900]), "2027.xlsx")
-    assert (
-        door.client.post("/calendar/preview", data={**YEAR, "file": broken, "csrf_token": door.token}).status_code
-        == 422
-    )
+    data = {**YEAR, "file": (BytesIO(buffer.getvalue()[:900]), "2027.xlsx"), "csrf_token": door.token}
+    assert door.client.post("/calendar/preview", data=data).status_code == 422, "damaged"
 
 
 def test_a_notice_that_contradicts_another_is_refused(company: Company) -> None:
