@@ -56,7 +56,8 @@ def test_unknown_and_suspended_customers_are_accepted_and_marked(scene: Scene) -
     licensed(scene, date(2026, 11, 24))
     assert not scene.complaint(scene.take("2026-11-24 10:00")).was_suspended, "its last day counts"
     assert scene.complaint(scene.take("2026-11-25 10:00")).was_suspended
-    scene.act(intake.identify, "sm", unknown, "2026-11-23 11:00", customer_id=company.customer)
+    scene.act(intake.identify, "sm", unknown, "2026-11-25 11:00", customer_id=company.customer)
+    assert not scene.complaint(unknown).was_suspended, "on the day it was taken it was not"
     assert scene.complaint(unknown).customer_id == company.customer
     with pytest.raises(Refused):
         scene.act(intake.identify, "sm", unknown, "2026-11-23 11:00", customer_id=company.customer)

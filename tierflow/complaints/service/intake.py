@@ -134,6 +134,7 @@ def identify(session: Session, actor: Actor, complaint_id: int, command: Mapping
     customer = get_visible(session, actor, command["customer_id"])
     before = {"customer_name": complaint.customer_name, "region_id": complaint.region_id}
     complaint.customer_id = customer.id
+    complaint.was_suspended = bool(suspended(session, [customer.id], local_day(complaint.keyed_at)))
     complaint.customer_name = customer.name
     complaint.region_id = customer.region_id
     complaint.account_manager_id = customer.account_manager_id
