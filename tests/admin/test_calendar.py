@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, datetime
 from io import BytesIO
 
 import pytest
+import xlsxwriter
 from sqlalchemy import func, select
 
 from tests import builders
@@ -122,6 +123,24 @@ def test_a_bad_file_is_refused_whole(company: Company, content: str, said: str |
         assert said in answer.text
     assert YEAR["source"] in answer.text, "what was typed is kept"
     assert not loaded(company)
+
+
+def test_a_year_comes_as_an_excel_sheet_too(company: Company) -> None:
+    buffer = BytesIO()
+    with xlsxwriter.Workbook(buffer) as book:
+        sheet, as_day = book.add_worksheet(), book.add_format({"num_format": "yyyy-mm-dd"})
+        sheet.write_row(0, 0, ("date", "working", "name"))
+        sheet.write_datetime(1, 0, datetime(2027, 2, 8), as_day)
+        sheet.write_row(1, 1, ("no", "春节"))
+        sheet.write_row(2, 0, ("2027/2/20", "yes", "春节调休"))
+    door = Door(company.app, company.ann, "page")
+    file = (BytesIO(buffer.getvalue()), "2027.xlsx")
+    answer = door.client.post("/calendar/preview", data={**YEAR, "file": file, "csrf_token": door.token})
+    assert answer.status_code == 200, answer.text
+    assert "2027-02-08" in answer.text
+    assert "2027-02-20" in answer.text
+    data = {**YEAR, "file": (BytesIO(buffer.getvalue()[:900]), "2027.xlsx"), "csrf_token": door.token}
+    assert door.client.post("/calendar/preview", data=data).status_code == 422, "damaged"
 
 
 def test_a_notice_that_contradicts_another_is_refused(company: Company) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import timedelta
+from datetime import date, timedelta
 from statistics import median_low
 
 import pytest
@@ -13,23 +13,18 @@ from sqlalchemy import select
 from tests.builders import office, user
 from tests.complaints.facts import at
 from tests.complaints.scenes import Scene, statements_of
+from tests.complaints.seen import licensed
 from tierflow.common.customers import CustomerOffice
 from tierflow.common.db import db, transaction
 from tierflow.common.notices import Notice
 from tierflow.complaints import duties
 from tierflow.complaints.models import Clock, Complaint
-from tierflow.complaints.rules.digest import Line
 from tierflow.complaints.service import answering, history, queries, statistics
 from tierflow.complaints.service.digest import digest
 from tierflow.complaints.service.sweep import sweep
 from tierflow.kernel.errors import Forbidden
 from tierflow.kernel.months import Month
 from tierflow.kernel.roles import Role
-
-
-@pytest.fixture
-def scene(both_app: Flask) -> Scene:
-    return Scene(both_app)
 
 
 def seen(scene: Scene, login: str, when: str = "2026-11-23 12:00") -> list[int]:
@@ -159,20 +154,20 @@ def test_the_digest_says_what_the_general_manager_must_know(scene: Scene) -> Non
     request = scene.extend(waiting, "2026-11-23 13:00")
     scene.decide_extension(request, "sm", "2026-11-23 14:00")
     now = at("2026-11-24 08:30")
+    licensed(scene, date(2026, 11, 23))
     with scene.app.app_context(), transaction() as session:
-        suspended = [Line("某公司", "", None, ("customer", 1))]
-        found = digest(
-            session, scene.actor(session, "gm", now), now, newly_suspended=lambda _s, _since, _until: suspended
-        )
+        found = digest(session, scene.actor(session, "gm", now), now)
         subjects = {part.key: [line.subject for line in part.lines] for part in found.parts}
         assert subjects == {
             "overdue": [("complaint", overdue)],
             "today": [("complaint", today)],
             "meetings": [("complaint", serious)],
             "waiting": [("complaint_extension", request)],
-            "suspended": [("customer", 1)],
+            "suspended": [("customer", scene.company.customer)],
         }
         assert found.summary().params["overdue"] == 1
+        later = digest(session, scene.actor(session, "gm", now), at("2026-11-25 08:30"))
+        assert [part.total for part in later.parts if part.key == "suspended"] == [0], "told once, on the first morning"
         with pytest.raises(Forbidden):
             digest(session, scene.actor(session, "sm", now), now)
     for _twice in range(2):

@@ -6,7 +6,6 @@ from datetime import date
 from typing import Any
 
 import pytest
-from flask import Flask
 from sqlalchemy import select, text
 
 from tests.complaints.facts import at
@@ -19,11 +18,6 @@ from tierflow.complaints.models import ClockEvent
 from tierflow.complaints.service import handling, reckoning, redating
 from tierflow.kernel.errors import Conflict, Forbidden
 from tierflow.web import inbox
-
-
-@pytest.fixture
-def scene(both_app: Flask) -> Scene:
-    return Scene(both_app)
 
 
 def load(scene: Scene, year: int, days: dict[str, bool], when: str) -> None:

@@ -25,6 +25,8 @@ from tierflow.common.db import db, in_force, transaction
 from tierflow.common.filters import SavedFilter
 from tierflow.common.notices import Notice
 from tierflow.common.users import Delegation, Person, User
+from tierflow.complaints.models import Clock, Complaint, Inquiry
+from tierflow.complaints.rules.words import Severity, State
 from tierflow.demo import company
 from tierflow.demo.applicants import APPLICANTS, STANDS
 from tierflow.kernel.months import local_day
@@ -109,6 +111,21 @@ def test_somebody_stands_in_and_has_decided(company_session: Session) -> None:
         select(ApprovalDecision.user_id).where(ApprovalDecision.on_behalf_of_id == delegation.from_user_id)
     ).all()
     assert in_anothers_name == [delegation.to_user_id]
+
+
+def test_complaints_of_every_state_and_severity_are_there(company_session: Session) -> None:
+    found = company_session.scalars(select(Complaint)).all()
+    assert {row.state for row in found} == set(State)
+    assert {row.severity for row in found} == set(Severity)
+    assert any(row.due_at < NOW for row in found if row.state == State.HANDLING), "some are late"
+    assert any(row.needs_meeting for row in found)
+    assert any(row.clock_number > 1 for row in found), "one was reopened"
+    assert any(row.customer_id is None for row in found), "one is of a company nobody knows"
+    clocks = company_session.scalars(select(Clock)).all()
+    assert any(clock.extended_to for clock in clocks)
+    assert {clock.in_time for clock in clocks} == {True, False, None}
+    waiting = company_session.scalars(select(Inquiry).where(Inquiry.answered_at.is_(None))).all()
+    assert len(waiting) == 2
 
 
 def test_what_else_there_is_to_see(company_session: Session) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -16,16 +13,14 @@ from sqlalchemy.orm import Session
 from jobs.approvals import waits_since_before
 from tests.builders import delegation
 from tests.conftest import NOW, StandingClock
-from tests.jobs.test_papers import customer, paper
-from tests.jobs.world import Killed, decide, duty, fill, killed_at, ledger, read, runner, waiting_case
-from tierflow.common.approvals import ApprovalCase, ApprovalNudge
+from tests.jobs.world import decide, duty, fill, ledger, read, runner, waiting_case
+from tierflow.common.approvals import ApprovalCase
 from tierflow.common.calendars import load_year, working_calendar
 from tierflow.common.db import db, transaction
 from tierflow.common.idempotency import IdempotencyKey
 from tierflow.common.notices import Notice
 from tierflow.common.sessions import LoginAttempt, UserSession
 from tierflow.common.users import User
-from tierflow.common.verify import job_periods
 
 THURSDAY = datetime(2026, 11, 19, 2, 0, tzinfo=UTC)  # 10:00 in Shanghai; NOW is Monday 10:00
 
@@ -203,85 +198,6 @@ def test_backups_are_named_by_their_day_and_the_oldest_are_deleted(
     names = sorted(path.name for path in (tmp_path / "backups").iterdir())
     assert names == [f"tierflow-2026-11-2{n}.db" for n in (5, 6, 7)]
     assert len((tmp_path / "anchors.jsonl").read_text().splitlines()) == 5
-
-
-def _nudges(session: Session, who: dict[str, User]) -> None:
-    waiting_case(session, who, THURSDAY, 1)
-    waiting_case(session, who, THURSDAY - timedelta(days=30), 2)
-
-
-State = Callable[[Flask, Path], Any]
-
-KILLS: dict[str, tuple[Callable[[Session, dict[str, User]], object], State, Any]] = {
-    "approvals": (
-        _nudges,
-        lambda app, _folder: (sorted(told(app)), read(app, select(func.count()).select_from(ApprovalNudge))[0][0]),
-        ([("manager", "approval.escalate"), ("sales", "approval.remind")], 2),
-    ),
-    "papers": (
-        lambda session, who: [
-            paper(session, who, customer(session, who, number), date(2026, 11, 23) + timedelta(days=number))
-            for number in (40, 10)
-        ],
-        lambda app, _folder: told(app),
-        [("clerk", "paper.expiry"), ("clerk", "paper.expiry")],
-    ),
-    "calendar": (
-        lambda _session, _who: None,
-        lambda app, _folder: told(app),
-        [("admin", "calendar.missing"), ("admin2", "calendar.missing")],
-    ),
-    "housekeeping": (
-        ended_rows,
-        lambda app, _folder: read(app, select(func.count()).select_from(UserSession))[0][0],
-        3,
-    ),
-    "backup": (
-        lambda _session, _who: None,
-        lambda _app, folder: sorted(path.name for path in (folder / "backups").iterdir()),
-        ["tierflow-2026-11-23.db"],
-    ),
-    "anchor": (
-        lambda _session, _who: None,
-        lambda _app, folder: (folder / "anchors.jsonl").exists(),
-        True,
-    ),
-}
-
-
-@pytest.mark.parametrize("key", KILLS)
-def test_a_duty_killed_before_any_statement_is_made_whole_by_the_next(
-    app: Flask, sqlite_url: str, clock: StandingClock, tmp_path: Path, key: str
-) -> None:
-    """The process dies before statement k, for every k; the next one finishes: nothing missed, nothing doubled."""
-    plant, state, expected = KILLS[key]
-    fill(app, plant)
-    database, fresh = Path(sqlite_url.removeprefix("sqlite:///")), tmp_path / "fresh.db"
-    with app.app_context():
-        db.engine.dispose()
-    shutil.copy(database, fresh)
-    statement, whole = 1, False
-    while not whole:
-        folder = tmp_path / str(statement)
-        folder.mkdir()
-        with app.app_context():
-            db.engine.dispose()
-        for leftover in (f"{database}-wal", f"{database}-shm"):
-            Path(leftover).unlink(missing_ok=True)
-        shutil.copy(fresh, database)
-        try:
-            with killed_at(app, statement) as count:
-                sweep(app, folder, key)
-            whole = count[0] < statement
-        except Killed:
-            sweep(app, folder, key)
-        assert state(app, folder) == expected, f"killed before statement {statement}"
-        with app.app_context():
-            assert list(job_periods(db.session(), clock())) == []
-            assert {row[2] for row in ledger(db.session(), key, items=True)} == {"done"}
-            db.session.remove()
-        statement += 1
-    assert statement > 15
 
 
 def test_the_weekly_proof_tells_of_a_lie_once_and_stays_failed_until_it_is_gone(

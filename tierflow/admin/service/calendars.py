@@ -17,6 +17,7 @@ from tierflow.admin import rules
 from tierflow.common import audit
 from tierflow.common.audit import ChainHead
 from tierflow.common.calendars import CalendarDay, CalendarNotice, Impact, follow, foresee, load_year, working_calendar
+from tierflow.common.imports.reading import opened
 from tierflow.common.policies import policy_on
 from tierflow.common.users import User
 from tierflow.kernel.calendar import DayProof, Due, WorkingCalendar
@@ -211,10 +212,13 @@ def deadline(session: Session, actor: Actor, received_at: datetime, working_days
 
 
 def read_rows(content: bytes) -> list[Any]:
-    """The rows of an uploaded year, not checked yet: JSON (a list, or {"days": list}) or CSV (date,working,name).
+    """The rows of an uploaded year, not checked yet: JSON (a list, or {"days": list}), or a table date,working,name.
 
-    CSV in UTF-8 or GB18030, with or without its head line. Raises `Invalid` on the field `file`.
+    A table is an xlsx sheet with its heads, or CSV in UTF-8 or GB18030, with or without its head line. Raises
+    `Invalid` on the field `file`.
     """
+    if content.startswith(b"PK"):
+        return _read_sheet(content)
     try:
         written = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -239,6 +243,17 @@ def _read_json(written: str) -> list[Any]:
     if not isinstance(rows, list):
         raise Invalid({"file": [text("A list of days is wanted: date, working, name.")]})
     return rows
+
+
+def _read_sheet(content: bytes) -> list[Any]:
+    """The first sheet's rows: date, working, name, in this order whatever the heads are called."""
+    found: list[Any] = []
+    with opened(content, "xlsx") as table:
+        for batch in table.rows():
+            for _number, cells in batch:
+                line = ["" if cell is None else str(cell).removesuffix("T00:00:00") for cell in cells[:3]]
+                found.append(dict(zip(("date", "working", "name"), _plain_cells(line), strict=False)))
+    return found
 
 
 def _plain_cells(line: list[str]) -> list[str]:

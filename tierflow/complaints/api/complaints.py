@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flask import current_app
 from sqlalchemy.orm import Session
 
 from tierflow.common.uploads import Upload
@@ -14,7 +13,6 @@ from tierflow.complaints.api import rows
 from tierflow.complaints.models import Complaint
 from tierflow.complaints.schemas import given, shown
 from tierflow.complaints.service import intake, papers, queries, reckoning, redating, statistics, whole
-from tierflow.complaints.service.intake import none_suspended
 from tierflow.kernel.months import Month, local_day
 from tierflow.kernel.roles import Actor
 from tierflow.web.access import reads, writes
@@ -55,8 +53,7 @@ def list_complaints(wanted: dict[str, Any], *, session: Session, actor: Actor, n
 @blp.response(201, shown.ComplaintOut)
 def take(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
     """Accept a complaint. An unknown or suspended customer is accepted all the same, and marked."""
-    suspended = current_app.extensions.get("suspended_customers", none_suspended)
-    complaint = intake.take(session, actor, data, now, suspended=suspended)
+    complaint = intake.take(session, actor, data, now)
     return rows.whole(whole.whole(session, actor, complaint.id, now))
 
 

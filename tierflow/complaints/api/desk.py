@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flask import current_app
 from sqlalchemy.orm import Session
 
 from tierflow.complaints.api import rows
@@ -13,7 +12,7 @@ from tierflow.complaints.api.complaints import ROW_ID
 from tierflow.complaints.models import Inquiry
 from tierflow.complaints.schemas import given, shown
 from tierflow.complaints.service import inquiries, templates, whole
-from tierflow.complaints.service.digest import digest, nobody
+from tierflow.complaints.service.digest import digest
 from tierflow.kernel.roles import Actor
 from tierflow.web.access import reads, writes
 from tierflow.web.i18n import show
@@ -104,8 +103,7 @@ def change_template(data: dict[str, Any], *, session: Session, actor: Actor, now
 @blp.response(200, shown.DigestOut)
 def morning_digest(*, session: Session, actor: Actor, now: datetime) -> Any:
     """The general manager's morning digest."""
-    newly = current_app.extensions.get("newly_suspended", nobody)
-    found = digest(session, actor, now, newly_suspended=newly)
+    found = digest(session, actor, now)
     parts = [
         {
             "key": part.key,

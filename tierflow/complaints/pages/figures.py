@@ -35,8 +35,9 @@ def statistics(*, session: Session, actor: Actor, now: datetime) -> str:
     wanted = load(given.FiguresSchema(), request.args.to_dict())
     first, last = stretch(wanted, now)
     found = service.figures(session, actor, first, last, wanted, now)
-    names = {str(product.id): views.product_name(product) for product in session.scalars(select(Product))}
-    by_product = [replace(tally, label=names[tally.key]) for tally in found.by_product]
+    products = {str(product.id): product for product in session.scalars(select(Product))}
+    by_product = [replace(tally, label=views.product_name(products[tally.key])) for tally in found.by_product]
+    coded = [replace(tally, label=products[tally.key].code) for tally in found.by_product[:8]]  # fits under a bar
     by_month = [replace(tally, label=_short(tally.label)) for tally in found.by_month]
     satisfied = [found.satisfaction.get(score, 0) for score in sorted(SATISFACTION, reverse=True)]
     return render_template(
@@ -48,7 +49,7 @@ def statistics(*, session: Session, actor: Actor, now: datetime) -> str:
         months=_rows(found.by_month),
         severities=_rows([replace(tally, label=show(tally.label)) for tally in found.by_severity]),
         products=_rows(by_product),
-        product_chart=_stacked(by_product[:8], _("Complaints by product")),
+        product_chart=_stacked(coded, _("Complaints by product")),
         satisfied=list(zip([show(label) for label in SATISFACTION.values()], satisfied, strict=True)),
         satisfaction_chart=charts.bars(
             [charts.Point(show(SATISFACTION[score]), found.satisfaction.get(score, 0)) for score in SATISFACTION],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flask import current_app, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
@@ -17,7 +17,6 @@ from tierflow.complaints.pages.blueprint import ONE, bp
 from tierflow.complaints.rules.clock import ClockTerms
 from tierflow.complaints.schemas import given
 from tierflow.complaints.service import intake as service
-from tierflow.complaints.service.intake import none_suspended
 from tierflow.kernel.errors import Refusal
 from tierflow.kernel.months import SHANGHAI, local_day
 from tierflow.kernel.roles import Actor, Role
@@ -92,8 +91,7 @@ def _again(*, session: Session, actor: Actor, now: datetime, errors: Any, refusa
 def take_post(*, session: Session, actor: Actor, now: datetime) -> BaseResponse:
     """Accept it."""
     command = load(given.TakeSchema(), who(session, actor, form_data()))
-    suspended = current_app.extensions.get("suspended_customers", none_suspended)
-    complaint = service.take(session, actor, command, now, photos=uploads.sent("photos"), suspended=suspended)
+    complaint = service.take(session, actor, command, now, photos=uploads.sent("photos"))
     flash(_("Accepted as %(number)s.", number=complaint.number), "ok")
     return redirect(url_for("complaints.detail", complaint_id=complaint.id))
 

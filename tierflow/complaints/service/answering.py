@@ -184,7 +184,7 @@ def reopen(session: Session, actor: Actor, complaint_id: int, command: Mapping[s
     complaint.satisfaction_note = ""
     complaint.opinion_decided_at = None
     session.flush()
-    new = clocks.start(session, complaint, command["said_at"], actor, now)
+    new = clocks.start(session, complaint, command["said_at"], actor, now, note=command["facts"])
     after = {"said_at": command["said_at"].isoformat(), "due_at": new.due_at.isoformat(), "facts": command["facts"]}
     reason = command["facts"]
     audit.record(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime, time, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import not_, select
 from sqlalchemy.orm import Session
 
-from tierflow.common.approvals import ApprovalCase
+from tierflow.common.approvals import CHAINS, ApprovalCase
+from tierflow.common.calendars import working_calendar
+from tierflow.common.customers import Customer
 from tierflow.common.db import capped_count
+from tierflow.common.suspension import PaperCover, is_suspended, suspended
 from tierflow.complaints.models import Complaint
 from tierflow.complaints.rules.digest import Digest, Line, build
 from tierflow.complaints.rules.words import SEVERITY_LABELS, UNANSWERED, Severity
@@ -18,21 +21,13 @@ from tierflow.complaints.service.intake import SUBJECT
 from tierflow.kernel.approval import State
 from tierflow.kernel.months import local_day, local_instant
 from tierflow.kernel.roles import Actor, Role, require
-from tierflow.kernel.text import text
+from tierflow.kernel.text import Text, text
 
 LISTED = 20
 COUNTED_TO = 1000
 
-NewlySuspended = Callable[[Session, datetime, datetime], Sequence[Line]]
-"""Customers suspended between two moments. Another domain knows; `app.py` passes its answer in."""
 
-
-def nobody(_session: Session, _since: datetime, _until: datetime) -> Sequence[Line]:
-    """Where nobody keeps suspensions."""
-    return ()
-
-
-def digest(session: Session, actor: Actor, now: datetime, *, newly_suspended: NewlySuspended = nobody) -> Digest:
+def digest(session: Session, actor: Actor, now: datetime) -> Digest:
     """The digest of this morning: derived from the time, so it is right whenever it is read."""
     require(actor, "complaint.digest")
     today = local_day(now)
@@ -43,9 +38,8 @@ def digest(session: Session, actor: Actor, now: datetime, *, newly_suspended: Ne
         "today": _complaints(session, unanswered, Complaint.due_at >= now, Complaint.due_at < midnight),
         "meetings": _complaints(session, Complaint.needs_meeting.is_(True)),
         "waiting": _waiting(session),
+        "suspended": _suspended(session, today),
     }
-    suspended = newly_suspended(session, now - timedelta(days=1), now)
-    parts["suspended"] = (suspended[:LISTED], len(suspended))
     return build(today, parts)
 
 
@@ -70,5 +64,23 @@ def _waiting(session: Session) -> tuple[list[Line], int]:
         ApprovalCase.state == State.IN_APPROVAL.value, ApprovalCase.waiting_role == Role.GENERAL_MANAGER.value
     )
     rows = session.scalars(query.order_by(ApprovalCase.due_at, ApprovalCase.id).limit(LISTED)).all()
-    lines = [Line(row.title, "", row.due_at, (row.subject_type, row.subject_id)) for row in rows]
+    lines = [
+        Line(row.title, Text(CHAINS[row.chain].label), row.due_at, (row.subject_type, row.subject_id)) for row in rows
+    ]
+    return lines, capped_count(session, query, COUNTED_TO)
+
+
+def _suspended(session: Session, today: date) -> tuple[list[Line], int]:
+    """Customers suspended today that were not on the last working day: what covered them ended meanwhile (CHEM-15)."""
+    calendar = working_calendar(session)
+    before = today - timedelta(days=1)
+    while not calendar.is_working_day(before):
+        before -= timedelta(days=1)
+    ended = select(PaperCover.customer_id).where(PaperCover.valid_to >= before, PaperCover.valid_to < today)
+    query = select(Customer).where(Customer.id.in_(ended), is_suspended(today), not_(is_suspended(before)))
+    customers = session.scalars(query.order_by(Customer.name, Customer.id).limit(LISTED)).all()
+    why = suspended(session, [customer.id for customer in customers], today)
+    lines = [
+        Line(f"{each.number} · {each.name}", why[each.id].reason, None, ("customer", each.id)) for each in customers
+    ]
     return lines, capped_count(session, query, COUNTED_TO)

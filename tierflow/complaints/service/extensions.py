@@ -131,7 +131,7 @@ def void_pending(session: Session, clock: Clock, actor: Actor, now: datetime, re
     session.flush()
 
 
-def lapsing(now: datetime) -> Select[tuple[int]]:
+def lapsing(now: datetime) -> Select[int]:
     """The waiting requests whose limit has passed, by the index of those that wait."""
     passed = select(Clock.id).where(Clock.id == Extension.clock_id, Clock.base_due_at < now)
     return select(Extension.id).where(Extension.outcome.is_(None), passed.exists())

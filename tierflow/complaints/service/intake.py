@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from tierflow.common.db import in_force
 from tierflow.common.notices import notify
 from tierflow.common.numbering import next_number
 from tierflow.common.reference import Product, Region
+from tierflow.common.suspension import suspended
 from tierflow.common.uploads import Upload
 from tierflow.complaints.models import Clock, Complaint
 from tierflow.complaints.rules.words import SEVERITY_LABELS, Severity, State
@@ -30,14 +31,6 @@ SUBJECT = papers.SUBJECT
 # Before the working calendar begins nothing can be reckoned.
 FIRST_DAY = date(2005, 1, 1)
 
-Suspended = Callable[[Session, Collection[int], date], Collection[int]]
-"""Which of these customers are suspended on a day. Another domain knows; `app.py` passes its answer in."""
-
-
-def none_suspended(_session: Session, _customer_ids: Collection[int], _on: date) -> Collection[int]:
-    """Where nobody keeps suspensions."""
-    return ()
-
 
 def take(
     session: Session,
@@ -46,7 +39,6 @@ def take(
     now: datetime,
     *,
     photos: Sequence[Upload] = (),
-    suspended: Suspended = none_suspended,
     inquiry_id: int | None = None,
 ) -> Complaint:
     """Accept a complaint. Unknown and suspended customers are accepted all the same, and marked.
@@ -61,7 +53,7 @@ def take(
     customer = get_visible(session, actor, command["customer_id"]) if command.get("customer_id") else None
     complaint = Complaint(
         number=f"TS-{today.year}-{next_number(session, f'complaint/{today.year}'):05d}",
-        was_suspended=customer is not None and customer.id in suspended(session, [customer.id], today),
+        was_suspended=customer is not None and bool(suspended(session, [customer.id], today)),
         taken_by_id=actor.user_id,
         product_id=product.id,
         batch=command.get("batch") or "",
@@ -142,6 +134,7 @@ def identify(session: Session, actor: Actor, complaint_id: int, command: Mapping
     customer = get_visible(session, actor, command["customer_id"])
     before = {"customer_name": complaint.customer_name, "region_id": complaint.region_id}
     complaint.customer_id = customer.id
+    complaint.was_suspended = bool(suspended(session, [customer.id], local_day(complaint.keyed_at)))
     complaint.customer_name = customer.name
     complaint.region_id = customer.region_id
     complaint.account_manager_id = customer.account_manager_id

@@ -28,6 +28,7 @@ from tierflow.complaints.models import (
     Opinion,
     Telling,
 )
+from tierflow.complaints.rules.words import Event
 from tierflow.complaints.service import extensions, opinions, scope
 from tierflow.complaints.service.intake import SUBJECT
 from tierflow.complaints.service.queries import Card, Cards, Countdown, cards_query
@@ -74,6 +75,12 @@ class Whole:
         """The opinion on the present clock."""
         found = [seen for seen in self.opinions if seen.opinion.clock_id == self.card.clock.id]
         return found[-1] if found else None
+
+    @property
+    def recurrences(self) -> list[tuple[datetime, str]]:
+        """When it recurred and what the customer said then, oldest first."""
+        again = [event for event, _who, number in self.events if event.kind == Event.RECEIVED and number > 1]
+        return [(event.at, event.note) for event in sorted(again, key=lambda event: event.at)]
 
     @property
     def present_meetings(self) -> list[tuple[Meeting, str]]:
