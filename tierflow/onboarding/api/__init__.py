@@ -1,5 +1,5 @@
 """JSON of account opening: everything the screens do, under /api/v1."""
 
-from tierflow.onboarding.api import applications, customers, deciding, keeping, papers
+from tierflow.onboarding.api import applications, customers, deciding, keeping, leaving, papers
 
-BLUEPRINTS = (applications.blp, papers.blp, deciding.blp, customers.blp, keeping.blp)
+BLUEPRINTS = (applications.blp, papers.blp, deciding.blp, customers.blp, keeping.blp, leaving.blp)
