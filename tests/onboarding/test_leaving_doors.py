@@ -101,7 +101,7 @@ def test_disqualified_through_either_door(app: Flask, door: str) -> None:
         answer = sales.client.post(api, data={**given, **scan()}, headers={"X-CSRFToken": sales.token})
         assert answer.status_code == 201, answer.get_json()
     assert "/disqualifications/1" in gm.get("/")
-    assert gm.client.get("/disqualifications/1/evidence").status_code == 200
+    assert gm.client.get("/disqualifications/1/files/evidence").status_code == 200
     said = verdict(gm, "/disqualifications/1")
     if door == "page":
         assert gm.post("/disqualifications/1/decide", said).status_code == 302

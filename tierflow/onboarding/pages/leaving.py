@@ -124,7 +124,7 @@ def decide_disqualification(*, session: Session, actor: Actor, now: datetime, di
     return redirect(url_for("home.inbox"))
 
 
-@bp.get(f"{ONE}/evidence")
+@bp.get(f"{ONE}/files/evidence")
 @reads("disqualification.read")
 def disqualification_file(*, session: Session, actor: Actor, now: datetime, disqualification_id: int) -> Response:
     """The evidence."""
