@@ -17,7 +17,7 @@ from tierflow.common.db import in_force
 from tierflow.common.policies import policy_on
 from tierflow.common.reference import Office
 from tierflow.common.users import User
-from tierflow.kernel.errors import Conflict, Forbidden, NotFound, Refusal
+from tierflow.kernel.errors import Conflict, NotFound, Refusal
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, Role, require
 from tierflow.kernel.text import text
@@ -80,12 +80,10 @@ def acknowledge(session: Session, actor: Actor, distribution_id: int, now: datet
     row = session.scalar(
         select(Distribution)
         .join(Customer, Customer.id == Distribution.customer_id)
-        .where(Distribution.id == distribution_id, visible(actor))
+        .where(Distribution.id == distribution_id, visible(actor), mine(actor))
     )
-    if row is None:
+    if row is None:  # what was sent to another office is theirs alone
         raise NotFound
-    if session.scalar(select(Distribution.id).where(Distribution.id == row.id, mine(actor))) is None:
-        raise Forbidden("distribution.write")
     query = (
         update(Distribution)
         .where(Distribution.id == row.id, Distribution.acknowledged_at.is_(None))
