@@ -1,5 +1,14 @@
 """JSON of account opening: everything the screens do, under /api/v1."""
 
-from tierflow.onboarding.api import applications, customers, deciding, keeping, leaving, papers
+from tierflow.onboarding.api import applications, customers, deciding, keeping, leaving, papers, portfolio, takeover
 
-BLUEPRINTS = (applications.blp, papers.blp, deciding.blp, customers.blp, keeping.blp, leaving.blp)
+BLUEPRINTS = (
+    applications.blp,
+    papers.blp,
+    deciding.blp,
+    customers.blp,
+    keeping.blp,
+    leaving.blp,
+    takeover.blp,
+    portfolio.blp,
+)

@@ -7,12 +7,14 @@ from flask import Flask
 from tierflow.kernel.text import mark
 from tierflow.onboarding.pages import (  # noqa: F401 - each registers its views on the blueprint
     changing,
+    contracts,
     customers,
     deciding,
     editing,
     explaining,
     files,
     filing,
+    handover,
     inspecting,
     leaving,
     listing,
@@ -22,6 +24,7 @@ from tierflow.onboarding.pages import (  # noqa: F401 - each registers its views
     reading,
     renewing,
     standing,
+    takeover,
     wall,
 )
 from tierflow.onboarding.pages.blueprint import bp
@@ -75,3 +78,6 @@ def init(app: Flask) -> None:
     app.extensions["inbox_sources"] += [filing.source, inspecting.source]
     app.extensions["finders"].append(find)
     app.extensions["customer_heads"].append(Head("customer.read", standing.head))
+    takeover.init(app)
+    handover.init(app)
+    contracts.init(app)

@@ -24,6 +24,7 @@ from tierflow.onboarding.pages.blueprint import CUSTOMER, ROW_ID, bp
 from tierflow.onboarding.pages.listing import managers, number
 from tierflow.onboarding.rules.entry import CLASS_LABELS
 from tierflow.onboarding.service.customers import (
+    SORTS,
     CustomerCard,
     CustomerFile,
     CustomerFilters,
@@ -60,15 +61,13 @@ class FilterSchema(Schema):
 def customers(*, session: Session, actor: Actor, now: datetime) -> str:
     """The list, under the filter of its address."""
     on = local_day(now)
-    descending = request.args.get("sort") == "-number"
-    page = list_customers(
-        session, actor, asked(request.args), now, cursor=request.args.get("cursor"), descending=descending
-    )
+    sort = sorting(request.args)
+    page = list_customers(session, actor, asked(request.args), now, cursor=request.args.get("cursor"), sort=sort)
     return render_template(
         "onboarding/customers.html",
         rows=[_row(row, now) for row in page.rows],
         page=page,
-        sort="-number" if descending else "number",
+        sort=sort,
         has_filter=any(request.args.get(name) for name in NARROWING),
         saved=_saved(session, actor),
         regions=[(row.id, row.name) for row in regions_on(session, on)],
@@ -76,6 +75,14 @@ def customers(*, session: Session, actor: Actor, now: datetime) -> str:
         classes=[(name, show(label)) for name, label in CLASS_LABELS.items()],
         lines=[(line.id, views.line_name(line)) for line in lines_on(session, on)],
     )
+
+
+def sorting(args: Any) -> str:
+    """The order an address asks for. Raises `Invalid` for what no link of ours says."""
+    sort: str = args.get("sort") or "number"
+    if sort not in SORTS:
+        raise Invalid({"sort": [text("Choose one of the list.")]})
+    return sort
 
 
 def asked(args: Any) -> CustomerFilters:
@@ -187,7 +194,7 @@ COLUMNS = [
 def export_customers(*, session: Session, actor: Actor, now: datetime) -> Response:
     """The list as a file, with the filter of the page it was asked from."""
     return exports.download(
-        _every(session, actor, asked(request.form), now),
+        _every(session, actor, asked(request.form), sorting(request.form), now),
         COLUMNS,
         form="csv" if request.form.get("form") == "csv" else "xlsx",
         name="customers",
@@ -197,11 +204,11 @@ def export_customers(*, session: Session, actor: Actor, now: datetime) -> Respon
     )
 
 
-def _every(session: Session, actor: Actor, wanted: CustomerFilters, now: datetime) -> Iterator[CustomerRow]:
+def _every(session: Session, actor: Actor, wanted: CustomerFilters, sort: str, now: datetime) -> Iterator[CustomerRow]:
     require(actor, "customer.export")
     cursor, given = None, 0
     while given <= exports.MOST_ROWS:
-        page = list_customers(session, actor, wanted, now, cursor=cursor, size=1000)
+        page = list_customers(session, actor, wanted, now, cursor=cursor, size=1000, sort=sort)
         given += len(page.rows)
         yield from page.rows
         cursor = page.after

@@ -65,6 +65,9 @@ class HeldLine(NamedTuple):
     product_line: ProductLine
 
 
+SORTS = ("number", "-number", "name", "-name")
+
+
 class AccountOpening(NamedTuple):
     """An application that led here, and its case."""
 
@@ -116,9 +119,12 @@ def list_customers(
     *,
     cursor: str | None = None,
     size: int = 30,
-    descending: bool = False,
+    sort: str = "number",
 ) -> Page[CustomerRow]:
-    """The customers the actor may see, by number (the order they were opened in), a page by key; five queries."""
+    """The customers the actor may see, a page by key; five queries.
+
+    `sort`: one of `SORTS`: by number, the order they were opened in, or by name in the order of pinyin; `-` downwards.
+    """
     require(actor, "customer.read")
     on = local_day(now)
     query: Any = (
@@ -127,7 +133,7 @@ def list_customers(
         .join(Region, Region.id == Customer.region_id)
         .where(visible(actor), *_narrowed(session, filters, on))
     )
-    page = page_of(session, query, [Sort("number", Customer.number, descending)], cursor=cursor, size=size)
+    page = page_of(session, query, _order(sort), cursor=cursor, size=size)
     ids = [row[0].id for row in page.rows]
     lines, ends, stopped = _lines(session, ids, on), _ends(session, ids), suspended(session, ids, on)
     rows = [
@@ -137,6 +143,11 @@ def list_customers(
         for customer, manager, region in page.rows
     ]
     return Page(rows, page.after, page.before, page.size)
+
+
+def _order(sort: str) -> list[Sort]:
+    by_number = Sort("number", Customer.number, sort.startswith("-"))
+    return [Sort("name", Customer.name_sort, by_number.descending), by_number] if "name" in sort else [by_number]
 
 
 def _narrowed(session: Session, filters: CustomerFilters, on: date) -> list[Any]:
