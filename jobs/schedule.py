@@ -13,13 +13,14 @@ from jobs import (
     handovers,
     housekeeping,
     imports,
+    inspection,
     outbox,
     papers,
     safety,
 )
 from jobs.duty import Duty
 from jobs.timetable import Timing
-from tierflow.kernel.months import Day, Week
+from tierflow.kernel.months import Day, HalfYear, Week
 from tierflow.kernel.text import mark
 
 TIMETABLE: tuple[Duty, ...] = (
@@ -81,6 +82,13 @@ TIMETABLE: tuple[Duty, ...] = (
         Timing(Day, time(9, 0), at_work=True),
         items=papers.near_their_end,
         each=papers.warn,
+    ),
+    Duty(
+        "inspection",
+        mark("Draw the customer files to inspect this half-year"),
+        Timing(HalfYear, time(9, 0), at_work=True),
+        whole=inspection.draw,
+        count=inspection.count,
     ),
     Duty(
         "contracts",

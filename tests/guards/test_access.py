@@ -146,6 +146,8 @@ def test_nothing_is_public_but_what_must_be(app: Flask) -> None:
         "home.favicon",
         "home.healthz",
         "jobs.health",
+        "onboarding.phone_upload",
+        "onboarding.phone_upload_post",
         "session.check_second_factor",
         "session.language",
         "session.login",

@@ -5,24 +5,28 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
 from tests import builders
 from tests.conftest import NOW
-from tests.onboarding import scenes
+from tests.onboarding import keeping, scenes
 from tierflow.common import approvals, notices
-from tierflow.common.customers import CustomerOffice
 from tierflow.common.db import Base, db, transaction
 from tierflow.common.filters import SavedFilter
 from tierflow.common.sessions import ApiToken, hash_secret
+from tierflow.common.suspension import PaperCover
 from tierflow.kernel.roles import TOKEN_SCOPES, Role
 from tierflow.kernel.text import text
+from tierflow.onboarding.models import Distribution, Inspection, InspectionFinding, Paper
+from tierflow.onboarding.rules.inspection import ITEMS
+from tierflow.onboarding.service import changing, disqualifying, inspecting, links, renewing
 from tierflow.onboarding.service.access import case_of
 from tierflow.web.access import Access
 
@@ -138,7 +142,6 @@ def make(app: Flask) -> World:
         session.flush()
         tables = Base.metadata.tables
         first = {name: session.scalar(select(tables[name].c.id).order_by(tables[name].c.id)) for name in ("customer",)}
-        session.add(CustomerOffice(customer_id=first["customer"], office_id=office.id, since=NOW))
         paper = tables["paper"] if "paper" in tables else tables["application_paper"]
         world.arguments = {
             "application_id": waiting.id,
@@ -155,8 +158,38 @@ def make(app: Flask) -> World:
             "customer_class": "dealer",
             "item": "good_repute",
             "filename": "mark.svg",
+            "kind": "merged_licence",
+            **_matters(session, place, int(first["customer"] or 0)),
         }
     return world
+
+
+def _matters(session: Session, place: scenes.Company, customer_id: int) -> dict[str, Any]:
+    """What can be under way in a customer's file, one of each."""
+    li, sales = place.actor(session, "li"), place.actor(session, "sales")
+    licence = keeping.licence(valid_from=date(2020, 1, 1), valid_to=None, is_long_term=True, remark="换发")
+    paper = session.scalars(select(PaperCover).where(PaperCover.customer_id == customer_id)).one()
+    scanned = session.get_one(Paper, paper.source_id)
+    scanned.is_long_term, scanned.valid_to, paper.valid_to = False, keeping.ENDS, keeping.ENDS
+    renewal = renewing.renew(session, li, customer_id, "merged_licence", licence, keeping.scan(), NOW)
+    link, secret = links.make(session, li, customer_id, "merged_licence", NOW, is_proof=False, days=3)
+    change = changing.propose(session, li, customer_id, {"address": "新址"}, NOW, reason="搬迁")
+    facts = {"ground": "law", "facts": "立案"}
+    disqualification = disqualifying.propose(session, sales, customer_id, facts, keeping.scan(), NOW)
+    inspecting.open_round(session, NOW, seed="seed")
+    inspection = session.scalars(select(Inspection.id)).first() or 0
+    answers = [{"key": key, "verdict": "fail", "remark": "缺"} for key in ITEMS]
+    inspecting.inspect(session, sales, inspection, answers, NOW)
+    return {
+        "renewal_id": renewal.id,
+        "link_id": link.id,
+        "secret": secret,
+        "change_id": change.id,
+        "disqualification_id": disqualification.id,
+        "distribution_id": session.scalars(select(Distribution.id)).first(),
+        "inspection_id": inspection,
+        "finding_id": session.scalars(select(InspectionFinding.id)).first(),
+    }
 
 
 def calls(app: Flask) -> list[tuple[Rule, str, Access]]:

@@ -29,7 +29,8 @@ REVIEWED = [
 ]
 
 
-@pytest.mark.groundwork("CHEM-8.2", "CHEM-10.8", "CHEM-15")
+@pytest.mark.groundwork("CHEM-10.8")
+@pytest.mark.rule("CHEM-8.2", "CHEM-15")
 @pytest.mark.rule("CHEM-12.3")
 def test_the_ground_terms_are_the_reviewed_ones():
     assert [(term.key, term.default, term.clause) for term in GROUND_TERMS.values()] == REVIEWED

@@ -1,6 +1,6 @@
 """JSON of account opening: everything the screens do, under /api/v1."""
 
-from tierflow.onboarding.api import applications, customers, deciding, keeping, papers, portfolio, takeover
+from tierflow.onboarding.api import applications, customers, deciding, keeping, leaving, papers, portfolio, takeover
 
 BLUEPRINTS = (
     applications.blp,
@@ -8,6 +8,7 @@ BLUEPRINTS = (
     deciding.blp,
     customers.blp,
     keeping.blp,
+    leaving.blp,
     takeover.blp,
     portfolio.blp,
 )

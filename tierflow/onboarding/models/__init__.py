@@ -9,15 +9,27 @@ from tierflow.onboarding.models.application import (
     Paper,
 )
 from tierflow.onboarding.models.keeping import CustomerChange, FormerName, PaperRenewal, UploadLink
+from tierflow.onboarding.models.leaving import (
+    Disqualification,
+    Distribution,
+    Inspection,
+    InspectionFinding,
+    InspectionRound,
+)
 
 __all__ = [
     "Application",
     "ApplicationLine",
     "CustomerChange",
+    "Disqualification",
     "Disqualified",
     "DisqualifiedName",
+    "Distribution",
     "EntryCheck",
     "FormerName",
+    "Inspection",
+    "InspectionFinding",
+    "InspectionRound",
     "Paper",
     "PaperRenewal",
     "UploadLink",

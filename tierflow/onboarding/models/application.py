@@ -28,6 +28,7 @@ class Application(Model):
         Index("ix_application_phone_key", "phone_key"),
         Index("ix_application_account_key", "account_key"),
         Index("ix_application_customer_id", "customer_id"),
+        Index("ix_application_supplements_id", "supplements_id"),
     )
 
     id: Mapped[int] = pk()
@@ -56,6 +57,8 @@ class Application(Model):
     account_manager_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
     submitter_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
     customer_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"))
+    # A supplementary application: product lines and classes of this customer, through the whole chain (CHEM-8.1).
+    supplements_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"))
     copied_from_id: Mapped[int | None] = mapped_column(ForeignKey("application.id"))
     over_quota: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]

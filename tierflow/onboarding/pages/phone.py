@@ -11,8 +11,9 @@ from tierflow.common.db import db, transaction
 from tierflow.common.policies import policy_on
 from tierflow.kernel.errors import Forbidden, Invalid, NotFound, Refused
 from tierflow.kernel.qualification import PAPER_LABELS
+from tierflow.onboarding.pages import matters
 from tierflow.onboarding.pages.blueprint import bp
-from tierflow.onboarding.pages.renewing import sent, split_refusals
+from tierflow.onboarding.pages.renewing import AT_FIELD, sent
 from tierflow.onboarding.schemas import keeping as wanted
 from tierflow.onboarding.service import links
 from tierflow.web.access import public
@@ -67,7 +68,7 @@ def phone_upload_post(secret: str) -> Any:
     except (Invalid, Refused, NotFound, Forbidden) as error:
         with transaction() as session:
             links.note_failure(session, secret, address(), now())
-        at_field, elsewhere = split_refusals(error.refusals) if isinstance(error, Refused) else ({}, [])
+        at_field, elsewhere = matters.split(error.refusals, AT_FIELD) if isinstance(error, Refused) else ({}, [])
         errors = flat_errors(error.errors) if isinstance(error, Invalid) else {}
         return _page(secret, {**errors, **at_field}, elsewhere, 422)
     return render_template("onboarding/phone.html", link=None, done=True, title=_("Received"))

@@ -25,7 +25,7 @@ from tierflow.kernel.qualification import DATED, PAPER_LABELS
 from tierflow.kernel.roles import Actor, is_allowed
 from tierflow.kernel.text import text
 from tierflow.onboarding.models import Paper, PaperRenewal
-from tierflow.onboarding.pages import chain, views
+from tierflow.onboarding.pages import chain, matters, views
 from tierflow.onboarding.pages.blueprint import CUSTOMER, ROW_ID, bp
 from tierflow.onboarding.rules.papers import PaperFact
 from tierflow.onboarding.rules.renewal import OnFile, overlaps
@@ -39,6 +39,7 @@ from tierflow.web.shell import day, moment
 
 RENEWAL = f"/paper-renewals/<{ROW_ID}:renewal_id>"
 PRINTED = ("number", "issuer", "valid_from", "valid_to", "is_long_term", "remark")
+AT_FIELD = (*PRINTED, "file", "reason")
 
 
 @bp.get(f"{CUSTOMER}/papers/<kind>/renew")
@@ -61,7 +62,7 @@ def _form(
     if kind not in DATED:
         raise NotFound
     on_file = renewing.latest(session, customer.id, kind)
-    at_field, elsewhere = split_refusals(refusals)
+    at_field, elsewhere = matters.split(refusals, AT_FIELD)
     return render_template(
         "onboarding/renew.html",
         customer=customer,
@@ -79,20 +80,6 @@ def _form(
         errors={**errors, **at_field},
         refusals=elsewhere,
     )
-
-
-def split_refusals(refusals: tuple[Refusal, ...]) -> tuple[dict[str, list[str]], list[dict[str, str]]]:
-    """Refusals at the fields of the form, and those of the whole."""
-    at_field: dict[str, list[str]] = {}
-    for row in refusals:
-        if row.field in (*PRINTED, "file", "reason"):
-            at_field.setdefault(row.field, []).append(show(row.reason))
-    elsewhere = [
-        {"clause": row.clause, "reason": show(row.reason)}
-        for row in refusals
-        if row.field not in (*PRINTED, "file", "reason")
-    ]
-    return at_field, elsewhere
 
 
 def _version(paper: Any, now: datetime) -> dict[str, Any]:
@@ -189,7 +176,7 @@ def _page(
 ) -> str:
     view = renewing.view(session, actor, renewal_id)
     row, case, on_file = view.renewal, view.case, view.on_file
-    at_field, elsewhere = split_refusals(refusals)
+    at_field, elsewhere = matters.split(refusals, AT_FIELD)
     in_approval = case.state == State.IN_APPROVAL.value
     mine = is_allowed(actor, "paper.renew") and examining.keeper(session, actor, view.customer)
 

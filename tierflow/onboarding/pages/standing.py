@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from flask import render_template, url_for
+from flask_babel import gettext as _
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
@@ -16,10 +17,10 @@ from tierflow.common.customers import Customer
 from tierflow.common.files import StoredFile
 from tierflow.common.suspension import Suspension, suspended
 from tierflow.kernel.qualification import DATED, PAPER_LABELS
-from tierflow.kernel.roles import Actor, is_allowed
-from tierflow.onboarding.models import Paper, PaperRenewal
+from tierflow.kernel.roles import Actor, Role, is_allowed
+from tierflow.onboarding.models import CustomerChange, Paper, PaperRenewal
 from tierflow.onboarding.pages import views
-from tierflow.onboarding.service import examining, renewing
+from tierflow.onboarding.service import changing, disqualifying, examining, renewing
 from tierflow.web.i18n import show
 from tierflow.web.shell import day, moment
 
@@ -43,9 +44,30 @@ def head(session: Session, actor: Actor, today: CustomerToday, now: datetime) ->
 
 def keeping(session: Session, actor: Actor, customer: Customer) -> dict[str, Any]:
     """What the keeper of the file sees and may do besides."""
+    mine = is_allowed(actor, "change.write") and examining.keeper(session, actor, customer)
+    is_live = customer.disqualified_on is None
+    change = next((row for row in changing.of_customer(session, customer.id) if row.outcome is None), None)
+    proposal = disqualifying.proposal_waiting(session, customer.id)
+    is_manager = is_allowed(actor, "disqualification.write") and actor.holds(Role.SALES_MANAGER, customer.region_id)
+    may_read = is_allowed(actor, "disqualification.read")
     return {
-        "may_renew": is_allowed(actor, "paper.renew") and examining.keeper(session, actor, customer),
+        "may_renew": mine and is_live,
+        "may_change": mine and is_live and change is None,
+        "may_supplement": mine and is_live,
+        "may_disqualify": is_manager and is_live and proposal is None,
+        "change": None if change is None else _change(change),
+        "proposal_url": url_for("onboarding.disqualification", disqualification_id=proposal)
+        if proposal is not None and may_read
+        else None,
         "renewals": [renewal(row, case) for row, case in renewing.handed_in(session, customer.id)],
+    }
+
+
+def _change(row: CustomerChange) -> dict[str, str]:
+    comma: str = _(", ")
+    return {
+        "fields": comma.join(views.label(field) for field in row.new),
+        "url": url_for("onboarding.customer_change", change_id=row.id),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Response, render_template, request, url_for
@@ -27,6 +27,7 @@ from tierflow.web.exports import Column
 from tierflow.web.i18n import show
 from tierflow.web.schemas import load
 
+YEAR = timedelta(days=365)
 NARROWING = ("region_id", "account_manager_id", "kind", "within", "expired")
 
 
@@ -56,6 +57,7 @@ def wall(*, session: Session, actor: Actor, now: datetime) -> str:
 
 def _row(row: WallRow, now: datetime, actor: Actor) -> dict[str, Any]:
     cover, customer = row.cover, row.customer
+    ends = cover.valid_to  # a year fills the bar
     may_renew = is_allowed(actor, "paper.renew") and not row.is_waiting
     return {
         "url": url_for("onboarding.customer", customer_id=customer.id),
@@ -65,7 +67,7 @@ def _row(row: WallRow, now: datetime, actor: Actor) -> dict[str, Any]:
         "is_proof": row.is_proof,
         "region": row.region,
         "manager": row.account_manager,
-        "validity": views.validity(cover.counts_from, cover.valid_to, False, local_day(now)),
+        "validity": views.validity(ends - YEAR, ends, False, local_day(now)) if ends else None,
         "is_suspended": row.is_suspended,
         "is_waiting": row.is_waiting,
         "renew_url": url_for("onboarding.renew_paper", customer_id=customer.id, kind=cover.kind) if may_renew else None,
@@ -82,7 +84,7 @@ def _tiles(found: service.Tally, filters: WallFilters) -> list[dict[str, Any]]:
         {
             "label": _("Expired"),
             "value": found.expired,
-            "note": _("business suspended unless proof was accepted"),
+            "note": _("business suspended unless proof was accepted") if found.expired else "",
             "kind": "bad" if found.expired else "ok",
             "url": url_for("onboarding.wall", expired=1, **kept),
         }

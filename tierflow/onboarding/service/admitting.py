@@ -132,7 +132,9 @@ def facts_of(session: Session, actor: Actor, application: Application, on: date)
             )
             for paper in papers_of(session, application.id)
         ),
-        matches=matches_of(session, actor, Keys.of(columns), application.id),
+        matches=matches_of(
+            session, actor, Keys.of(columns), application.id, besides_customer=application.supplements_id
+        ),
     )
 
 

@@ -20,7 +20,7 @@ from tierflow.onboarding.models import Application
 from tierflow.onboarding.rules import chain
 from tierflow.onboarding.rules.admission import as_json, is_over_quota
 from tierflow.onboarding.rules.chain import Given, Item
-from tierflow.onboarding.service import telling
+from tierflow.onboarding.service import supplementing, telling
 from tierflow.onboarding.service.access import SUBJECT, case_of, editing, get_visible, keeping
 from tierflow.onboarding.service.admitting import KIND, Admission, admission_of
 from tierflow.onboarding.service.content import content_of
@@ -38,6 +38,7 @@ def submit(session: Session, actor: Actor, application_id: int, now: datetime, *
     stale = stale_version(session, application, seen_version)
     if stale is not None:
         raise stale
+    refuse_if_any(supplementing.refusals(session, application))
     found = admission_of(session, actor, application, now)
     refuse_if_any(found.decision.refusals)
     _store(session, application, found, actor, now)

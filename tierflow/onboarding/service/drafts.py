@@ -315,18 +315,19 @@ def _copy(session: Session, source: Application, target: Application, actor: Act
     for field in _COPIED:
         setattr(target, field, getattr(source, field))
 
-    def kept(file_id: int) -> int:
-        old = session.get_one(files.StoredFile, file_id)
-        content = files.content_of(session, old)
-        return files.store(session, content, old.name, old.kind, (SUBJECT, target.id), actor.user_id, now).id
-
     for line in lines_of(session, source.id):
         session.add(
             ApplicationLine(
                 application_id=target.id, product_line_id=line.product_line_id, customer_class=line.customer_class
             )
         )
-    for check in checks_of(session, source.id):
+    copy_checks(session, source.id, target, actor, now)
+    copy_papers(session, papers_of(session, source.id), target, actor, now)
+
+
+def copy_checks(session: Session, source_id: int, target: Application, actor: Actor, now: datetime) -> None:
+    """Bring over the answered entry conditions."""
+    for check in checks_of(session, source_id):
         session.add(
             EntryCheck(
                 application_id=target.id,
@@ -334,10 +335,15 @@ def _copy(session: Session, source: Application, target: Application, actor: Act
                 item=check.item,
                 answer=check.answer,
                 evidence=check.evidence,
-                file_id=kept(check.file_id) if check.file_id else None,
+                file_id=_kept(session, check.file_id, target, actor, now) if check.file_id else None,
             )
         )
-    for paper in papers_of(session, source.id):
+    session.flush()
+
+
+def copy_papers(session: Session, papers: Sequence[Paper], target: Application, actor: Actor, now: datetime) -> None:
+    """Bring over papers with their scans, which are kept under the new application as well."""
+    for paper in papers:
         session.add(
             Paper(
                 application_id=target.id,
@@ -347,9 +353,15 @@ def _copy(session: Session, source: Application, target: Application, actor: Act
                 valid_from=paper.valid_from,
                 valid_to=paper.valid_to,
                 is_long_term=paper.is_long_term,
-                file_id=kept(paper.file_id),
+                file_id=_kept(session, paper.file_id, target, actor, now),
                 added_by_id=actor.user_id,
                 added_at=now,
             )
         )
     session.flush()
+
+
+def _kept(session: Session, file_id: int, target: Application, actor: Actor, now: datetime) -> int:
+    old = session.get_one(files.StoredFile, file_id)
+    content = files.content_of(session, old)
+    return files.store(session, content, old.name, old.kind, (SUBJECT, target.id), actor.user_id, now).id

@@ -15,7 +15,7 @@ from tierflow.common.customers import Customer
 from tierflow.common.users import User
 from tierflow.kernel.approval import EDITABLE, State
 from tierflow.kernel.roles import Actor, require
-from tierflow.onboarding.models import Application, Disqualified, DisqualifiedName
+from tierflow.onboarding.models import Application, Disqualified, DisqualifiedName, FormerName
 from tierflow.onboarding.rules.duplicates import Field, Match
 from tierflow.onboarding.service import particulars
 from tierflow.onboarding.service.access import SUBJECT, visible
@@ -82,28 +82,40 @@ def find_matches(
     return matches_of(session, actor, Keys.of(particulars.read(typed)), besides)
 
 
-def matches_of(session: Session, actor: Actor, keys: Keys, besides: int | None) -> tuple[Match, ...]:
-    """As `find_matches`, for keys read already. Four queries."""
+def matches_of(
+    session: Session, actor: Actor, keys: Keys, besides: int | None, *, besides_customer: int | None = None
+) -> tuple[Match, ...]:
+    """As `find_matches`, for keys read already. `besides_customer`: whose supplement it is. Four queries."""
     return (
-        *_customers(session, actor, keys),
+        *_customers(session, actor, keys, besides_customer),
         *_applications(session, actor, keys, besides),
         *_disqualified(session, keys),
     )
 
 
-def _customers(session: Session, actor: Actor, keys: Keys) -> list[Match]:
+def _customers(session: Session, actor: Actor, keys: Keys, besides_customer: int | None) -> list[Match]:
     query = (
         select(Customer, User.name, customers.visible(actor))
         .join(User, User.id == Customer.account_manager_id)
-        .where(keys.condition(Customer))
+        .where(_known_as(keys), Customer.disqualified_on.is_(None))  # those have a list of their own (CHEM-17)
         .order_by(Customer.id)
         .limit(MOST_MATCHES)
     )
     return [
         Match("customer", field, row.id, f"{row.number} {row.name}" if seen else row.number, holder)
         for row, holder, seen in session.execute(query)
-        for field in keys.agreeing(row)
+        for field in keys.agreeing(row) or ["name"]  # a former name
+        if row.id != besides_customer
     ]
+
+
+def _known_as(keys: Keys) -> Any:
+    """Customers that agree today, or did under a former name."""
+    agrees = keys.condition(Customer)
+    if keys.name_key:
+        former = select(FormerName.customer_id).where(FormerName.name_key == keys.name_key)
+        agrees = agrees | Customer.id.in_(former)
+    return agrees
 
 
 def _applications(session: Session, actor: Actor, keys: Keys, besides: int | None) -> list[Match]:

@@ -1,0 +1,140 @@
+"""A licence runs out, the renewal comes from the customer's phone, business goes on; no scheduler runs (CHEM-15)."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PHONE, Desk, Seat
+from tests.browser.papers import png
+from tests.browser.test_opening_story import serious
+from tests.conftest import StandingClock
+from tests.onboarding import keeping, scenes
+
+SHOTS = os.environ.get("TIERFLOW_SHOTS")  # a folder: every screen of the story is kept there as a picture
+
+
+def shot(page: Page, name: str) -> None:
+    if SHOTS:
+        page.screenshot(path=str(Path(SHOTS) / f"{name}.png"), full_page=True)
+
+
+def examine(desk: Desk, customer: int) -> None:
+    """From the inbox: one click to the paper, one to accept it."""
+    page = desk.go("/")
+    page.locator("a[href*='/paper-renewals/']").first.click()
+    expect(page.get_by_text("客户手机上传")).to_be_visible()
+    expect(page.get_by_role("cell", name="2036-11-30")).to_be_visible()
+    page.get_by_role("button", name=re.compile("通过")).first.click()
+    page.wait_for_url(re.compile(r"/$"))
+
+
+@pytest.mark.rule("CHEM-15")
+def test_a_licence_runs_out_and_comes_back_by_phone(app: Flask, clock: StandingClock, seat: Seat) -> None:
+    file = keeping.opened(app)
+    place, path = file.place, f"/customers/{file.customer}"
+    clock.forward(days=7)  # the last valid day
+    li = seat(place.id_of("li"))
+    page = li.go(path)
+    expect(page.get_by_text("暂停业务")).to_have_count(0)
+
+    clock.forward(days=1)
+    li = seat(place.id_of("li"))  # a new day, a new session
+    page = li.go(path)
+    expect(page.get_by_text("自 2026-12-01 起暂停业务")).to_be_visible()
+    assert serious(page) == []
+    shot(page, "1-suspended")
+    page = li.go("/customers")
+    expect(page.locator("main").get_by_text("暂停业务", exact=True).last).to_be_visible()
+    page = li.go("/customers/expiring")
+    expect(page.get_by_role("link", name="续期")).to_be_visible()
+    assert serious(page) == []
+    shot(page, "2-wall")
+
+    page.get_by_role("link", name="续期").click()
+    assert serious(page) == []
+    shot(page, "3-renew")
+    page.get_by_role("button", name="生成链接").click()
+    address = page.locator("[data-copy]").get_attribute("data-copy")
+    assert address
+    shot(page, "4-link")
+
+    phone = seat(size=PHONE, touch=True)
+    page = phone.page
+    page.goto(address)
+    expect(page.get_by_text("华东塑料第1有限公司")).to_be_visible()
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= PHONE["width"], "nothing to scroll sideways"
+    assert serious(page) == []
+    shot(page, "5-phone")
+    page.fill("#f-issuer", "上海市市场监督管理局")
+    page.fill("#f-valid_from", "2020-01-01")
+    page.fill("#f-valid_to", "2026-11-30")
+    page.set_input_files("#f-file", files=[{"name": "营业执照.png", "mimeType": "image/png", "buffer": png()}])
+    page.get_by_role("button", name="提交").last.click()
+    expect(page.locator("#f-valid_to-error")).to_be_visible()
+    shot(page, "6-phone-refused")
+    page.fill("#f-valid_to", "2036-11-30")
+    page.set_input_files("#f-file", files=[{"name": "营业执照.png", "mimeType": "image/png", "buffer": png()}])
+    page.get_by_role("button", name="提交").last.click()
+    expect(page.get_by_text("已收到，谢谢")).to_be_visible()
+    shot(page, "7-phone-done")
+    page.goto(address)
+    expect(page.get_by_text("链接已失效")).to_be_visible()
+    phone.complaints.clear()  # the browser writes the 404 of a used link to its console
+
+    page = li.go(path)
+    expect(page.get_by_text("自 2026-12-01 起暂停业务")).to_be_visible()
+    examine(seat(place.id_of("sales")), file.customer)
+    finance = seat(place.id_of("finance"))
+    shot(finance.go("/paper-renewals/1"), "8-examine")
+    examine(finance, file.customer)
+    page = li.go(path)
+    expect(page.get_by_text("起暂停业务")).to_have_count(0)
+    expect(page.locator("main").get_by_text("2036-11-30").first).to_be_visible()
+    shot(page, "9-restored")
+    assert not file.is_suspended(clock.at + timedelta(days=365))
+
+
+@pytest.mark.rule("CHEM-8.1", "CHEM-8.2", "CHEM-17")
+def test_the_other_screens_of_the_customer_file_are_fit_to_work_on(app: Flask, seat: Seat) -> None:
+    from tests.conftest import NOW
+    from tierflow.common.db import transaction
+    from tierflow.onboarding.service import changing, disqualifying, inspecting
+
+    file = keeping.opened(app)
+    place = file.place
+    with app.app_context(), transaction() as session:
+        inspecting.open_round(session, NOW, seed="seed")
+        li = place.actor(session, "li")
+        new = {"name": "华东新材料有限公司", "bank_account": "6222020200112233"}
+        changing.propose(session, li, file.customer, new, NOW, reason="更名并变更开户行", upload=keeping.scan())
+        sales = place.actor(session, "sales")
+        facts = {"ground": "law", "facts": "因涉嫌合同诈骗被公安机关立案侦查。"}
+        disqualifying.propose(session, sales, file.customer, facts, keeping.scan(), NOW)
+        keeping.admitted(session, place, 2)
+        assert scenes.credit_code(2)
+    screens = {
+        "sales": ["/customers/1", "/customer-changes/1", "/inspections", "/inspections/1", "/disqualified"],
+        "finance": ["/distributions?state=waiting", "/"],
+        "gm": ["/disqualifications/1", "/customers/expiring"],
+        "li": ["/customers/2/change", "/customers/2/papers/merged_licence/renew?proof=1"],
+    }
+    for who, paths in screens.items():
+        for size, word in ((None, "desk"), (PHONE, "phone")):
+            desk = seat(place.id_of(who), **({"size": size} if size else {}))
+            for path in paths:
+                page = desk.go(path)
+                assert serious(page) == [], path
+                if size:
+                    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], path
+                shot(page, f"{word}-{who}-{re.sub(r'[^a-z0-9]+', '-', path)}")
+    page = seat(place.id_of("sales")).go("/customers/2/disqualify")
+    assert serious(page) == []
+    shot(page, "desk-disqualify")

@@ -1,0 +1,89 @@
+"""The half-yearly inspection: a repeatable draw, every file within the half-year, findings closed (CHEM-8.2)."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from tests.conftest import NOW
+from tests.onboarding import keeping, scenes
+from tierflow.common.customers import Customer
+from tierflow.common.db import db, transaction
+from tierflow.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from tierflow.onboarding.models import Inspection, InspectionFinding, InspectionRound
+from tierflow.onboarding.rules.inspection import ITEMS, draw, planned_days
+from tierflow.onboarding.service import inspecting
+
+GOOD = [{"key": key, "verdict": "pass"} for key in ITEMS]
+WANTING = [{**one, "verdict": "fail", "remark": "联系电话已停机"} if one["key"] == "contact" else one for one in GOOD]
+
+
+@pytest.mark.rule("CHEM-8.2")
+def test_a_draw_follows_from_its_seed_alone() -> None:
+    assert draw("a", range(100)) == draw("a", reversed(range(100)))
+    assert draw("a", range(100)) != draw("b", range(100))
+    assert sorted(draw("a", range(100))) == list(range(100))
+
+
+@pytest.mark.rule("CHEM-8.2")
+def test_the_days_are_spread_over_the_half_year_and_fall_on_weekdays() -> None:
+    days = planned_days(200, date(2026, 7, 1), date(2027, 1, 1))
+    assert days[0] == date(2026, 7, 1)
+    assert all(date(2026, 7, 1) <= day < date(2027, 1, 1) for day in days)
+    assert list(days) == sorted(days)
+    assert max(days.count(day) for day in days) <= 4
+
+
+@pytest.mark.rule("CHEM-8.2")
+def test_every_file_not_inspected_for_six_months_is_drawn_once_a_half_year(both_app: Flask) -> None:
+    with both_app.app_context(), transaction() as session:
+        place = scenes.company(session)
+        ids = {keeping.admitted(session, place, number) for number in (1, 2, 3)}
+        gone = keeping.admitted(session, place, 4)
+        session.get_one(Customer, gone).disqualified_on = date(2026, 11, 1)
+        session.flush()
+        assert inspecting.open_round(session, NOW) == 3
+        assert inspecting.open_round(session, NOW + timedelta(days=30)) == 0
+        assert set(session.scalars(select(Inspection.customer_id))) == ids
+        assert inspecting.redraw(session, session.scalars(select(InspectionRound.id)).one())
+        sales = place.actor(session, "sales")
+        first = session.scalars(select(Inspection).order_by(Inspection.place)).first()
+        assert first is not None
+        inspecting.inspect(session, sales, first.id, GOOD, NOW)
+        # January: inspected in November, this one is not due again; in July all are.
+        assert inspecting.open_round(session, NOW + timedelta(days=50)) == 2
+        assert inspecting.open_round(session, NOW + timedelta(days=230)) == 3
+
+
+@pytest.mark.rule("CHEM-8.2")
+def test_a_finding_is_mended_by_the_account_manager_and_closed_by_the_inspector(both_app: Flask) -> None:
+    file = keeping.opened(both_app)
+    place = file.place
+    with both_app.app_context(), transaction() as session:
+        inspecting.open_round(session, NOW, seed="seed")
+        li, sales = place.actor(session, "li"), place.actor(session, "sales")
+        for who in (li, place.actor(session, "gm"), place.actor(session, "sales_west")):
+            with pytest.raises((Forbidden, NotFound)):
+                inspecting.inspect(session, who, 1, GOOD, NOW)
+        with pytest.raises(Invalid) as error:
+            inspecting.inspect(session, sales, 1, [{"key": "contact", "verdict": "fail"}, *GOOD[:1]], NOW)
+        assert "items.contact.remark" in error.value.errors
+        assert "items.annex1.verdict" in error.value.errors
+        inspecting.inspect(session, sales, 1, WANTING, NOW)
+        with pytest.raises(Conflict):
+            inspecting.inspect(session, sales, 1, GOOD, NOW)
+        finding = session.scalars(select(InspectionFinding)).one()
+        assert (finding.item, finding.remark) == ("contact", "联系电话已停机")
+        with pytest.raises(Conflict):
+            inspecting.close(session, sales, finding.id, NOW)
+        with pytest.raises(Forbidden):
+            inspecting.mend(session, sales, finding.id, "已更新", NOW)
+        inspecting.mend(session, li, finding.id, "已更新联系电话", NOW)
+        assert [row.findings for row in inspecting.listing(session, sales, NOW, state="findings").rows] == [1]
+        inspecting.close(session, sales, finding.id, NOW)
+        assert inspecting.listing(session, sales, NOW, state="findings").rows == []
+    with both_app.app_context():
+        assert db.session.scalars(select(InspectionFinding.closed_by_id)).one() == place.id_of("sales")

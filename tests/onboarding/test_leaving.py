@@ -1,0 +1,315 @@
+"""Changes to the file, supplements, disqualification and readmission, distribution (CHEM-8.1, CHEM-8.2, CHEM-17)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from tests import builders
+from tests.conftest import NOW
+from tests.onboarding import keeping, scenes
+from tierflow.common import suspension
+from tierflow.common.approvals import ApprovalCase, Seen
+from tierflow.common.audit import AuditEntry
+from tierflow.common.customers import Customer, CustomerLine
+from tierflow.common.db import db, transaction
+from tierflow.common.reference import Office
+from tierflow.kernel.approval import Verdict
+from tierflow.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refused
+from tierflow.kernel.months import local_day
+from tierflow.kernel.roles import Role
+from tierflow.onboarding.models import Application, Disqualified, DisqualifiedName, Distribution, UploadLink
+from tierflow.onboarding.service import (
+    changing,
+    disqualifying,
+    distributing,
+    drafts,
+    examining,
+    links,
+    supplementing,
+)
+
+TODAY = local_day(NOW)
+
+
+@dataclass
+class Room:
+    """Verbs in the customer file, each in a transaction of its own."""
+
+    file: keeping.File
+
+    def propose(self, reason: str = "工商变更", **data: Any) -> int:
+        with self.file.app.app_context(), transaction() as session:
+            li = self.file.place.actor(session, "li")
+            return changing.propose(session, li, self.file.customer, data, NOW, reason=reason).id
+
+    def examine(self, change: int, who: str, verdict: str = "approve", reason: str = "") -> None:
+        with self.file.app.app_context(), transaction() as session:
+            seen = self._seen(session, changing.SUBJECT, change)
+            actor = self.file.place.actor(session, who)
+            changing.decide(session, actor, change, seen, Verdict(verdict), NOW, reason=reason)
+
+    def accuse(self, who: str = "sales", ground: str = "fraud") -> int:
+        with self.file.app.app_context(), transaction() as session:
+            actor = self.file.place.actor(session, who)
+            data = {"ground": ground, "facts": "提供虚假营业执照"}
+            return disqualifying.propose(session, actor, self.file.customer, data, keeping.scan(), NOW).id
+
+    def judge(self, row: int, who: str = "gm", verdict: str = "approve", reason: str = "") -> None:
+        with self.file.app.app_context(), transaction() as session:
+            seen = self._seen(session, disqualifying.SUBJECT, row)
+            actor = self.file.place.actor(session, who)
+            disqualifying.decide(session, actor, row, seen, Verdict(verdict), NOW, reason=reason)
+
+    def _seen(self, session: Any, subject: str, subject_id: int) -> Seen:
+        case = examining.case_of(session, (subject, subject_id))
+        return Seen(case.version, case.step or "")
+
+    def customer(self) -> Customer:
+        with self.file.app.app_context():
+            return db.session.get_one(Customer, self.file.customer)
+
+    def approve(self, number: int) -> None:
+        with self.file.app.app_context(), transaction() as session:
+            scenes.hand_in(session, self.file.place, session.get_one(Application, number))
+            for who in ("sales", "finance", "gm"):
+                scenes.approve(session, self.file.place, session.get_one(Application, number), who)
+
+
+@pytest.fixture
+def room(both_app: Flask) -> Room:
+    return Room(keeping.opened(both_app))
+
+
+@pytest.mark.rule("CHEM-8.1")
+def test_the_old_value_serves_until_the_examiner_of_the_field_approves(room: Room) -> None:
+    change = room.propose(bank_name="中国建设银行", bank_account="6222020200112233")
+    assert room.customer().bank_name == "中国工商银行上海分行"
+    with pytest.raises((Forbidden, Refused, NotFound)):
+        room.examine(change, "sales")
+    room.examine(change, "finance")
+    assert (room.customer().bank_name, room.customer().version) == ("中国建设银行", 2)
+    with room.file.app.app_context():
+        query = select(AuditEntry).where(AuditEntry.action == "customer.change")
+        entry = db.session.scalars(query).one()
+        assert entry.before["bank_name"] == "中国工商银行上海分行"
+        assert (entry.after["bank_name"], entry.reason) == ("中国建设银行", "工商变更")
+
+
+@pytest.mark.rule("CHEM-8.1")
+@pytest.mark.parametrize(
+    ("field", "value", "steps"),
+    [
+        ("name", "华东新材料有限公司", ["sales", "finance"]),  # on the papers and on the invoices
+        ("address", "上海市浦东新区新路2号", ["sales"]),
+        ("invoice_address", "上海市浦东新区新路2号", ["finance"]),
+    ],
+)
+def test_a_field_is_examined_by_the_step_that_examined_it(room: Room, field: str, value: str, steps: list[str]) -> None:
+    change = room.propose(**{field: value})
+    for who in steps:
+        assert getattr(room.customer(), field) != value
+        room.examine(change, who)
+    assert getattr(room.customer(), field) == value
+
+
+@pytest.mark.rule("CHEM-8.1")
+def test_a_rejected_change_leaves_the_file_and_another_may_follow(room: Room) -> None:
+    change = room.propose(address="上海市浦东新区新路2号")
+    with pytest.raises(Refused):
+        room.propose(address="上海市浦东新区新路3号")
+    room.examine(change, "sales", "reject", "与营业执照不符")
+    assert room.customer().address == "上海市浦东新区世纪大道1号"
+    room.examine(room.propose(address="上海市浦东新区新路3号"), "sales")
+    assert room.customer().address == "上海市浦东新区新路3号"
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ({"address": ""}, "address"),
+        ({"credit_code": "123"}, "credit_code"),
+        ({"address": "上海市浦东新区世纪大道1号"}, "_schema"),  # nothing differs
+        ({"credit_code": None, "organisation_code": None}, "credit_code"),
+    ],
+)
+def test_a_change_is_refused_at_its_field(app: Flask, data: dict[str, Any], field: str) -> None:
+    with pytest.raises(Invalid) as error:
+        Room(keeping.opened(app)).propose(**data)
+    assert list(error.value.errors) == [field]
+
+
+@pytest.mark.rule("CHEM-8.1")
+def test_lines_and_classes_change_through_the_whole_chain(room: Room) -> None:
+    place = room.file.place
+    with room.file.app.app_context(), transaction() as session:
+        li = place.actor(session, "li")
+        application = supplementing.begin(session, li, room.file.customer, NOW)
+        wanted = scenes.lines((place.polyolefin, "direct"), (place.other_line, "dealer"))
+        checks = scenes.answers("direct", "dealer")
+        data = {"lines": wanted, "checks": checks}
+        drafts.save_draft(session, li, application.id, data, NOW, seen_version=application.version)
+        with pytest.raises(Refused):
+            supplementing.begin(session, li, room.file.customer, NOW)
+        number = application.id
+    with room.file.app.app_context():
+        held = select(CustomerLine.customer_class).where(CustomerLine.to_on.is_(None))
+        assert db.session.scalars(held).all() == ["dealer"]
+    room.approve(number)
+    with room.file.app.app_context():
+        query = select(CustomerLine.product_line_id, CustomerLine.customer_class).where(CustomerLine.to_on.is_(None))
+        assert dict(db.session.execute(query).all()) == {place.polyolefin: "direct", place.other_line: "dealer"}
+        assert len(db.session.scalars(select(Customer.id)).all()) == 1
+
+
+@pytest.mark.rule("CHEM-8.1")
+def test_a_supplement_leaves_the_particulars_alone(app: Flask) -> None:
+    room = Room(keeping.opened(app))
+    with app.app_context(), transaction() as session:
+        li = room.file.place.actor(session, "li")
+        application = supplementing.begin(session, li, room.file.customer, NOW)
+        data = {"address": "别处"}
+        drafts.save_draft(session, li, application.id, data, NOW, seen_version=application.version)
+        with pytest.raises(Refused) as error:
+            scenes.hand_in(session, room.file.place, application)
+        assert [(row.clause, row.field) for row in error.value.refusals] == [("CHEM-8.1", "address")]
+
+
+@pytest.mark.rule("CHEM-17")
+def test_a_disqualified_customer_is_stopped_listed_and_its_open_matters_closed(room: Room) -> None:
+    file = room.file
+    room.examine(room.propose(name="华东新材料有限公司"), "sales")
+    with file.app.app_context(), transaction() as session:
+        room_case = session.scalars(select(ApprovalCase).where(ApprovalCase.subject_type == changing.SUBJECT)).one()
+        assert room_case.step == "finance"
+    room.examine(1, "finance")  # a new name: the former one stays known
+    room.propose(address="上海市浦东新区新路2号")
+    renewal = file.renew(NOW)
+    with file.app.app_context(), transaction() as session:
+        li = file.place.actor(session, "li")
+        links.make(session, li, file.customer, "merged_licence", NOW, is_proof=False, days=3)
+        supplementing.begin(session, li, file.customer, NOW)
+    row = room.accuse()
+    with pytest.raises(Refused):
+        room.accuse()
+    for who in ("sales", "finance", "li"):
+        with pytest.raises((Forbidden, Refused)):
+            room.judge(row, who)
+    assert room.customer().disqualified_on is None
+    room.judge(row)
+    assert room.customer().disqualified_on == TODAY
+    with file.app.app_context():
+        session = db.session()
+        assert [one.clause for one in suspension.refusals(session, file.customer, TODAY)] == ["CHEM-17"]
+        listed = session.scalars(select(Disqualified)).one()
+        assert (listed.credit_code, listed.legal_representative) == (scenes.credit_code(1), "赵1")
+        names = set(session.scalars(select(DisqualifiedName.name)))
+        assert names == {"华东新材料有限公司", "华东塑料第1有限公司"}
+        states = dict(
+            session.execute(
+                select(ApprovalCase.subject_type, ApprovalCase.state).where(ApprovalCase.state != "approved")
+            ).all()
+        )
+        assert states == dict.fromkeys(("application", "customer_change", "paper_renewal"), "discarded")
+        assert session.scalars(select(UploadLink.revoked_at)).one() == NOW
+    with pytest.raises(Conflict):
+        file.decide(renewal, "sales", NOW)
+
+
+@pytest.mark.rule("CHEM-17")
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({}, "credit_code"),
+        ({"number": 2, "name": "华东塑料第1有限公司"}, "name"),
+    ],
+)
+def test_the_list_is_checked_when_an_account_is_opened(room: Room, changed: dict[str, Any], field: str) -> None:
+    room.judge(room.accuse())
+    with room.file.app.app_context(), transaction() as session:
+        application = scenes.drafted(
+            session, room.file.place, changed.get("number", 1), name=changed.get("name", "新名")
+        )
+        with pytest.raises(Refused) as error:
+            scenes.hand_in(session, room.file.place, application)
+        assert [(row.clause, row.field) for row in error.value.refusals] == [("CHEM-17", field)]
+
+
+@pytest.mark.rule("CHEM-17")
+def test_readmission_is_the_general_managers_on_a_new_application(room: Room) -> None:
+    room.judge(room.accuse())
+    with room.file.app.app_context(), transaction() as session:
+        number = scenes.drafted(session, room.file.place, 1, readmission_reason="整改完毕").id
+    room.approve(number)
+    customer = room.customer()
+    assert (customer.disqualified_on, customer.number) == (None, "C000001")
+    with room.file.app.app_context():
+        assert db.session.scalars(select(Disqualified.readmitted_on)).one() == TODAY
+        assert suspension.refusals(db.session(), customer.id, TODAY) == ()
+
+
+@pytest.mark.rule("CHEM-17")
+def test_a_refused_proposal_changes_nothing(app: Flask) -> None:
+    room = Room(keeping.opened(app))
+    row = room.accuse()
+    with pytest.raises(Refused):
+        room.judge(row, verdict="reject")
+    room.judge(row, verdict="reject", reason="证据不足")
+    assert room.customer().disqualified_on is None
+    room.accuse()
+
+
+@pytest.mark.parametrize("who", ["li", "finance", "gm", "sales_west"])
+def test_only_the_regions_sales_manager_proposes(app: Flask, who: str) -> None:
+    with pytest.raises((Forbidden, NotFound)):
+        Room(keeping.opened(app)).accuse(who)
+
+
+@pytest.mark.rule("CHEM-8.2")
+def test_approval_and_change_are_distributed_and_acknowledged_by_name(both_app: Flask) -> None:
+    with both_app.app_context(), transaction() as session:
+        place = scenes.company(session)
+        office = Office(code="PT", name="驻厂办", from_on=builders.FROM, to_on=None)
+        other = Office(code="QT", name="另一驻厂办", from_on=builders.FROM, to_on=None)
+        session.add_all([office, other])
+        session.flush()
+        place.users["office"] = builders.user(session, "office", (Role.RESIDENT_OFFICE, office.id))
+        session.flush()
+        session.expunge(place.users["office"])
+        file = keeping.File(both_app, place, keeping.admitted(session, place))
+    room = Room(file)
+    room.examine(room.propose(invoice_address="新址"), "finance")
+    with both_app.app_context(), transaction() as session:
+        rows = session.scalars(select(Distribution).order_by(Distribution.id)).all()
+        events = [(row.event, row.recipient) for row in rows]
+        assert events == [(event, to) for event in ("approved", "changed") for to in ("finance", "office", "office")]
+        assert rows[3].what == {"invoice_address": "新址"}
+        at_work = place.actor(session, "office")
+        mine = next(row for row in rows if row.office_id == 1)
+        distributing.acknowledge(session, at_work, mine.id, NOW)
+        assert mine.acknowledged_by_id == place.id_of("office")
+        with pytest.raises(Conflict):
+            distributing.acknowledge(session, at_work, mine.id, NOW)
+        for other_row in (rows[0], next(row for row in rows if row.office_id == 2)):
+            with pytest.raises((Forbidden, NotFound)):
+                distributing.acknowledge(session, at_work, other_row.id, NOW)
+        finance = place.actor(session, "finance")
+        due = rows[0].due_at
+        late = [one.row.id for one in distributing.listing(session, finance, due, state="late").rows]
+        assert late == [], "due at close of business of the third working day"
+        late = distributing.listing(session, finance, due + timedelta(seconds=1), state="late").rows
+        assert len(late) == 5
+
+
+@pytest.mark.rule("CHEM-8.2")
+def test_a_distribution_is_due_at_close_of_business_of_the_third_working_day(app: Flask) -> None:
+    keeping.opened(app)
+    with app.app_context():
+        due = db.session.scalars(select(Distribution.due_at)).first()
+    assert due is not None
+    assert due.isoformat() == "2026-11-26T09:30:00+00:00"  # Monday's third working day is Thursday, 17:30 in Shanghai

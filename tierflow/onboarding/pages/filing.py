@@ -1,0 +1,152 @@
+"""Distribution with receipts, and the file for the distribution company (备案) (CHEM-8.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from flask import Response, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as BaseResponse
+
+from tierflow.common.customers import Customer
+from tierflow.kernel.qualification import PAPER_LABELS
+from tierflow.kernel.roles import Actor, require
+from tierflow.kernel.text import Text, mark, text
+from tierflow.onboarding.models import Distribution, Paper
+from tierflow.onboarding.pages import views
+from tierflow.onboarding.pages.blueprint import ROW_ID, bp
+from tierflow.onboarding.schemas import leaving as wanted
+from tierflow.onboarding.service import distributing
+from tierflow.onboarding.service.customers import CustomerFilters, list_customers
+from tierflow.web import exports
+from tierflow.web.access import reads, writes
+from tierflow.web.exports import Column
+from tierflow.web.i18n import show
+from tierflow.web.inbox import row as inbox_row
+from tierflow.web.schemas import load
+from tierflow.web.shell import moment
+
+EVENTS = {
+    "approved": (mark("new customer"), "ok", "person-plus"),
+    "changed": (mark("file changed"), "info", "pencil-square"),
+    "readmitted": (mark("readmitted"), "ok", "arrow-counterclockwise"),
+    "disqualified": (mark("disqualified"), "bad", "slash-circle"),
+}
+
+
+@bp.get("/distributions")
+@reads("distribution.read")
+def distributions(*, session: Session, actor: Actor, now: datetime) -> str:
+    """What was sent to whom, and who acknowledged it."""
+    asked = load(wanted.DistributionsSchema(), {"state": request.args.get("state")})
+    page = distributing.listing(session, actor, now, state=asked["state"], cursor=request.args.get("cursor"))
+    mine = set(
+        session.scalars(
+            select(Distribution.id).where(
+                Distribution.id.in_([sent.row.id for sent in page.rows]),
+                Distribution.acknowledged_at.is_(None),
+                distributing.mine(actor),
+            )
+        )
+    )
+    rows = [
+        {
+            "url": url_for("onboarding.customer", customer_id=sent.customer.id),
+            "name": sent.customer.name,
+            "number": sent.customer.number,
+            "event": dict(zip(("text", "kind", "icon"), EVENTS[sent.row.event], strict=True)),
+            "what": ", ".join(views.label(field) for field in sent.row.what if not field.startswith("line.")),
+            "to": sent.office or _("finance department"),
+            "sent": moment(sent.row.sent_at),
+            "due": moment(sent.row.due_at),
+            "receipt": moment(sent.row.acknowledged_at),
+            "by": sent.acknowledged_by,
+            "is_late": sent.is_late,
+            "receipt_url": url_for("onboarding.acknowledge", distribution_id=sent.row.id)
+            if sent.row.id in mine
+            else None,
+        }
+        for sent in page.rows
+    ]
+    return render_template("onboarding/distributions.html", rows=rows, page=page, state=asked["state"] or "")
+
+
+@bp.post(f"/distributions/<{ROW_ID}:distribution_id>/receipt")
+@writes("distribution.write")
+def acknowledge(*, session: Session, actor: Actor, now: datetime, distribution_id: int) -> BaseResponse:
+    """Acknowledge it, by name."""
+    distributing.acknowledge(session, actor, distribution_id, now)
+    flash(_("Acknowledged in your name."), "ok")
+    return redirect(url_for("onboarding.distributions", state="waiting"))
+
+
+def source(actor: Actor) -> Iterable[Any]:
+    """The inbox: what waits for the actor's receipt."""
+    title = Customer.number + " " + Customer.name
+    yield (
+        inbox_row("distribution", Distribution.id, title, Distribution.sent_at, Distribution.due_at, Customer.region_id)
+        .join(Customer, Customer.id == Distribution.customer_id)
+        .where(distributing.mine(actor), Distribution.acknowledged_at.is_(None))
+    )
+
+
+@bp.get(f"/distributions/<{ROW_ID}:distribution_id>")
+@reads("distribution.read")
+def distribution(*, session: Session, actor: Actor, now: datetime, distribution_id: int) -> BaseResponse:
+    """From the inbox to the list of what waits."""
+    return redirect(url_for("onboarding.distributions", state="waiting"))
+
+
+COLUMNS = [
+    Column(text("Number"), lambda row: row[0].customer.number, width=12),
+    Column(text("Company name"), lambda row: row[0].customer.name, width=36),
+    Column(text("Unified social credit code"), lambda row: row[0].customer.credit_code, "code", 22),
+    Column(text("Organisation code"), lambda row: row[0].customer.organisation_code, "code", 14),
+    Column(text("Class per line"), lambda row: views.lines_in_words(row[0].lines), width=36),
+    Column(text("Legal representative"), lambda row: row[0].customer.legal_representative),
+    Column(text("Registered address"), lambda row: row[0].customer.address, width=36),
+    Column(text("Papers"), lambda row: row[1], width=60),
+    Column(text("Bank"), lambda row: row[0].customer.bank_name, width=28),
+    Column(text("Bank account"), lambda row: row[0].customer.bank_account, "code", 24),
+    Column(text("Sales region"), lambda row: row[0].region),
+    Column(text("Account manager"), lambda row: row[0].account_manager),
+    Column(text("Customer since"), lambda row: row[0].customer.approved_on, "day"),
+    Column(text("Suspended"), lambda row: text("yes") if row[0].is_suspended else "", width=10),
+    Column(text("Disqualified on"), lambda row: row[0].customer.disqualified_on, "day"),
+]
+
+
+@bp.post("/customers/filing")
+@reads("filing.export", preview=True)
+def export_filing(*, session: Session, actor: Actor, now: datetime) -> Response:
+    """The file for the distribution company: every customer with its classes and papers."""
+    require(actor, "filing.export")
+    return exports.download(
+        _filed(session, actor, now), COLUMNS, form="xlsx", name="filing", title=_("Filing"), actor=actor, now=now
+    )
+
+
+def _filed(session: Session, actor: Actor, now: datetime) -> Iterator[tuple[Any, str]]:
+    cursor = None
+    while True:
+        page = list_customers(session, actor, CustomerFilters(), now, cursor=cursor, size=1000)
+        papers = _papers(session, [row.customer.id for row in page.rows])
+        for row in page.rows:
+            yield row, "；".join(papers.get(row.customer.id, {}).values())
+        cursor = page.after
+        if cursor is None:
+            return
+
+
+def _papers(session: Session, customer_ids: list[int]) -> dict[int, dict[str, str]]:
+    """The newest version of each paper in words, by customer."""
+    found: dict[int, dict[str, str]] = {}
+    query = select(Paper).where(Paper.customer_id.in_(customer_ids)).order_by(Paper.id)
+    for paper in session.scalars(query):
+        words = f"{show(Text(PAPER_LABELS[paper.kind]))} {views.paper_facts(paper)}".strip()
+        found.setdefault(paper.customer_id or 0, {})[paper.kind] = words
+    return found
