@@ -1,4 +1,7 @@
-"""Triggers that make tables append-only on both engines, and the check that every guard is still there."""
+"""Triggers that keep tables, or their rows of one state, as they are, on both engines.
+
+And the check that every guard is still there.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,36 @@ def append_only(table: str) -> str:
     return table
 
 
+# Tables of which the rows in one state are kept as they are, and that state.
+FROZEN: dict[str, str] = {}
+
+
+def frozen(table: str, state: str) -> str:
+    """Declare that a row whose `state` is this one never changes again; returns the table's name."""
+    FROZEN[table] = state
+    return table
+
+
+# What a table's checks cannot say, because it takes other rows: triggers, and PostgreSQL's functions by name.
+_OWN_TRIGGERS: dict[str, dict[str, str]] = {"sqlite": {}, "postgresql": {}}
+_OWN_FUNCTIONS: dict[str, str] = {}
+
+
+def row_guard(table: str, name: str, *, sqlite: list[str], postgres: str) -> dict[str, list[str]]:
+    """Declare a guard on every row put into a table; returns the statements that make it, by dialect.
+
+    `sqlite` are whole `CREATE TRIGGER` statements; `postgres` is the body of a function called before each insert.
+    """
+    function = f"tierflow_{name}"
+    trigger = f"CREATE TRIGGER guard_{name} BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {function}()"
+    for number, ddl in enumerate(sqlite):
+        _OWN_TRIGGERS["sqlite"][f"{name}_{number}"] = ddl
+    _OWN_TRIGGERS["postgresql"][name] = trigger
+    _OWN_FUNCTIONS[function] = postgres
+    made = f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $${postgres}$$"
+    return {"sqlite": sqlite, "postgresql": [made, trigger]}
+
+
 _REFUSE_BODY = """
 BEGIN
   RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
@@ -27,17 +60,23 @@ CREATE OR REPLACE FUNCTION tierflow_refuse() RETURNS trigger LANGUAGE plpgsql AS
 """
 
 
-def trigger_ddl(dialect: str, table: str) -> list[str]:
-    """Statements that guard a table. With recursive_triggers on, REPLACE fires the delete trigger too."""
+def trigger_ddl(dialect: str, table: str, state: str | None = None) -> list[str]:
+    """Statements that guard a table, or its rows of one state.
+
+    With recursive_triggers on, SQLite's REPLACE fires the delete trigger too.
+    """
+    # As PostgreSQL prints it, for the comparison at the start.
+    on_lite = f"WHEN old.state = '{state}' " if state else ""
+    on_postgres = f"WHEN (old.state::text = '{state}'::text) " if state else ""
     if dialect == "sqlite":
         return [
             f"CREATE TRIGGER guard_{table}_{verb} BEFORE {verb.upper()} ON {table} "
-            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+            f"{on_lite}BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
             for verb in ("update", "delete")
         ]
     return [
         f"CREATE TRIGGER guard_{table}_row BEFORE UPDATE OR DELETE ON {table} "
-        "FOR EACH ROW EXECUTE FUNCTION tierflow_refuse()",
+        f"FOR EACH ROW {on_postgres}EXECUTE FUNCTION tierflow_refuse()",
         f"CREATE TRIGGER guard_{table}_truncate BEFORE TRUNCATE ON {table} "
         "FOR EACH STATEMENT EXECUTE FUNCTION tierflow_refuse()",
     ]
@@ -72,8 +111,13 @@ def _conventional(table: str, constraint: object) -> str:
 
 
 def _wanted_triggers(dialect: str) -> set[str]:
-    found = {f"trigger {_squash(ddl)}" for table in APPEND_ONLY for ddl in trigger_ddl(dialect, table)}
-    return found if dialect == "sqlite" else found | {f"function tierflow_refuse {_squash(_REFUSE_BODY)}"}
+    guarded: list[tuple[str, str | None]] = [*((table, None) for table in APPEND_ONLY), *FROZEN.items()]
+    found = {f"trigger {_squash(ddl)}" for table, state in guarded for ddl in trigger_ddl(dialect, table, state)}
+    found |= {f"trigger {_squash(ddl)}" for ddl in _OWN_TRIGGERS[dialect].values()}
+    if dialect == "sqlite":
+        return found
+    functions = {"tierflow_refuse": _REFUSE_BODY, **_OWN_FUNCTIONS}
+    return found | {f"function {name} {_squash(body)}" for name, body in functions.items()}
 
 
 def _present_sqlite(connection: Connection) -> set[str]:

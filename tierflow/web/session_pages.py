@@ -14,7 +14,7 @@ from markupsafe import Markup
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from tierflow.common import audit, sessions
+from tierflow.common import sessions
 from tierflow.common.db import db, transaction
 from tierflow.common.policies import policy_on
 from tierflow.common.users import User, actor_of
@@ -40,6 +40,13 @@ class CodeSchema(Schema):
     """Six digits."""
 
     code = Line(required=True, most=10)
+
+
+class EnrolSchema(CodeSchema):
+    """Six digits of the new authenticator; to replace one, the password and six digits of the present one."""
+
+    password = Line(most=200, load_default=None)
+    present_code = Line(most=10, load_default=None)
 
 
 class PasswordSchema(Schema):
@@ -287,6 +294,7 @@ def _enrol_page(errors: dict[str, Any]) -> str:
         "session/second_factor.html",
         errors=errors,
         enrol={"qr": Markup(drawing), "secret": secret},  # noqa: S704 - drawn here, from our own text
+        replaces=user is not None and user.totp_confirmed_at is not None,
         action=url_for("session.confirm_enrolment"),
     )
 
@@ -298,15 +306,13 @@ def _enrol_again(*, errors: dict[str, Any], **_rest: Any) -> str:
 @bp.post("/second-factor")
 @writes("self.write", on_invalid=_enrol_again, unready_ok=True)
 def confirm_enrolment(*, session: Session, actor: Actor, now: Any) -> BaseResponse:
-    """Prove the authenticator works; from now on every sign-in asks for it."""
-    code = load(CodeSchema(), form_data())["code"]
-    user = session.get_one(User, actor.user_id)
+    """Prove the authenticator works, and who asks when one is replaced; from now on every sign-in asks for it."""
+    given = load(EnrolSchema(), form_data())
     secret = browser.get("totp_secret")
-    if not secret or not pyotp.TOTP(secret).verify(code, for_time=now, valid_window=1):
-        raise Invalid({"code": [_("This code is not right, or was used already.")]})
-    user.totp_secret, user.totp_confirmed_at, user.totp_last_step = secret, now, None
-    sessions.end_sessions_of(session, user.id, except_secret=request.cookies.get(COOKIE))
-    audit.record(session, actor, "second_factor.enrol", "user", user.id, now)
+    if not secret:
+        raise Invalid({"code": [_("The key has changed: scan the code again.")]})
+    proof = signing_in.Proof(given["password"], given["present_code"])
+    signing_in.enrol(session, actor, secret, given["code"], proof, now, request.cookies.get(COOKIE))
     browser.pop("totp_secret", None)
     flash(_("The second factor is set up."), "ok")
     return redirect(url_for("home.inbox"))

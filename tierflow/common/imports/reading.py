@@ -23,7 +23,7 @@ Cell = str | int | float | bool | None
 Numbered = tuple[int, list[Cell]]
 
 LEAST_CPU_SECONDS, CPU_SECONDS_PER_MB = 20, 10
-MOST_BYTES = 64 * 1024 * 1024
+MOST_BYTES = 128 * 1024 * 1024
 
 NOT_A_SHEET = mark("This is not a spreadsheet; save it as .xlsx or as CSV.")
 _FAULTS = {

@@ -22,7 +22,7 @@ from tierflow.kernel.text import mark, text
 from tierflow.onboarding.pages.blueprint import ROW_ID, bp
 from tierflow.onboarding.pages.handover import told
 from tierflow.onboarding.rules.contracts import STATES
-from tierflow.onboarding.schemas import keeping as given
+from tierflow.onboarding.schemas import portfolio as given
 from tierflow.onboarding.service import contracts as service
 from tierflow.onboarding.service.contracts import ContractRow
 from tierflow.web import exports
