@@ -10,14 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Table, delete, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Date, Table, case, delete, exists, func, insert, literal, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from tierflow.common import files, lookup
 from tierflow.common.approvals import ApprovalCase
 from tierflow.common.audit import AuditEntry
 from tierflow.common.customers import Customer, CustomerLine
-from tierflow.common.db import Base, among, insert_rows
+from tierflow.common.db import Base, UtcDateTime, among, insert_rows
 from tierflow.common.imports import Finding, ImportBatch, Importer, Row, register
 from tierflow.common.imports.importer import Chunks
 from tierflow.common.imports.service import SUBJECT as IMPORT
@@ -25,10 +25,12 @@ from tierflow.common.notices import Notice
 from tierflow.common.numbering import next_number
 from tierflow.common.reference import lines_on, regions_on
 from tierflow.common.runs import Warned
+from tierflow.common.suspension import PaperCover
 from tierflow.common.users import User, holders
 from tierflow.kernel.approval import EDITABLE, State
 from tierflow.kernel.errors import Refusal, Refused
 from tierflow.kernel.months import local_day
+from tierflow.kernel.qualification import MERGED
 from tierflow.kernel.roles import Actor, Role
 from tierflow.kernel.text import Text, mark, text
 from tierflow.onboarding.models import Application, Disqualified, DisqualifiedName, Paper
@@ -244,8 +246,33 @@ def apply(session: Session, batch: ImportBatch, chunks: Chunks, actor: Actor, no
         tally["customers"] += len(chunk)
         tally["lines"] += len(lines)
         tally["papers"] += len(papers)
+    _cover(session, batch, on, now)
     _refuse_changed(session, batch, used, on)
     return tally
+
+
+def _cover(session: Session, batch: ImportBatch, on: date, now: datetime) -> None:
+    """The days the papers are good for (CHEM-15), as `suspension.accept` has them, in one statement."""
+    merged = aliased(Paper)
+    has_merged = exists().where(merged.customer_id == Paper.customer_id, merged.kind == MERGED)
+    run_out = func.coalesce(Paper.valid_from, Paper.valid_to)
+    at = literal(now, UtcDateTime())
+    rows = (
+        select(
+            Paper.customer_id,
+            Paper.kind,
+            literal("paper"),
+            Paper.id,
+            case((Paper.valid_to < on, run_out), else_=literal(on, Date())),
+            Paper.valid_to,
+            at,
+            case(((Paper.kind != MERGED) & has_merged, at), else_=None),
+        )
+        .join(TakenOver, TakenOver.customer_id == Paper.customer_id)
+        .where(TakenOver.batch_id == batch.id)
+    )
+    columns = ("customer_id", "kind", "source", "source_id", "counts_from", "valid_to", "accepted_at", "superseded_at")
+    session.execute(insert(PaperCover).from_select(columns, rows))
 
 
 def _day(written: str | None) -> date | None:
@@ -304,7 +331,7 @@ def settle(session: Session, batch: ImportBatch, limit: int) -> int:
 
 
 # What an import itself wrote; everything else that names one of its customers has touched it.
-_OWN = frozenset({"taken_over", "customer_line", "paper"})
+_OWN = frozenset({"taken_over", "customer_line", "paper", "paper_cover"})
 
 
 def undo(session: Session, batch: ImportBatch, _actor: Actor, _now: datetime) -> dict[str, int]:
@@ -315,6 +342,7 @@ def undo(session: Session, batch: ImportBatch, _actor: Actor, _now: datetime) ->
     ours = select(TakenOver.customer_id).where(TakenOver.batch_id == batch.id)
     keys = lookup.SearchKey
     session.execute(delete(keys).where(keys.subject_type == CUSTOMER, keys.subject_id.in_(ours)))
+    session.execute(delete(PaperCover).where(PaperCover.customer_id.in_(ours)))
     session.execute(delete(Paper).where(Paper.customer_id.in_(ours)))
     session.execute(delete(CustomerLine).where(CustomerLine.customer_id.in_(ours)))
     ids = list(session.scalars(ours))
@@ -348,6 +376,9 @@ def _touched(session: Session, batch: ImportBatch) -> str | None:
             )
         ),
     ]
+    renewed = PaperCover.accepted_at != batch.applied_at
+    later = select(PaperCover.customer_id).where(PaperCover.customer_id.in_(ours), renewed)
+    conditions.append(Customer.id.in_(later))
     for table in Base.metadata.sorted_tables:
         conditions += [Customer.id.in_(select(column).where(column.in_(ours))) for column in _references(table)]
     for condition in conditions:
