@@ -14,7 +14,7 @@ from tests import builders
 from tests.conftest import NOW, StandingClock
 from tests.onboarding import lists, scenes
 from tests.onboarding.scenes import credit_code
-from tierflow.common import lookup
+from tierflow.common import lookup, suspension
 from tierflow.common.customers import Customer, CustomerLine, name_key
 from tierflow.common.db import db, transaction
 from tierflow.common.imports import ImportBatch, service, work
@@ -183,6 +183,8 @@ def test_a_list_becomes_customers_with_lines_and_papers_of_their_own_managers(ho
         (customers[1].credit_code, None, True),
         (customers[2].credit_code, date(2026, 11, 22), False),
     ]
+    stopped = suspension.suspended(session, [c.id for c in customers], ON)
+    assert list(stopped) == [customers[2].id]  # CHEM-15, by the days of its licence
     found: Any = lookup.matching("customer", "第2")
     assert session.scalars(found).all() == [customers[1].id]
 

@@ -159,6 +159,6 @@ def test_the_customers_page_says_where_it_came_from(app: Flask, clock: StandingC
     assert "老客户" in gm.client.get("/").get_data(as_text=True)  # the inbox
     gm.post("/1/apply")
     _work(app, clock)
-    page = gm.client.get("/customers/1").get_data(as_text=True)
+    page = gm.client.get("/customers/1/history").get_data(as_text=True)
     assert "存量接收" in page
     assert gm.client.get("/takeover/1").status_code == 200

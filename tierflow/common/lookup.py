@@ -9,7 +9,7 @@ from pypinyin import Style, lazy_pinyin
 from sqlalchemy import Index, delete, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from tierflow.common.db import Exact, Model
+from tierflow.common.db import Exact, Model, insert_rows
 
 LONGEST_KEY = 24
 
@@ -61,8 +61,7 @@ def index_new(session: Session, subject_type: str, subjects: Iterable[tuple[int,
         for subject_id, name, codes in subjects
         for key in sorted(keys_of([name], codes))
     ]
-    if rows:
-        session.execute(insert(SearchKey), rows)
+    insert_rows(session, SearchKey, rows)
 
 
 def matching(subject_type: str, query: str) -> object:

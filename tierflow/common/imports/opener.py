@@ -25,7 +25,7 @@ MOST_UNPACKED = 768 * 1024 * 1024
 MOST_ROWS = 1_100_000
 MOST_COLUMNS = 200
 LONGEST_CELL = 5_000
-BATCH = 500
+BATCH = 1000
 LEAST_HEADS = 2  # a title above the table stands in one cell
 
 Row = tuple[int, list[Any]]

@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tierflow.common import audit
 from tierflow.common.clock import Clock
-from tierflow.common.db import db, transaction
+from tierflow.common.db import db, insert_rows, transaction
 from tierflow.common.imports import reading, service
 from tierflow.common.imports.importer import Finding, Importer, Row, importer_of
 from tierflow.common.imports.tables import WAITING, ImportBatch, ImportRow, ImportRowError
@@ -218,9 +218,8 @@ def _keep(batch_id: int, rows: Sequence[Row], now: datetime) -> None:
             for finding in row.findings
         ]
     with transaction() as session:
-        session.execute(insert(ImportRow), kept)
-        if found:
-            session.execute(insert(ImportRowError), found)
+        insert_rows(session, ImportRow, kept)
+        insert_rows(session, ImportRowError, found)
         counts = {name: getattr(ImportBatch, name) + number for name, number in tally.items()}
         moved = session.execute(
             update(ImportBatch)

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Table, delete, func, insert, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Date, Table, case, delete, exists, func, insert, literal, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from tierflow.common import files, lookup
 from tierflow.common.approvals import ApprovalCase
 from tierflow.common.audit import AuditEntry
 from tierflow.common.customers import Customer, CustomerLine
-from tierflow.common.db import Base
+from tierflow.common.db import Base, UtcDateTime, among, insert_rows
 from tierflow.common.imports import Finding, ImportBatch, Importer, Row, register
 from tierflow.common.imports.importer import Chunks
 from tierflow.common.imports.service import SUBJECT as IMPORT
@@ -25,10 +25,12 @@ from tierflow.common.notices import Notice
 from tierflow.common.numbering import next_number
 from tierflow.common.reference import lines_on, regions_on
 from tierflow.common.runs import Warned
+from tierflow.common.suspension import PaperCover
 from tierflow.common.users import User, holders
 from tierflow.kernel.approval import EDITABLE, State
 from tierflow.kernel.errors import Refusal, Refused
 from tierflow.kernel.months import local_day
+from tierflow.kernel.qualification import MERGED
 from tierflow.kernel.roles import Actor, Role
 from tierflow.kernel.text import Text, mark, text
 from tierflow.onboarding.models import Application, Disqualified, DisqualifiedName, Paper
@@ -116,7 +118,7 @@ def _customers(session: Session, rows: Sequence[Row]) -> None:
         if not wanted:
             continue
         column = getattr(Customer, key)
-        for value, number in session.execute(select(column, Customer.number).where(column.in_(wanted))):
+        for value, number in session.execute(select(column, Customer.number).where(among(session, column, wanted))):
             severity: Any = "duplicate" if key.endswith("code") else "doubtful"
             for row in wanted[value]:
                 if severity == "doubtful" or row.verdict != "duplicate":
@@ -129,7 +131,7 @@ def _applications(session: Session, rows: Sequence[Row]) -> None:
     query = (
         select(Application.organisation_code, Application.number)
         .join(ApprovalCase, (ApprovalCase.subject_type == APPLICATION) & (ApprovalCase.subject_id == Application.id))
-        .where(Application.organisation_code.in_(wanted), ApprovalCase.state.in_(alive))
+        .where(among(session, Application.organisation_code, wanted), ApprovalCase.state.in_(alive))
     )
     for code, number in session.execute(query):
         for row in wanted[code or ""]:
@@ -143,18 +145,20 @@ def _disqualified(session: Session, rows: Sequence[Row]) -> None:
     for key in ("credit_code", "organisation_code"):
         wanted = _by(rows, key)
         column = getattr(Disqualified, key)
-        for value, name in session.execute(select(column, Disqualified.name).where(column.in_(wanted), live)):
+        for value, name in session.execute(
+            select(column, Disqualified.name).where(among(session, column, wanted), live)
+        ):
             for row in wanted[value or ""]:
                 if (finding := Finding("credit_code", _listed(name))) not in row.findings:
                     row.findings.append(finding)
     wanted = _by(rows, "name_key")
     named = select(DisqualifiedName.name_key, Disqualified.name).join(Disqualified)
-    for value, name in session.execute(named.where(DisqualifiedName.name_key.in_(wanted), live)):
+    for value, name in session.execute(named.where(among(session, DisqualifiedName.name_key, wanted), live)):
         for row in wanted[value]:
             row.findings.append(Finding("name", _listed(name)))
     wanted = _by(rows, "legal_representative")
     person = Disqualified.legal_representative
-    for value, name in session.execute(select(person, Disqualified.name).where(person.in_(wanted), live)):
+    for value, name in session.execute(select(person, Disqualified.name).where(among(session, person, wanted), live)):
         reason = text("Its legal representative is that of a disqualified company: %(label)s.", label=name)
         for row in wanted[value]:
             row.findings.append(Finding("legal_representative", reason, "doubtful"))
@@ -190,10 +194,9 @@ def apply(session: Session, batch: ImportBatch, chunks: Chunks, actor: Actor, no
     wanted = batch.good + batch.doubtful
     number = next_number(session, CUSTOMER, count=wanted) - wanted
     placeholder = files.store(session, NO_SCAN, "no-scan.pdf", "pdf", (IMPORT, batch.id), actor.user_id, now)
-    managers = {user.id for user in holders(session, Role.ACCOUNT_MANAGER, on)}
+    used: set[int] = set()
     tally = {"customers": 0, "lines": 0, "papers": 0}
     for chunk in chunks:
-        _refuse_changed(session, chunk, managers)
         first = tally["customers"]
         customers = [
             {
@@ -207,15 +210,18 @@ def apply(session: Session, batch: ImportBatch, chunks: Chunks, actor: Actor, no
             for place, (_, data) in enumerate(chunk, start=1)
         ]
         ids = _inserted(session, customers)
-        lines, papers, taken = [], [], []
+        lines: list[dict[str, Any]] = []
+        papers: list[dict[str, Any]] = []
+        taken: list[dict[str, Any]] = []
         for place, ((row, data), customer) in enumerate(zip(chunk, customers, strict=True), start=1):
             customer_id = ids[customer["number"]]
+            used.add(data["account_manager_id"])
             taken.append({"customer_id": customer_id, "batch_id": batch.id, "position": first + place, "row": row})
             lines += [
                 {
                     "customer_id": customer_id,
                     "product_line_id": line_id,
-                    "customer_class": customer_class,
+                    "class": customer_class,
                     "from_on": customer["approved_on"],
                 }
                 for line_id, customer_class in data["lines"]
@@ -236,35 +242,76 @@ def apply(session: Session, batch: ImportBatch, chunks: Chunks, actor: Actor, no
                 for kind, paper_number, issuer, valid_from, valid_to, for_good in data["papers"]
             ]
         for table, rows in ((CustomerLine, lines), (Paper, papers), (TakenOver, taken)):
-            if rows:
-                session.execute(insert(table), rows)
+            insert_rows(session, table, rows)
         tally["customers"] += len(chunk)
         tally["lines"] += len(lines)
         tally["papers"] += len(papers)
+    _cover(session, batch, on, now)
+    _refuse_changed(session, batch, used, on)
     return tally
+
+
+def _cover(session: Session, batch: ImportBatch, on: date, now: datetime) -> None:
+    """The days the papers are good for (CHEM-15), as `suspension.accept` has them, in one statement."""
+    merged = aliased(Paper)
+    has_merged = exists().where(merged.customer_id == Paper.customer_id, merged.kind == MERGED)
+    run_out = func.coalesce(Paper.valid_from, Paper.valid_to)
+    at = literal(now, UtcDateTime())
+    rows = (
+        select(
+            Paper.customer_id,
+            Paper.kind,
+            literal("paper"),
+            Paper.id,
+            case((Paper.valid_to < on, run_out), else_=literal(on, Date())),
+            Paper.valid_to,
+            at,
+            case(((Paper.kind != MERGED) & has_merged, at), else_=None),
+        )
+        .join(TakenOver, TakenOver.customer_id == Paper.customer_id)
+        .where(TakenOver.batch_id == batch.id)
+    )
+    columns = ("customer_id", "kind", "source", "source_id", "counts_from", "valid_to", "accepted_at", "superseded_at")
+    session.execute(insert(PaperCover).from_select(columns, rows))
 
 
 def _day(written: str | None) -> date | None:
     return date.fromisoformat(written) if written else None
 
 
-def _inserted(session: Session, customers: Sequence[dict[str, Any]]) -> Mapping[str, int]:
+def _inserted(session: Session, customers: list[dict[str, Any]]) -> Mapping[str, int]:
     before = session.scalar(select(func.max(Customer.id))) or 0
-    session.execute(insert(Customer), customers)
+    insert_rows(session, Customer, customers)
     rows = session.execute(select(Customer.number, Customer.id).where(Customer.id > before))
     return {row.number: row.id for row in rows}
 
 
-def _refuse_changed(session: Session, chunk: Sequence[tuple[int, dict[str, Any]]], managers: set[int]) -> None:
-    """What was checked may be true no longer: look again, inside the transaction that writes."""
-    rows = [Row(number, data) for number, data in chunk]
-    _customers(session, rows)
-    _applications(session, rows)
-    _disqualified(session, rows)
-    for row in rows:
-        if row.verdict in ("bad", "duplicate") or row.data["account_manager_id"] not in managers:
-            reason = text("Row %(row)s is no longer as it was when checked; look through it again.", row=row.number)
-            raise Refused(Refusal(CLAUSE, reason))
+def _refuse_changed(session: Session, batch: ImportBatch, managers: set[int], on: date) -> None:
+    """What was checked may be true no longer: look again, in the transaction that has written, a join each.
+
+    Codes that became a customer's meanwhile the unique keys refuse.
+    """
+    ours = (
+        select(Customer.name)
+        .join(TakenOver, TakenOver.customer_id == Customer.id)
+        .where(TakenOver.batch_id == batch.id)
+    )
+    live = Disqualified.readmitted_on.is_(None)
+    alive = [state.value for state in {State.IN_APPROVAL, *EDITABLE}]
+    queries = (
+        ours.join(Disqualified, Disqualified.credit_code == Customer.credit_code).where(live),
+        ours.join(Disqualified, Disqualified.organisation_code == Customer.organisation_code).where(live),
+        ours.join(DisqualifiedName, DisqualifiedName.name_key == Customer.name_key).join(Disqualified).where(live),
+        ours.join(Application, Application.organisation_code == Customer.organisation_code)
+        .join(ApprovalCase, (ApprovalCase.subject_type == APPLICATION) & (ApprovalCase.subject_id == Application.id))
+        .where(ApprovalCase.state.in_(alive)),
+    )
+    gone = managers - {user.id for user in holders(session, Role.ACCOUNT_MANAGER, on)}
+    changed = [name for query in queries if (name := session.scalar(query.limit(1))) is not None]
+    changed += [session.get_one(User, user_id).name for user_id in sorted(gone)]
+    if changed:
+        reason = text("%(name)s is no longer as it was when checked; the rows are checked again.", name=changed[0])
+        raise Refused(Refusal(CLAUSE, reason))
 
 
 def settle(session: Session, batch: ImportBatch, limit: int) -> int:
@@ -284,7 +331,7 @@ def settle(session: Session, batch: ImportBatch, limit: int) -> int:
 
 
 # What an import itself wrote; everything else that names one of its customers has touched it.
-_OWN = frozenset({"taken_over", "customer_line", "paper"})
+_OWN = frozenset({"taken_over", "customer_line", "paper", "paper_cover"})
 
 
 def undo(session: Session, batch: ImportBatch, _actor: Actor, _now: datetime) -> dict[str, int]:
@@ -295,6 +342,7 @@ def undo(session: Session, batch: ImportBatch, _actor: Actor, _now: datetime) ->
     ours = select(TakenOver.customer_id).where(TakenOver.batch_id == batch.id)
     keys = lookup.SearchKey
     session.execute(delete(keys).where(keys.subject_type == CUSTOMER, keys.subject_id.in_(ours)))
+    session.execute(delete(PaperCover).where(PaperCover.customer_id.in_(ours)))
     session.execute(delete(Paper).where(Paper.customer_id.in_(ours)))
     session.execute(delete(CustomerLine).where(CustomerLine.customer_id.in_(ours)))
     ids = list(session.scalars(ours))
@@ -328,6 +376,9 @@ def _touched(session: Session, batch: ImportBatch) -> str | None:
             )
         ),
     ]
+    renewed = PaperCover.accepted_at != batch.applied_at
+    later = select(PaperCover.customer_id).where(PaperCover.customer_id.in_(ours), renewed)
+    conditions.append(Customer.id.in_(later))
     for table in Base.metadata.sorted_tables:
         conditions += [Customer.id.in_(select(column).where(column.in_(ours))) for column in _references(table)]
     for condition in conditions:

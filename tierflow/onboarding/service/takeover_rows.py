@@ -118,6 +118,10 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 
+_PAPER_KEYS = tuple((kind, tuple(f"{kind}.{part}" for part in _PART_LABELS)) for kind in PAPERS)
+_BLANK = [None] * len(_PART_LABELS)
+
+
 @dataclass
 class Context:
     """What rows refer to, read once. `managers`: by folded name or login, (user, person); None for two of a name."""
@@ -266,9 +270,9 @@ class _Reader:
 
     def _papers(self) -> None:
         cells, found = self.cells, []
-        for kind in PAPERS:
-            given = [cells.get(f"{kind}.{part}") for part in ("number", "issuer", "valid_from", "valid_to")]
-            if all(cell is None for cell in given):
+        for kind, keys in _PAPER_KEYS:
+            given = [cells.get(key) for key in keys]
+            if given == _BLANK:
                 continue
             number = {
                 "merged_licence": self.data["credit_code"],
