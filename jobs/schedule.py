@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from datetime import time
 
-from jobs import approvals, calendars, complaints, contracts, handovers, housekeeping, imports, outbox, papers, safety
+from jobs import (
+    approvals,
+    calendars,
+    complaints,
+    contracts,
+    grading,
+    handovers,
+    housekeeping,
+    imports,
+    outbox,
+    papers,
+    safety,
+)
 from jobs.duty import Duty
 from jobs.timetable import Timing
 from tierflow.kernel.months import Day, Week
@@ -29,6 +41,25 @@ TIMETABLE: tuple[Duty, ...] = (
         mark("Send the general manager's morning digest"),
         Timing(Day, time(8, 30), at_work=True),
         whole=complaints.digest,
+    ),
+    Duty("grading-runs", mark("Work out the levels of large companies"), always=grading.work, count=grading.count),
+    Duty(
+        "month-close",
+        mark("Propose the levels of the month that is over"),
+        Timing(Day, time(7, 0)),
+        whole=grading.propose,
+    ),
+    Duty(
+        "reviews",
+        mark("Open, score and freeze periodic reviews"),
+        Timing(Day, time(7, 15)),
+        whole=grading.review,
+    ),
+    Duty(
+        "levels-watch",
+        mark("Escalate unconfirmed levels, warn of levels about to be lost"),
+        Timing(Day, time(9, 0), at_work=True),
+        whole=grading.watch,
     ),
     Duty(
         "approvals",

@@ -29,7 +29,7 @@ from tierflow.onboarding.service.takeover import CUSTOMERS
 ON = date(2026, 11, 23)
 
 
-@pytest.mark.rule("CHEM-4")
+@pytest.mark.groundwork("CHEM-4")
 @pytest.mark.parametrize(
     ("written", "day"),
     [
@@ -163,7 +163,7 @@ def without(number: int, *fields: str) -> dict[str, Any]:
     return lists.customer(number, **dict.fromkeys(fields))
 
 
-@pytest.mark.rule("CHEM-4")
+@pytest.mark.groundwork("CHEM-4")
 def test_a_list_becomes_customers_with_lines_and_papers_of_their_own_managers(house: Takeover) -> None:
     rows = [
         lists.customer(1),
@@ -187,7 +187,7 @@ def test_a_list_becomes_customers_with_lines_and_papers_of_their_own_managers(ho
     assert session.scalars(found).all() == [customers[1].id]
 
 
-@pytest.mark.rule("CHEM-4")
+@pytest.mark.groundwork("CHEM-4")
 @pytest.mark.parametrize(
     ("row", "field", "severity"),
     [

@@ -9,7 +9,7 @@ from pypinyin import Style, lazy_pinyin
 from sqlalchemy import Index, delete, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from tierflow.common.db import Model
+from tierflow.common.db import Exact, Model
 
 LONGEST_KEY = 24
 
@@ -18,13 +18,11 @@ class SearchKey(Model):
     """One ending of one searchable word; a prefix of it is found by the primary key's index."""
 
     __tablename__ = "search_key"
-    __table_args__ = (
-        Index("ix_search_key_key", "key", "subject_type", "subject_id", postgresql_ops={"key": "text_pattern_ops"}),
-    )
+    __table_args__ = (Index("ix_search_key_key", "key", "subject_type", "subject_id"),)
 
     subject_type: Mapped[str] = mapped_column(primary_key=True)
     subject_id: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(Exact, primary_key=True)
 
 
 def fold(value: str) -> str:

@@ -17,7 +17,7 @@ from tierflow.common.calendars import working_calendar
 from tierflow.common.customers import name_key
 from tierflow.common.identifiers import organisation_code_within
 from tierflow.common.users import Person, actor_of
-from tierflow.demo import company, openings, sales
+from tierflow.demo import company, complaints, openings, sales
 from tierflow.demo.applicants import APPLICANTS
 from tierflow.demo.company import logins
 from tierflow.demo.diary import Diary, Story, tell
@@ -55,6 +55,7 @@ def plant(session: Session, now: datetime) -> None:
             _take_over_the_list(session, house, diary),
             _keep_filters(session, house, diary),
             _read_notices(session, house, diary),
+            *complaints.stories(cast),
             *(openings.story(cast, applicant, began[applicant.serial]) for applicant in APPLICANTS),
             *sales.stories(session, house, diary, calendar),
         ]

@@ -161,6 +161,22 @@ _ROWS: tuple[tuple[str, bool, frozenset[Role] | None], ...] = (
     ("customer.read", _READ, _SALES | _APPROVERS | _LOOKERS | {_R.RESIDENT_OFFICE}),
     ("customer.export", _WRITE, _SALES | _APPROVERS | _LOOKERS),
     ("filter.write", _WRITE, None),
+    # the customer file: papers and changes are handed in by the account manager, examined by those who examined them
+    # first (CHEM-8.1, CHEM-15)
+    ("paper.renew", _WRITE, frozenset({_R.ACCOUNT_MANAGER})),
+    ("paper.examine", _WRITE, frozenset({_R.SALES_MANAGER, _R.FINANCE_REVIEWER})),
+    ("change.write", _WRITE, frozenset({_R.ACCOUNT_MANAGER})),
+    ("change.examine", _WRITE, frozenset({_R.SALES_MANAGER, _R.FINANCE_REVIEWER})),
+    # leaving, filing, inspection (CHEM-8.2, CHEM-17)
+    ("disqualification.read", _READ, _SALES | _APPROVERS | _LOOKERS),
+    ("disqualification.write", _WRITE, frozenset({_R.SALES_MANAGER})),
+    ("disqualification.decide", _WRITE, frozenset({_R.GENERAL_MANAGER})),
+    ("distribution.read", _READ, _SALES | _APPROVERS | {_R.RESIDENT_OFFICE}),
+    ("distribution.write", _WRITE, frozenset({_R.FINANCE_REVIEWER, _R.RESIDENT_OFFICE})),
+    ("filing.export", _WRITE, frozenset({_R.SALES_MANAGER, _R.GENERAL_MANAGER, _R.DISTRIBUTION_COMPANY})),
+    ("inspection.read", _READ, _SALES | {_R.GENERAL_MANAGER, _R.DISTRIBUTION_COMPANY}),
+    ("inspection.write", _WRITE, frozenset({_R.SALES_MANAGER, _R.DISTRIBUTION_COMPANY})),
+    ("finding.write", _WRITE, frozenset({_R.ACCOUNT_MANAGER})),
     # complaints and inquiries, CHEM-12 and CHEM-4; a department is asked through its people, whatever their office
     ("complaint.read", _READ, _SALES | _APPROVERS | _LOOKERS | {_R.RESIDENT_OFFICE}),
     ("complaint.write", _WRITE, _SALES),
@@ -183,8 +199,6 @@ _ROWS: tuple[tuple[str, bool, frozenset[Role] | None], ...] = (
     ("contract.read", _READ, _SALES | _APPROVERS | {_R.COMMITTEE_MEMBER}),
     ("contract.write", _WRITE, _SALES),
     ("contract.export", _WRITE, _SALES | _APPROVERS),
-    # levels, CHEM-9
-    ("grading.preview", _READ, _SALES | _APPROVERS | _LOOKERS),
     # lifting, CHEM-2 and CHEM-5: sales orders and releases, finance confirms money, the gate weighs
     ("order.read", _READ, _SALES | _APPROVERS | _LOOKERS),
     ("order.write", _WRITE, _SALES),
@@ -199,6 +213,21 @@ _ROWS: tuple[tuple[str, bool, frozenset[Role] | None], ...] = (
     ("bank.write", _WRITE, frozenset({_R.FINANCE_REVIEWER})),
     ("offtake.read", _READ, frozenset({_R.SALES_MANAGER, _R.FINANCE_REVIEWER})),
     ("offtake.write", _WRITE, frozenset({_R.SALES_MANAGER, _R.FINANCE_REVIEWER})),
+    # levels, reviews and the policy's versions, CHEM-9, CHEM-16, CMTE-2.1
+    ("grading.preview", _READ, _SALES | _APPROVERS | _LOOKERS),
+    ("grading.read", _READ, _SALES | _APPROVERS | _LOOKERS),
+    ("grading.export", _WRITE, _SALES | _APPROVERS | _LOOKERS),
+    ("grading.key", _WRITE, _SALES),
+    ("grading.run", _WRITE, frozenset({_R.SALES_MANAGER})),
+    ("grading.confirm", _WRITE, frozenset({_R.SALES_MANAGER, _R.GENERAL_MANAGER})),
+    ("grading.pin", _WRITE, frozenset({_R.SALES_MANAGER})),
+    ("grading.decide", _WRITE, frozenset({_R.GENERAL_MANAGER})),
+    ("review.read", _READ, _SALES | _APPROVERS | _LOOKERS),
+    ("review.export", _WRITE, _SALES | _APPROVERS | _LOOKERS),
+    ("review.confirm", _WRITE, frozenset({_R.SALES_MANAGER})),
+    ("draft.read", _READ, frozenset({_R.SALES_MANAGER, _R.GENERAL_MANAGER, _R.COMMITTEE_MEMBER})),
+    ("draft.write", _WRITE, frozenset({_R.SALES_MANAGER, _R.GENERAL_MANAGER})),
+    ("draft.adopt", _WRITE, frozenset({_R.GENERAL_MANAGER})),
     # administration: settings and logs, never customer data
     ("people.read", _READ, frozenset({_R.ADMINISTRATOR})),
     ("people.write", _WRITE, frozenset({_R.ADMINISTRATOR})),

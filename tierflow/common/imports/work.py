@@ -55,7 +55,7 @@ def work_off(clock: Clock, *, spoken: Callable[[str], str] = str, pause: float =
         except Invalid as error:
             _end(batch_id, "discarded" if state == "to_read" else "mapping", _first(error))
         except (Refused, Forbidden, IntegrityError) as error:
-            _refused(batch_id, state, error, clock())
+            _refused(batch_id, state, error)
         finally:
             db.session.remove()
         log.info("import worked on", batch=batch_id, step=state)
@@ -98,7 +98,7 @@ def _end(batch_id: int, state: str, why: Text | None) -> None:
         batch.failure = {"msgid": why.msgid, "params": plain_params(why)} if why is not None else None
 
 
-def _refused(batch_id: int, state: str, error: Exception, now: datetime) -> None:
+def _refused(batch_id: int, state: str, error: Exception) -> None:
     """Facts have changed since the preview: back to where a person sees why."""
     if isinstance(error, Refused):
         why = error.refusals[0].reason
@@ -106,18 +106,13 @@ def _refused(batch_id: int, state: str, error: Exception, now: datetime) -> None
         why = text("Whoever asked for this may not do it any more.")
     else:
         why = text("Something else took one of these keys meanwhile; the rows are checked again.")
-    back = {"to_apply": "to_check", "to_revert": "applied"}.get(state, "mapping")
-    if isinstance(error, Forbidden):
-        back = {"to_apply": "checked"}.get(state, back)
-    _end(batch_id, back, why)
-    if state == "to_revert":
-        with transaction() as session:  # search keys taken away so far are written again
-            session.execute(
-                update(ImportBatch)
-                .where(ImportBatch.id == batch_id)
-                .values(settled=0, settled_at=None, reverted_by_id=None)
-            )
     log.warning("import refused", batch=batch_id, step=state, reason=str(why))
+    if state == "applied":  # what follows an application is tried again when the lease is over
+        return
+    back = {"to_apply": "to_check", "to_revert": "applied"}.get(state, "mapping")
+    if isinstance(error, Forbidden) and state == "to_apply":
+        back = "checked"
+    _end(batch_id, back, why)
 
 
 def _read(batch_id: int, _importer: Importer, _clock: Clock, spoken: Callable[[str], str], _pause: float) -> None:

@@ -21,7 +21,7 @@ from tierflow.kernel.text import mark
 from tierflow.onboarding.models_takeover import Handover
 from tierflow.onboarding.pages.blueprint import ROW_ID, bp
 from tierflow.onboarding.rules.handover import STANDING_LABELS, Standing
-from tierflow.onboarding.schemas import keeping as given
+from tierflow.onboarding.schemas import portfolio as given
 from tierflow.onboarding.service import handover as service
 from tierflow.web.access import reads, writes
 from tierflow.web.i18n import show

@@ -8,7 +8,7 @@ from flask import Flask, render_template, url_for
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
-from tierflow.kernel.roles import Actor, is_allowed
+from tierflow.kernel.roles import Actor
 from tierflow.kernel.text import mark
 from tierflow.onboarding.pages.blueprint import bp
 from tierflow.onboarding.service.takeover import CUSTOMERS, taken_over
@@ -25,20 +25,20 @@ NAV = [
 ]
 
 
-def part(session: Session, actor: Actor, customer_id: int, now: datetime) -> Markup:
+def head(session: Session, actor: Actor, customer_id: int, now: datetime) -> Markup:
     """The line of the customer's page that says with which import it came."""
     found = taken_over(session, customer_id)
     if found is None:
         return Markup("")
     taken, batch, approver = found
-    url = url_for("onboarding.takeover_batch", batch_id=batch.id) if is_allowed(actor, "takeover.read") else None
+    url = url_for("onboarding.takeover_batch", batch_id=batch.id)
     told = {"row": taken.row, "file": batch.file_name, "number": batch.id, "at": batch.applied_at, "who": approver.name}
     return Markup(render_template("onboarding/_taken_over.html", taken=told, url=url))  # noqa: S704 - a template of ours
 
 
 def init(app: Flask) -> None:
-    """Attach navigation, inbox and the customer page's part."""
+    """Attach navigation, inbox and the customer page's line."""
     app.extensions["nav"] += NAV
     app.extensions["inbox_sources"].append(imports.inbox_source(CUSTOMERS))
     app.extensions["inbox_kinds"][f"import.{CUSTOMERS.kind}"] = imports.inbox_kind(bp, CUSTOMERS, "takeover")
-    app.extensions["customer_heads"].append(Head("customer.read", part))
+    app.extensions["customer_heads"].append(Head("takeover.read", head))

@@ -1,148 +1,129 @@
-"""Input and output of handovers and contracts: the one door for forms and JSON."""
+"""Input and output of the customer file: papers handed in anew, upload links, verdicts on one matter."""
 
 from __future__ import annotations
 
-from flask_smorest.fields import Upload as FileField
+import marshmallow as ma
 from marshmallow import fields
 
-from tierflow.onboarding.rules.contracts import STATES
-from tierflow.onboarding.rules.handover import Standing
-from tierflow.web.fields import Moment, Yuan
+from tierflow.kernel.approval import Verdict
+from tierflow.kernel.qualification import DATED
+from tierflow.onboarding.schemas.given import PrintedSchema
+from tierflow.onboarding.schemas.shown import CaseSchema
 from tierflow.web.schemas import Integer, Line, Paragraph, RowId, Schema, between, one_of
 
 
-class PageSchema(Schema):
-    """Which page of a list, and how many rows."""
+class PaperTextSchema(PrintedSchema):
+    """What is printed on the new version, and a remark for its examiner."""
 
-    cursor = Line(most=500, load_default=None)
-    size = Integer(validate=between(1, 100), load_default=30)
-
-
-class ProposeSchema(Schema):
-    """A handover: who gives, who takes, on which day, and why."""
-
-    giver_id = RowId(required=True)
-    taker_id = RowId(required=True)
-    effective_on = fields.Date(required=True)
-    reason = Paragraph(required=True, most=500)
+    remark = Line(most=300, allow_none=True)
 
 
-class SignSchema(Schema):
-    """A signature; `absence` says why somebody signs for an absent giver."""
+class RenewSchema(PaperTextSchema):
+    """A paper handed in anew, or a proof that it is being renewed."""
 
-    side = fields.String(required=True, validate=one_of(("giver", "taker")))
-    absence = Paragraph(most=500, load_default="", allow_none=True)
+    kind = fields.String(required=True, validate=one_of(DATED))
+    is_proof = fields.Boolean(load_default=False)
 
 
-class PersonOut(Schema):
-    """A person of the house."""
+class LinkSchema(Schema):
+    """An upload link for one paper."""
+
+    kind = fields.String(required=True, validate=one_of(DATED))
+    is_proof = fields.Boolean(load_default=False)
+    days = Integer(load_default=3, validate=between(1, 14))
+
+
+class VerdictSchema(Schema):
+    """A verdict on the matter as the page showed it: the case's version and the step it waited for."""
+
+    version = Integer(required=True, validate=between(0, 2**53))
+    step = Line(required=True, most=40)
+    verdict = fields.String(required=True, validate=one_of([verdict.value for verdict in Verdict]))
+    reason = Paragraph(most=1000, load_default="", allow_none=True)
+
+
+class CursorSchema(Schema):
+    """A page of a list."""
+
+    cursor = Line(most=400, load_default=None, allow_none=True)
+    size = Integer(load_default=30, validate=between(1, 200))
+
+
+class WallSchema(CursorSchema):
+    """How the wall is narrowed. `within`: days to the end; `expired`: those that have run out only."""
+
+    region_id = RowId(load_default=None, allow_none=True)
+    account_manager_id = RowId(load_default=None, allow_none=True)
+    kind = fields.String(load_default=None, allow_none=True, validate=one_of(DATED))
+    within = Integer(load_default=None, allow_none=True, validate=between(0, 3660))
+    expired = fields.Boolean(load_default=False)
+
+
+class RenewalOutSchema(ma.Schema):
+    """A renewal and where its examination stands."""
+
+    id = fields.Integer(attribute="renewal.id")
+    customer_id = fields.Integer(attribute="renewal.customer_id")
+    kind = fields.String(attribute="renewal.kind")
+    is_proof = fields.Boolean(attribute="renewal.is_proof")
+    number = fields.String(attribute="renewal.number")
+    issuer = fields.String(attribute="renewal.issuer")
+    valid_from = fields.Date(attribute="renewal.valid_from", allow_none=True)
+    valid_to = fields.Date(attribute="renewal.valid_to", allow_none=True)
+    is_long_term = fields.Boolean(attribute="renewal.is_long_term")
+    remark = fields.String(attribute="renewal.remark")
+    file_id = fields.Integer(attribute="renewal.file_id")
+    by_link = fields.Boolean()
+    outcome = fields.String(attribute="renewal.outcome", allow_none=True)
+    case = fields.Nested(CaseSchema)
+
+
+class RenewalsOutSchema(ma.Schema):
+    """A customer's renewals, newest first."""
+
+    rows = fields.List(fields.Nested(RenewalOutSchema))
+
+
+class LinkOutSchema(ma.Schema):
+    """An upload link; its address is told once, when it is made."""
 
     id = fields.Integer()
-    name = fields.String()
+    kind = fields.String()
+    is_proof = fields.Boolean()
+    expires_at = fields.DateTime()
+    url = fields.String()
 
 
-class HandoverOut(Schema):
-    """A handover, and where it stands."""
+class SuspensionOutSchema(ma.Schema):
+    """Whether business stands still, why, and what clears it."""
 
-    id = fields.Integer(attribute="handover.id")
-    giver = fields.Nested(PersonOut)
-    taker = fields.Nested(PersonOut)
-    effective_on = fields.Date(attribute="handover.effective_on")
-    reason = fields.String(attribute="handover.reason")
-    standing = fields.String(metadata={"enum": [one.value for one in Standing]})
-    proposed_at = Moment(attribute="handover.proposed_at")
-    giver_signed_at = Moment(attribute="handover.giver_signed_at", allow_none=True)
-    absence = fields.String(attribute="handover.absence")
-    taker_signed_at = Moment(attribute="handover.taker_signed_at", allow_none=True)
-    done_at = Moment(attribute="handover.done_at", allow_none=True)
-    ended_at = Moment(attribute="handover.ended_at", allow_none=True)
-    end_reason = fields.String(attribute="handover.end_reason")
-    moved = fields.Dict(keys=fields.String(), values=fields.Integer(), attribute="handover.moved")
+    on = fields.Date()
+    is_suspended = fields.Boolean()
+    is_disqualified = fields.Boolean()
+    since = fields.Date(allow_none=True)
+    papers = fields.List(fields.String())
 
 
-class HeldOut(Schema):
-    """How much of a kind of open work lies with the giver."""
+class WallRowSchema(ma.Schema):
+    """One line of the wall."""
 
-    key = fields.String(attribute="share.key")
-    number = fields.Integer()
-
-
-class HandoverWholeOut(Schema):
-    """A handover whole: with what lies with the giver now."""
-
-    row = fields.Nested(HandoverOut)
-    held = fields.List(fields.Nested(HeldOut))
-
-
-class HandoverPageOut(Schema):
-    """A page of handovers."""
-
-    rows = fields.List(fields.Nested(HandoverOut))
-    after = fields.String(allow_none=True)
-    before = fields.String(allow_none=True)
-
-
-class ContractFileSchema(Schema):
-    """The signed contract: PDF, JPG or PNG."""
-
-    file = FileField(required=True)
-
-
-class ContractSchema(Schema):
-    """A contract. `to_on` is the last day it holds, as people say it; `value` in yuan, blank where it names none."""
-
-    number = Line(required=True, most=60)
-    customer_id = RowId(required=True)
-    title = Line(required=True, most=120)
-    from_on = fields.Date(required=True)
-    last_on = fields.Date(required=True)
-    value = Yuan(load_default=None, allow_none=True)
-    custodian_id = RowId(required=True)
-    place = Line(required=True, most=120)
-    note = Paragraph(most=1000, load_default="", allow_none=True)
-    renews_id = RowId(load_default=None, allow_none=True)
-
-
-class CustodySchema(Schema):
-    """Who keeps the paper now, and where."""
-
-    custodian_id = RowId(required=True)
-    place = Line(required=True, most=120)
-    seen_version = Integer(required=True, validate=between(1, 2**53))
-
-
-class ContractListSchema(PageSchema):
-    """How the register is narrowed."""
-
-    state = Line(validate=one_of(STATES), load_default=None)
-    customer_id = RowId(load_default=None)
-    custodian_id = RowId(load_default=None)
-    q = Line(most=100, load_default=None)
-
-
-class ContractOut(Schema):
-    """A contract, and where it stands. `last_on`: the last day it holds."""
-
-    id = fields.Integer(attribute="contract.id")
-    number = fields.String(attribute="contract.number")
-    title = fields.String(attribute="contract.title")
-    customer = fields.Nested(PersonOut)
-    from_on = fields.Date(attribute="contract.from_on")
-    last_on = fields.Date()
-    value = Yuan(attribute="contract.value", allow_none=True)
-    custodian = fields.Nested(PersonOut)
-    place = fields.String(attribute="contract.place")
-    note = fields.String(attribute="contract.note")
-    file_id = fields.Integer(attribute="contract.file_id")
-    renews_id = fields.Integer(attribute="contract.renews_id", allow_none=True)
-    state = fields.String(metadata={"enum": list(STATES)})
+    customer_id = fields.Integer(attribute="customer.id")
+    number = fields.String(attribute="customer.number")
+    name = fields.String(attribute="customer.name")
+    region = fields.String()
+    account_manager = fields.String()
+    kind = fields.String(attribute="cover.kind")
+    is_proof = fields.Boolean()
+    valid_to = fields.Date(attribute="cover.valid_to")
     days_left = fields.Integer()
-    version = fields.Integer(attribute="contract.version")
+    is_suspended = fields.Boolean()
+    is_waiting = fields.Boolean()
 
 
-class ContractPageOut(Schema):
-    """A page of the register."""
+class WallPageSchema(ma.Schema):
+    """A page of the wall, the soonest first."""
 
-    rows = fields.List(fields.Nested(ContractOut))
+    rows = fields.List(fields.Nested(WallRowSchema))
     after = fields.String(allow_none=True)
     before = fields.String(allow_none=True)
+    size = fields.Integer()

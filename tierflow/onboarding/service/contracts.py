@@ -195,7 +195,12 @@ def enter(session: Session, actor: Actor, data: Mapping[str, Any], upload: uploa
         )
         raise Invalid({field: [reason]}) from error
     lookup.index(session, (SUBJECT, contract.id), [customer.name, contract.title], [contract.number, customer.number])
-    after = {"number": contract.number, "title": contract.title, "last_on": data["last_on"], "value": contract.value}
+    after = {
+        "number": contract.number,
+        "title": contract.title,
+        "last_on": data["last_on"].isoformat(),
+        "value": contract.value,
+    }
     audit.record(session, actor, "contract.enter", "customer", customer.id, now, after=after)
     session.flush()
     return contract

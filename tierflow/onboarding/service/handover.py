@@ -248,7 +248,7 @@ def propose(session: Session, actor: Actor, data: Mapping[str, Any], now: dateti
     except IntegrityError as error:
         reason = text("A handover of this portfolio is under way already.")
         raise Conflict(Refusal("conflict", reason, "giver_id")) from error
-    after = {"giver": giver.name, "taker": taker.name, "effective_on": day}
+    after = {"giver": giver.name, "taker": taker.name, "effective_on": day.isoformat()}
     audit.record(session, actor, "handover.propose", SUBJECT, handover.id, now, after=after, reason=data["reason"])
     message = text(
         "%(who)s proposes to hand the portfolio of %(giver)s over to %(taker)s on %(day)s; please sign.",

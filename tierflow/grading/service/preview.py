@@ -1,4 +1,4 @@
-"""Verbs of grading."""
+"""What would these months earn? Asked, answered, and nothing stored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tierflow.common.policies import PolicyVersion, as_value, policy_on
-from tierflow.grading import rules
+from tierflow.grading.rules import levels as rules
 from tierflow.kernel.errors import Invalid
 from tierflow.kernel.policy import Policy
 from tierflow.kernel.roles import Actor, require

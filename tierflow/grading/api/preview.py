@@ -1,4 +1,4 @@
-"""JSON of grading."""
+"""JSON: what would these months earn?"""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from tierflow.grading import service
-from tierflow.grading.schemas import LevelAnswerSchema, LevelPreviewSchema
+from tierflow.grading.schemas.preview import LevelAnswerSchema, LevelPreviewSchema
+from tierflow.grading.service import preview as service
 from tierflow.kernel.roles import Actor
 from tierflow.web.access import reads
 from tierflow.web.openapi import api_blueprint

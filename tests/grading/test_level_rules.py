@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tierflow.grading.rules import LADDER, Level, LevelPolicy, Month, decide_level, decide_months, grams_to, level_for
+from tierflow.grading.rules.levels import (
+    LADDER,
+    Level,
+    LevelPolicy,
+    Month,
+    decide_level,
+    decide_months,
+    grams_to,
+    level_for,
+)
 
 T = 1_000_000  # grams in a tonne
 POLICY = LevelPolicy(1, 1000 * T, 2000 * T, 3000 * T, 3, {}, {})

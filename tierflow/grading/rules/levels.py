@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Literal
 
 from tierflow.grading.terms import INDICATORS, parse_condition
 from tierflow.kernel.decisions import Indicator
+from tierflow.kernel.errors import Refusal
 from tierflow.kernel.policy import Policy
-from tierflow.kernel.text import mark
+from tierflow.kernel.text import Text, mark, text
 
 CustomerClass = Literal["direct", "dealer"]
 Move = Literal["up", "down", "held", "same"]
+MOVES: tuple[Move, ...] = ("up", "down", "held", "same")
 
 
 class Level(StrEnum):
@@ -32,10 +35,11 @@ class Level(StrEnum):
     @property
     def rank(self) -> int:
         """0 for auction to 4 for three-star."""
-        return LADDER.index(self)
+        return _RANKS[self]
 
 
 LADDER = tuple(Level)
+_RANKS = {level: rank for rank, level in enumerate(LADDER)}
 
 LEVEL_LABELS = {
     Level.AUCTION: mark("auction"),
@@ -118,21 +122,32 @@ def target_level(held: Level, grams: int, idle: int, policy: LevelPolicy) -> tup
     return level_for(grams, policy), "CHEM-9.4"
 
 
-def decide_level(
-    customer_class: CustomerClass, held: Level, month: Month, idle_before: int, policy: LevelPolicy
-) -> LevelDecision:
-    """The level a closed month earns, from the level held at its end (CHEM-9.3 to 9.7)."""
-    idle = idle_before + 1 if month.grams == 0 else 0
-    if customer_class == "direct":
-        shown = _indicators(month, policy, judged=False)
-        return LevelDecision(Level.ORDINARY, Level.ORDINARY, "same", ("CHEM-9.3",), shown, idle)
-    target, clause = target_level(held, month.grams, idle, policy)
-    indicators = _indicators(month, policy, judged=True)
+@dataclass(frozen=True)
+class Outcome:
+    """What a month's facts come to, with the words and clauses as they are stored."""
+
+    level: Level
+    target: Level
+    move: Move
+    clauses: tuple[str, ...]
+    stored: tuple[str, str, str, str]
+    """Level, target, move and clauses as plain words of the table."""
+
+
+def _outcome(level: Level, target: Level, move: Move, clauses: tuple[str, ...]) -> Outcome:
+    return Outcome(level, target, move, clauses, (level.value, target.value, move, " ".join(clauses)))
+
+
+@lru_cache(maxsize=4096)
+def outcome(held: Level, target: Level, clause: str, *, gated: bool, forced: bool) -> Outcome:
+    """One step at most from the level held towards the target; a gate holds a rise, a force takes one step down.
+
+    There are a few hundred cases in all, so a run over a million customers makes each of them once (CHEM-9.5, 9.6).
+    """
     clauses = [clause]
     rank = held.rank
     if target.rank > held.rank:
-        held_back = _failing(month, policy.gates)
-        if held_back:
+        if gated:
             clauses.append("CHEM-9.6")
         else:
             rank += 1
@@ -141,11 +156,36 @@ def decide_level(
         rank -= 1
         clauses.append("CHEM-9.5")
     # A forced step never adds to a fall by tonnes and never leads below ordinary.
-    if rank >= held.rank and held.rank > Level.ORDINARY.rank and _failing(month, policy.forces):
+    if forced and rank >= held.rank and held.rank > Level.ORDINARY.rank:
         rank = held.rank - 1
         clauses.append("CHEM-9.6")
     level = LADDER[rank]
-    return LevelDecision(level, target, _move(held, level, target), tuple(dict.fromkeys(clauses)), indicators, idle)
+    return _outcome(level, target, _move(held, level, target), tuple(dict.fromkeys(clauses)))
+
+
+DIRECT = _outcome(Level.ORDINARY, Level.ORDINARY, "same", ("CHEM-9.3",))
+
+
+def earned(
+    customer_class: str, held: Level, grams: int, indicators: Mapping[str, int], idle_before: int, policy: LevelPolicy
+) -> tuple[Outcome, int]:
+    """What a month earns, and the run of idle months that ends with it (CHEM-9.3 to 9.7): the rule of every run."""
+    idle = idle_before + 1 if grams == 0 else 0
+    if customer_class == "direct":
+        return DIRECT, idle
+    target, clause = target_level(held, grams, idle, policy)
+    gated = bool(policy.gates) and _fails_any(indicators, policy.gates)
+    forced = bool(policy.forces) and _fails_any(indicators, policy.forces)
+    return outcome(held, target, clause, gated=gated, forced=forced), idle
+
+
+def decide_level(
+    customer_class: CustomerClass, held: Level, month: Month, idle_before: int, policy: LevelPolicy
+) -> LevelDecision:
+    """The level a closed month earns, from the level held at its end, with every indicator shown (CHEM-9.3 to 9.7)."""
+    found, idle = earned(customer_class, held, month.grams, month.indicators, idle_before, policy)
+    shown = indicators_of(month, policy, judged=customer_class != "direct")
+    return LevelDecision(found.level, found.target, found.move, found.clauses, shown, idle)
 
 
 def decide_months(
@@ -190,15 +230,15 @@ def fails(name: str, value: int, threshold: int) -> bool:
     return value > threshold if name in COUNTED_AGAINST else value < threshold
 
 
-def _failing(month: Month, conditions: Mapping[str, int]) -> list[str]:
-    return [
-        name
+def _fails_any(indicators: Mapping[str, int], conditions: Mapping[str, int]) -> bool:
+    return any(
+        (value := indicators.get(name)) is not None and fails(name, value, threshold)
         for name, threshold in conditions.items()
-        if (value := month.indicators.get(name)) is not None and fails(name, value, threshold)
-    ]
+    )
 
 
-def _indicators(month: Month, policy: LevelPolicy, *, judged: bool) -> tuple[Indicator, ...]:
+def indicators_of(month: Month, policy: LevelPolicy, *, judged: bool) -> tuple[Indicator, ...]:
+    """Every indicator with value, threshold and verdict; not judged where nothing can move (CHEM-9.6)."""
     rows = [Indicator("offtake_grams", month.grams, None, "info", "CHEM-9.4")]
     for name in INDICATORS:
         value = month.indicators.get(name)
@@ -214,3 +254,15 @@ def _indicators(month: Month, policy: LevelPolicy, *, judged: bool) -> tuple[Ind
             )
             rows.append(Indicator(name, value, threshold, "fail" if failed else "pass", "CHEM-9.6"))
     return tuple(rows)
+
+
+def may_pin(is_direct: bool, computed: Level, wanted: Level) -> tuple[Refusal, ...]:
+    """Why a level may not be set by hand: one step from the computed one at most, never a direct customer's."""
+    if is_direct:
+        return (
+            Refusal("CHEM-9.3", text("A direct customer is managed as planned ordinary; nothing moves it."), "level"),
+        )
+    if abs(wanted.rank - computed.rank) > 1:
+        words = text("One step at most from the computed level, %(level)s.", level=Text(LEVEL_LABELS[computed]))
+        return (Refusal("CHEM-9.5", words, "level"),)
+    return ()

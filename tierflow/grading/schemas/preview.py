@@ -8,7 +8,7 @@ import marshmallow as ma
 from flask_babel import lazy_gettext as _l
 from marshmallow import fields
 
-from tierflow.grading.rules import Level
+from tierflow.grading.rules.levels import Level
 from tierflow.grading.terms import INDICATORS
 from tierflow.kernel.months import Month
 from tierflow.kernel.numerals import NotANumber
