@@ -30,12 +30,14 @@ from tierflow.complaints.service.reckoning import verify as verify_due_times
 from tierflow.complaints.terms import COMPLAINT_TERMS
 from tierflow.grading import api as grading_api
 from tierflow.grading import pages as grading_pages
+from tierflow.grading.service.closed import closed_months
 from tierflow.grading.service.proving import verify as verify_levels
 from tierflow.grading.terms import GRADING_TERMS
 from tierflow.kernel.terms import LARGEST_UPLOAD
 from tierflow.lifting import api as lifting_api
 from tierflow.lifting import pages as lifting_pages
 from tierflow.lifting.service import figures as lifting_figures
+from tierflow.lifting.service import offtake_import
 from tierflow.lifting.terms import LIFTING_TERMS
 from tierflow.onboarding import api as onboarding_api
 from tierflow.onboarding import pages as onboarding_pages
@@ -172,6 +174,7 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     for blueprint in lifting_api.BLUEPRINTS:
         api.register_blueprint(blueprint)
     lifting_pages.init(app)
+    offtake_import.months_closed_by(closed_months)
     grading_pages.init(app)
     verify.also_checked("levels", verify_levels)
     verify.also_checked("offtake", offtake.verify)

@@ -19,10 +19,10 @@ from tierflow.common import offtake
 from tierflow.common.db import db, transaction
 from tierflow.common.imports import ImportBatch, ImportRowError, service, work
 from tierflow.common.offtake import Offtake
+from tierflow.grading.models import GradingRun
 from tierflow.kernel.months import Month
 from tierflow.lifting.models import GateConfirmation
 from tierflow.lifting.rules.rows import BadCell, read_day, read_form, read_grams, read_words
-from tierflow.lifting.service import offtake_import
 from tierflow.lifting.service.offtake_import import OFFTAKE
 
 HEADS = ("单据号", "客户编号", "产品", "提货日期", "提货量", "销售形式")
@@ -163,11 +163,24 @@ def test_a_line_of_a_known_number_that_says_something_else_is_refused(desk: Desk
 
 @pytest.mark.rule("CHEM-2")
 def test_a_closed_month_is_looked_at_twice(desk: Desk) -> None:
-    offtake_import.months_closed_by(lambda _session: frozenset({Month(2026, 10)}))
-    try:
-        batch = desk.checked(csv_of(OCTOBER, MORE))
-    finally:
-        offtake_import.months_closed_by(lambda _session: frozenset())
+    with transaction() as session:
+        finance = desk.scene.actor(session, "finance", desk.clock())
+        session.add(
+            GradingRun(
+                product_line_id=desk.scene.company.line,
+                month=Month(2026, 10).start,
+                kind="monthly",
+                state="confirmed",
+                policy_version=1,
+                **dict.fromkeys(("total", "done", "cursor", "chunks", "up", "down", "held", "changed"), 0),
+                facts_at=desk.clock(),
+                due_at=desk.clock(),
+                started_at=desk.clock(),
+                confirmed_by_id=finance.user_id,
+                confirmed_at=desk.clock(),
+            )
+        )
+    batch = desk.checked(csv_of(OCTOBER, MORE))
     assert desk.found(batch.id) == [(2, "lifted_on", "doubtful")]
 
 

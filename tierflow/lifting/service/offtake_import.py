@@ -36,8 +36,8 @@ SOURCE = "erp"
 MOST_LINES = 5_000  # of one batch by the API
 LOOK_UP = 400  # keys a statement
 
-Closed = Callable[[Session], frozenset[Month]]
-"""Which months are closed. Grading knows; `app.py` passes its answer in."""
+Closed = Callable[[Session], frozenset[tuple[int, Month]]]
+"""Which months of which product line are closed. Grading knows; `app.py` passes its answer in."""
 _closed: list[Closed] = []
 
 
@@ -68,7 +68,7 @@ class Context:
 
     today: date
     products: Mapping[str, tuple[int, int] | None]
-    closed: frozenset[Month]
+    closed: frozenset[tuple[int, Month]]
 
 
 def begin(session: Session, actor: Actor, now: datetime) -> Context:
@@ -99,10 +99,14 @@ def parse(number: int, cells: Cells, context: Context) -> Row:
             row.findings.append(Finding(field, error.reason))
     if "number" in row.data:
         row.unique["number"] = row.data["number"]
-    if "lifted_on" in row.data and Month.of(date.fromisoformat(row.data["lifted_on"])) in context.closed:
+    if {"lifted_on", "product"} <= row.data.keys() and _month(row.data) in context.closed:
         reason = text("This month is closed: an adjusting run will show the difference.")
         row.findings.append(Finding("lifted_on", reason, "doubtful"))
     return row
+
+
+def _month(data: Mapping[str, Any]) -> tuple[int, Month]:
+    return data["product"][1], Month.of(date.fromisoformat(data["lifted_on"]))
 
 
 def _filled(words: str) -> str:
