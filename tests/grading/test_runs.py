@@ -117,13 +117,14 @@ def test_of_two_who_close_a_month_one_does(scene: Scene) -> None:
 @pytest.mark.rule("CHEM-9.5")
 def test_a_run_is_refused_when_its_facts_have_moved_and_run_again(scene: Scene) -> None:
     run_id = scene.propose(JAN)
-    scene.lift("a", JAN, "1000", now=after(JAN))
+    later = after(JAN) + timedelta(minutes=1)
+    scene.lift("a", JAN, "1000", now=later)
     with pytest.raises(Refused, match="1 customers have changed"):
-        scene.confirm(run_id, after(JAN))
-    newer = scene.act(runs.again, "sm", after(JAN), run_id)
+        scene.confirm(run_id, later)
+    newer = scene.act(runs.again, "sm", later, run_id)
     assert scene.run(run_id).state == "withdrawn"
     assert scene.decisions(newer)["a"].level == "ordinary"
-    scene.confirm(newer, after(JAN))
+    scene.confirm(newer, later)
     assert lies(scene) == []
 
 
@@ -287,7 +288,7 @@ def test_a_direct_customer_is_never_set_by_hand(scene: Scene) -> None:
     ("lie", "statement"),
     [
         ("replayed", "UPDATE level_decision SET grams = 0 WHERE grams > 0"),
-        ("not those that were written", "UPDATE level_decision SET idle_before = 1"),
+        ("not those that were written", "UPDATE level_decision SET cooperation = 1"),
         ("never came into force", "DELETE FROM standing"),
         ("was never given this level", "UPDATE standing SET level = 'three_star'"),
     ],

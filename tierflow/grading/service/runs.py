@@ -11,18 +11,21 @@ from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import and_, func, insert, literal, or_, select, update
+from sqlalchemy import func, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tierflow.common import audit, notices
 from tierflow.common.calendars import working_calendar
-from tierflow.common.customers import Customer, CustomerLine
+from tierflow.common.customers import Customer
+from tierflow.common.indicators import MonthFacts
+from tierflow.common.offtake import Offtake
 from tierflow.common.policies import policy_on
 from tierflow.common.reference import ProductLine
 from tierflow.common.standing import StandingRow
 from tierflow.common.users import holders
 from tierflow.grading.models import GradingChunk, GradingRun, LevelDecisionRow
+from tierflow.grading.rules.levels import level_policy
 from tierflow.grading.service import closing, facts
 from tierflow.kernel.errors import Conflict, NotFound, Refusal, Refused, refuse_if_any
 from tierflow.kernel.months import Month, local_day
@@ -129,6 +132,7 @@ def _begin(session: Session, actor: Actor, line_id: int, month: Month, now: date
         raise Conflict(Refusal("conflict", words, "month")) from error
     run = session.get_one(GradingRun, run_id)
     audit.record(session, actor, "grading.start", SUBJECT, run.id, now, after={"month": str(month), "line": line_id})
+    closing.lay_out(session, run.id, level_policy(policy))
     if run.total <= AT_ONCE:
         closing.compute_here(session, run)
     return run
@@ -189,25 +193,17 @@ def batch(session: Session, run: GradingRun) -> list[GradingRun]:
 
 
 def drifted(session: Session, run: GradingRun) -> int:
-    """Customers of a monthly run whose class, offtake or indicators are no longer what it saw."""
-    month, line = Month.of(run.month), CustomerLine
-    query = facts.question(run.product_line_id, month, run.previous_run_id).order_by(None)
-    seen = LevelDecisionRow
-    named = query.add_columns(line.customer_class.label("now_class")).subquery()
-    now_facts = (named.c.grams, *(named.c[name] for name in facts.INDICATOR_COLUMNS))
-    then = (seen.grams, *(getattr(seen, name) for name in facts.INDICATOR_COLUMNS))
-    differs = [
-        func.coalesce(a, -1 if n else 0) != func.coalesce(b, -1 if n else 0)
-        for n, (a, b) in enumerate(zip(now_facts, then, strict=True))
-    ]
-    count = (
-        select(func.count())
-        .select_from(named)
-        .outerjoin(seen, and_(seen.run_id == run.id, seen.customer_id == named.c.customer_id))
-        .where(or_(seen.customer_id.is_(None), seen.customer_class != named.c.now_class, *differs))
+    """Customers with facts of the month recorded after the run read them, and those who came or left since."""
+    lifted = select(Offtake.customer_id).where(
+        Offtake.recorded_at > run.facts_at, Offtake.product_line_id == run.product_line_id, Offtake.month == run.month
     )
-    gone = run.done - (session.scalar(select(func.count()).select_from(named)) or 0)
-    return (session.scalar(count) or 0) + max(gone, 0)
+    known = select(MonthFacts.customer_id).where(
+        MonthFacts.product_line_id == run.product_line_id,
+        MonthFacts.month == run.month,
+        MonthFacts.updated_at > run.facts_at,
+    )
+    later = session.scalar(select(func.count()).select_from(lifted.union(known).subquery())) or 0
+    return later + abs(facts.total(session, run.product_line_id, Month.of(run.month)) - run.done)
 
 
 def confirm(session: Session, actor: Actor, run_id: int, note: str, now: datetime) -> GradingRun:
