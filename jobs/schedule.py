@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from datetime import time
 
-from jobs import approvals, calendars, complaints, grading, housekeeping, outbox, papers, safety
+from jobs import (
+    approvals,
+    calendars,
+    complaints,
+    contracts,
+    grading,
+    handovers,
+    housekeeping,
+    imports,
+    outbox,
+    papers,
+    safety,
+)
 from jobs.duty import Duty
 from jobs.timetable import Timing
 from tierflow.kernel.months import Day, Week
@@ -23,6 +35,7 @@ TIMETABLE: tuple[Duty, ...] = (
         always=complaints.watch,
         count=complaints.count,
     ),
+    Duty("imports", mark("Check, apply and revert imports"), always=imports.work, count=imports.count),
     Duty(
         "complaint-digest",
         mark("Send the general manager's morning digest"),
@@ -56,11 +69,25 @@ TIMETABLE: tuple[Duty, ...] = (
         each=approvals.nudge,
     ),
     Duty(
+        "handovers",
+        mark("Hand portfolios over whose day has come"),
+        Timing(Day, time(0, 5)),
+        items=handovers.due,
+        each=handovers.complete,
+    ),
+    Duty(
         "papers",
         mark("Warn of papers near their end"),
         Timing(Day, time(9, 0), at_work=True),
         items=papers.near_their_end,
         each=papers.warn,
+    ),
+    Duty(
+        "contracts",
+        mark("Warn of contracts near their end"),
+        Timing(Day, time(9, 0), at_work=True),
+        items=contracts.near_their_end,
+        each=contracts.warn,
     ),
     Duty(
         "calendar",

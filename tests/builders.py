@@ -6,11 +6,13 @@ from datetime import date, datetime
 
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.conftest import NOW
 from tierflow.common import sessions
 from tierflow.common.db import transaction
+from tierflow.common.policies import PolicyVersion
 from tierflow.common.reference import Office, Product, ProductLine, Region, Warehouse
 from tierflow.common.users import Delegation, Person, RoleGrant, User, actor_of
 from tierflow.kernel.months import local_day
@@ -24,6 +26,23 @@ PASSWORD = "correct horse battery"
 
 def region(session: Session, code: str = "EAST", name: str = "华东") -> Region:
     row = Region(code=code, name=name, from_on=FROM)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def adopt(session: Session, changes: dict[str, object], from_on: date = FROM) -> PolicyVersion:
+    """A further policy version with these values, in force from a day; the one before stays as it was adopted."""
+    newest = session.scalars(select(PolicyVersion).order_by(PolicyVersion.version.desc()).limit(1)).one()
+    row = PolicyVersion(
+        version=newest.version + 1,
+        state="adopted",
+        in_force_from=max(from_on, newest.in_force_from or from_on),
+        values={**newest.values, **changes},
+        drafter="销售部",
+        source="试行",
+        adopted_at=NOW,
+    )
     session.add(row)
     session.flush()
     return row

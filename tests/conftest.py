@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine, text
 
+from tests import conformance
 from tests.databases import migrated, postgres_database, serve_postgres
 from tierflow import create_app
 from tierflow.common import seeds
-from tierflow.common.db import db, transaction
+from tierflow.common.db import db, make_engine, transaction
 from tierflow.web import signing_in
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # Monday 10:00 in Shanghai
@@ -119,18 +122,72 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
+class SharedApp:
+    """One application for all tests of a process: building it costs more than most tests do.
+
+    Every test has a database, a clock, settings and extensions of its own; what it changes is put back.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.app = create_app(_settings(url, StandingClock()))
+        conformance.hold(self.app)
+        self.config = dict(self.app.config)
+        self.extensions = {key: copy.copy(value) for key, value in self._plain()}
+
+    def _plain(self) -> list[tuple[str, Any]]:
+        return [(key, value) for key, value in self.app.extensions.items() if isinstance(value, dict | list)]
+
+    def put_back(self) -> None:
+        self.app.config.clear()
+        self.app.config.update(self.config)
+        for key, value in self._plain():
+            kept = self.extensions.get(key)
+            value.clear()
+            if isinstance(value, dict):
+                value.update(kept or {})
+            else:
+                value.extend(kept or [])
+
+    @contextmanager
+    def on(self, url: str, clock: StandingClock) -> Iterator[Flask]:
+        app = self.app
+        app.config.update(_settings(url, clock))
+        with app.app_context():
+            db.engine.dispose()
+            db.engines[None] = make_engine(url)
+        try:
+            yield app
+        finally:
+            with app.app_context():
+                db.session.remove()
+                db.engine.dispose()
+            self.put_back()
+
+
+_SHARED: list[SharedApp] = []
+
+
 def _app(url: str, clock: StandingClock) -> Iterator[Flask]:
-    app = create_app(_settings(url, clock))
-    yield app
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
+    if not _SHARED:
+        _SHARED.append(SharedApp(url))
+    with _SHARED[0].on(url, clock) as app:
+        yield app
 
 
 @pytest.fixture
 def app(sqlite_url: str, clock: StandingClock) -> Iterator[Flask]:
     """The application on SQLite."""
     yield from _app(sqlite_url, clock)
+
+
+@pytest.fixture
+def own_app(database_url: str, clock: StandingClock) -> Iterator[Flask]:
+    """An application nobody else has, on each engine in turn: for tests that add routes."""
+    own = create_app(_settings(database_url, clock))
+    yield own
+    with own.app_context():
+        db.session.remove()
+        db.engine.dispose()
 
 
 @pytest.fixture

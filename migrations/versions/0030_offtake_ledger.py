@@ -8,7 +8,7 @@ from alembic import op
 from tierflow.common.guards import trigger_ddl
 
 revision = "0030"
-down_revision = "0005"
+down_revision = "0027"
 branch_labels = None
 depends_on = None
 

@@ -70,8 +70,7 @@ def test_before_the_first_version_is_refused(company: Company) -> None:
 
 def test_values_are_shown_as_people_read_them(company: Company) -> None:
     with company.writing() as session:
-        row = session.get_one(PolicyVersion, 1)
-        row.values = {**row.values, "second_factor.roles": [Role.GENERAL_MANAGER.value]}
+        builders.adopt(session, {"second_factor.roles": [Role.GENERAL_MANAGER.value]})
     page = builders.sign_in(company.app, company.li).get("/policy").text
     assert "<b>1,000</b>" in page, "grams as tonnes"
     assert "1000000000" not in page

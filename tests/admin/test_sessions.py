@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
+from werkzeug.test import TestResponse
 
 from tests import builders
 from tests.admin.conftest import DONE, TODAY, Company, Door
@@ -15,7 +16,6 @@ from tests.conftest import NOW, StandingClock
 from tierflow import create_app
 from tierflow.admin.service import granting, people
 from tierflow.common.db import db
-from tierflow.common.policies import PolicyVersion
 from tierflow.common.sessions import LoginAttempt, SecurityEvent, UserSession
 from tierflow.common.users import RoleGrant, User
 from tierflow.web.context import COOKIE
@@ -188,8 +188,7 @@ def test_codes_are_throttled_too(company: Company) -> None:
 
 def want_factor(company: Company, *roles: str) -> None:
     with company.writing() as session:
-        policy = session.scalars(select(PolicyVersion)).one()
-        policy.values = {**policy.values, "second_factor.roles": list(roles)}
+        builders.adopt(session, {"second_factor.roles": list(roles)})
 
 
 def test_a_required_factor_keeps_everything_closed_until_it_is_set_up(both: Company, clock: StandingClock) -> None:
@@ -216,6 +215,68 @@ def test_a_required_factor_keeps_everything_closed_until_it_is_set_up(both: Comp
 def test_other_roles_are_not_asked(company: Company) -> None:
     want_factor(company, "finance_reviewer")
     assert sign_in(company.app, "gm").get("/").status_code == 200
+
+
+NEW_SECRET = "KRUGS4ZANFZSA5DIMUQG4ZLXEBXW4ZJB"
+
+
+def replace(door: str, client: FlaskClient, clock: StandingClock, **given: str) -> tuple[int, dict[str, list[str]]]:
+    """Set up a new device through the page or the API; what is wrong, by field."""
+    token = csrf_of(client)
+    if door == "page":
+        with client.session_transaction() as browser:
+            browser["totp_secret"] = NEW_SECRET
+        answer = client.post("/second-factor", data={**given, "csrf_token": token})
+        fields = {name: [""] for name in ("code", "password", "present_code") if f'id="f-{name}-error"' in answer.text}
+        return answer.status_code, fields
+    answer = client.post(
+        "/api/v1/me/second-factor", json={"secret": NEW_SECRET, **given}, headers={"X-CSRFToken": token}
+    )
+    return answer.status_code, answer.json.get("errors", {})
+
+
+@pytest.mark.parametrize("door", ["page", "api"])
+def test_a_second_factor_is_replaced_by_whoever_knows_and_holds_the_present_one(
+    with_factor: Company, clock: StandingClock, door: str
+) -> None:
+    client = sign_in(with_factor.app, "fin")
+    assert code(client, pyotp.TOTP(SECRET).at(clock())) == 302
+    clock.forward(seconds=30)
+    new, present = pyotp.TOTP(NEW_SECRET).at(clock()), pyotp.TOTP(SECRET).at(clock())
+    for given, wrong in (
+        ({"code": new}, "password"),
+        ({"code": new, "present_code": present}, "password"),
+        ({"code": new, "password": "not the password", "present_code": present}, "password"),
+        ({"code": new, "password": PASSWORD}, "present_code"),
+        ({"code": new, "password": PASSWORD, "present_code": new}, "present_code"),
+        ({"code": present, "password": PASSWORD, "present_code": present}, "code"),
+    ):
+        status, fields = replace(door, client, clock, **given)
+        assert (status, list(fields)) == (422, [wrong]), given
+        with with_factor.reading() as session:
+            assert session.get_one(User, with_factor.fin).totp_secret == SECRET
+    status, _none = replace(door, client, clock, code=new, password=PASSWORD, present_code=present)
+    assert status in DONE
+    assert code(sign_in(with_factor.app, "fin"), new) == 422, "the first code of the new device is used up"
+    clock.forward(seconds=30)
+    assert code(sign_in(with_factor.app, "fin"), pyotp.TOTP(SECRET).at(clock())) == 422
+    assert code(sign_in(with_factor.app, "fin"), pyotp.TOTP(NEW_SECRET).at(clock())) == 302
+
+
+def test_the_api_sets_up_a_second_factor_and_changes_the_password(both: Company, clock: StandingClock) -> None:
+    client = sign_in(both.app, "fin")
+    headers = {"X-CSRFToken": csrf_of(client)}
+
+    def post(path: str, **body: str) -> TestResponse:
+        return client.post(f"/api/v1/me/{path}", json=body, headers=headers)
+
+    short = post("second-factor", secret="ABC", code="123456")
+    assert (short.status_code, list(short.json["errors"])) == (422, ["secret"])
+    made = post("second-factor", secret=NEW_SECRET, code=pyotp.TOTP(NEW_SECRET).at(clock()))
+    assert made.json["second_factor_at"] is not None
+    assert post("password", old="wrong", new="another long sentence").status_code == 422
+    assert post("password", old=PASSWORD, new="another long sentence").status_code == 204
+    assert attempt(both.app.test_client(), "fin", PASSWORD) == 422
 
 
 def test_after_a_reset_the_factor_is_set_up_anew(company: Company) -> None:

@@ -54,11 +54,11 @@ def test_720_rivalling_acts_lose_nothing_skip_nothing_and_fork_nothing(both_app:
         assert list(audit.verify_chain(session)) == [], "the audit chain forked"
 
 
-def test_one_key_sent_by_many_at_once_is_carried_out_once(both_app: Flask) -> None:
-    open_door(both_app)
-    with both_app.app_context(), transaction() as session:
+def test_one_key_sent_by_many_at_once_is_carried_out_once(own_app: Flask) -> None:
+    open_door(own_app)
+    with own_app.app_context(), transaction() as session:
         user_id = builders.user(session, "li", Role.ACCOUNT_MANAGER).id
-    clients = [builders.sign_in(both_app, user_id) for _ in range(8)]
+    clients = [builders.sign_in(own_app, user_id) for _ in range(8)]
     answers: list[tuple[int, str]] = []
     gate = threading.Barrier(len(clients))
 
@@ -74,7 +74,7 @@ def test_one_key_sent_by_many_at_once_is_carried_out_once(both_app: Flask) -> No
         thread.join()
     assert [status for status, _ in answers] == [201] * len(clients)
     assert len(Tally(body for _, body in answers)) == 1, "everybody must be told the same"
-    with both_app.app_context():
+    with own_app.app_context():
         assert db.session().scalar(select(func.count()).select_from(SavedFilter)) == 1
 
 

@@ -22,6 +22,7 @@ from tierflow.common.db import Base, make_engine, transaction, write_access
 from tierflow.common.files import FileContent, StoredFile
 from tierflow.common.guards import APPEND_ONLY
 from tierflow.common.idempotency import IdempotencyKey
+from tierflow.common.lookup import matching
 from tierflow.common.numbering import Counter
 from tierflow.common.policies import PolicyVersion
 from tierflow.common.runs import Run
@@ -177,6 +178,61 @@ def grant(c: Company, **values: Any) -> RoleGrant:
     return RoleGrant(user_id=c.boss.id, from_on=date(2020, 1, 1), **values)
 
 
+def test_an_adopted_policy_is_neither_changed_nor_lost(engine: Engine) -> None:
+    """A draft may be; what decided something must stay explained by it (CHEM-18)."""
+    table = Base.metadata.tables["policy_version"]
+    with write_access(), engine.connect() as connection:
+        insert_draft = insert(table).values(version=99, state="draft", values={}, drafter="x", source="x")
+        connection.execute(insert_draft)
+        connection.execute(update(table).where(table.c.version == 99).values(source="y"))
+        connection.execute(
+            update(table).where(table.c.version == 99).values(state="adopted", in_force_from=date(2026, 1, 1))
+        )
+        before = connection.execute(select(table)).all()
+        for way in taking_back(engine.dialect.name, table):
+            savepoint = connection.begin_nested()
+            with pytest.raises(DBAPIError, match="append-only"):
+                connection.execute(text(way))
+            savepoint.rollback()
+        assert connection.execute(select(table)).all() == before
+        connection.rollback()
+
+
+def test_every_role_can_be_held(both_app: Flask) -> None:
+    with both_app.app_context(), transaction() as session:
+        company = Company(session)
+        somebody = builders.user(session, "somebody")
+        office = builders.office(session)
+        scopes: dict[Role, dict[str, int]] = {
+            Role.SALES_MANAGER: {"region_id": company.region.id},
+            Role.RESIDENT_OFFICE: {"office_id": office.id},
+            Role.WAREHOUSE_KEEPER: {"warehouse_id": builders.warehouse(session, office_id=office.id).id},
+        }
+        session.add_all(
+            RoleGrant(user_id=somebody.id, from_on=date(2020, 1, 1), role=role.value, **scopes.get(role, {}))
+            for role in Role
+        )
+        session.flush()
+
+
+def test_words_are_ordered_by_their_bytes_in_a_database_of_any_language(engine: Engine) -> None:
+    if engine.dialect.name == "sqlite":
+        return  # it knows no other order
+    wanted = text(
+        "SELECT table_name || '.' || column_name, collation_name FROM information_schema.columns "
+        "WHERE (table_name, column_name) IN (('search_key', 'key'), ('customer', 'name_sort'))"
+    )
+    with engine.connect() as connection:
+        found = {row[0]: row[1] for row in connection.execute(wanted)}
+        assert found == {"search_key.key": "C", "customer.name_sort": "C"}
+        connection.execute(text("SET LOCAL enable_seqscan = off"))
+        prefix: Any = matching("customer", "hua")
+        query = str(prefix.compile(engine, compile_kwargs={"literal_binds": True}))
+        plan = "\n".join(row[0] for row in connection.execute(text(f"EXPLAIN {query}")))
+        assert "ix_search_key_key" in plan, "a prefix is a range of the index"
+        assert "Index Cond: ((key >= 'hua'::text)" in plan, plan
+
+
 def policy(**values: Any) -> PolicyVersion:
     return PolicyVersion(**{"version": 99, "state": "draft", "values": {}, "drafter": "x", "source": "x"} | values)
 
@@ -229,6 +285,7 @@ FORBIDDEN: dict[str, Any] = {
     "a period that ends before it begins": lambda c: [line(c, to_on=date(2026, 1, 1))],
     "a sales manager of no region": lambda c: [grant(c, role="sales_manager")],
     "a general manager of a region": lambda c: [grant(c, role="general_manager", region_id=c.region.id)],
+    "a role nobody knows": lambda c: [grant(c, role="owner")],
     "the same role twice at once": lambda c: [
         grant(c, role="finance_reviewer"),
         grant(c, role="finance_reviewer"),

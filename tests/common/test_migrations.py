@@ -9,10 +9,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from flask import Flask
 from sqlalchemy import Engine, create_engine, inspect, text
 
 import tierflow.app  # noqa: F401 - every domain's tables
-from tierflow.common.db import Base, make_engine
+from tests.onboarding import scenes
+from tierflow.common.db import Base, make_engine, transaction
 from tierflow.common.schema import alembic_config, defects, downgrade, upgrade
 
 
@@ -83,6 +85,27 @@ def test_the_models_say_what_the_migrations_made(empty: Engine) -> None:
     foreign = {table: inspect(empty).get_foreign_keys(table) for table in Base.metadata.tables}
     for table in Base.metadata.sorted_tables:
         assert len(foreign[table.name]) == len(table.foreign_key_constraints), table.name
+
+
+def test_making_the_grants_anew_loses_none_and_names_get_their_order(both_app: Flask) -> None:
+    with both_app.app_context(), transaction() as session:
+        place = scenes.company(session)
+        application = scenes.submitted(session, place)
+        for who in ("sales", "finance", "gm"):
+            scenes.approve(session, place, application, who)
+    grants = text("SELECT * FROM role_grant ORDER BY id")
+    names = text("SELECT name, name_sort FROM customer ORDER BY id")
+    engine = make_engine(both_app.config["SQLALCHEMY_DATABASE_URI"])
+    with engine.connect() as connection:
+        before = [tuple(row) for row in connection.execute(grants)], [tuple(row) for row in connection.execute(names)]
+    downgrade(engine, "0005")
+    upgrade(engine)
+    with engine.connect() as connection:
+        after = [tuple(row) for row in connection.execute(grants)], [tuple(row) for row in connection.execute(names)]
+    engine.dispose()
+    assert len(after[0]) > 3
+    assert after == before
+    assert after[1][0][1].startswith("hua ")
 
 
 def test_migrations_do_not_change_with_the_models() -> None:

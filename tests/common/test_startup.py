@@ -44,6 +44,7 @@ def test_a_dropped_index_a_weakened_index_and_a_dropped_table_are_seen(engine: E
 
 def test_a_dropped_or_changed_trigger_is_seen(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
+        assert "guard_policy_version_update" in str(break_it(engine, "DROP TRIGGER guard_policy_version_update"))
         assert "guard_decision_delete" in str(break_it(engine, "DROP TRIGGER guard_decision_delete"))
         changed = break_it(
             engine,
@@ -52,6 +53,9 @@ def test_a_dropped_or_changed_trigger_is_seen(engine: Engine) -> None:
         )
         assert "guard_audit_entry_update" in str(changed)
         return
+    assert "guard_policy_version_row" in str(
+        break_it(engine, "DROP TRIGGER guard_policy_version_row ON policy_version")
+    )
     assert "guard_decision_row" in str(break_it(engine, "DROP TRIGGER guard_decision_row ON decision"))
     for how in ("DISABLE", "ENABLE REPLICA"):
         found = break_it(engine, f"ALTER TABLE audit_entry {how} TRIGGER guard_audit_entry_row")

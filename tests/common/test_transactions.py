@@ -26,12 +26,12 @@ def rows(model: type) -> int:
 
 
 @pytest.fixture
-def door(both_app: Flask) -> FlaskClient:
+def door(own_app: Flask) -> FlaskClient:
     """A signed-in account manager at an app with the probe's routes."""
-    open_door(both_app)
-    with both_app.app_context(), transaction() as session:
+    open_door(own_app)
+    with own_app.app_context(), transaction() as session:
         user_id = builders.user(session, "li", Role.ACCOUNT_MANAGER).id
-    return builders.sign_in(both_app, user_id)
+    return builders.sign_in(own_app, user_id)
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])

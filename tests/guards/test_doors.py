@@ -66,17 +66,17 @@ def test_a_token_opens_the_api_and_nothing_else(everywhere: World) -> None:
     assert signed_in.get("/api/v1/customers", headers=stale).status_code == 401, "a bad token is not a cookie"
 
 
-def test_reasons_are_told_in_the_readers_language(both_app: Flask) -> None:
-    open_door(both_app)
-    with both_app.app_context(), transaction() as session:
+def test_reasons_are_told_in_the_readers_language(own_app: Flask) -> None:
+    open_door(own_app)
+    with own_app.app_context(), transaction() as session:
         account = builders.user(session, "li", Role.ACCOUNT_MANAGER).id
-    client = builders.sign_in(both_app, account)
+    client = builders.sign_in(own_app, account)
     page = client.post("/api/probe/fail/refused", headers={"X-Language": "zh"}).get_json()
     assert "This is not valid" not in json.dumps(page)
-    with both_app.test_request_context("/"):
+    with own_app.test_request_context("/"):
         from tierflow.kernel.text import text
 
-        shown = both_app.jinja_env.from_string("{{ reason }}").render(reason=text("This is not valid."))
+        shown = own_app.jinja_env.from_string("{{ reason }}").render(reason=text("This is not valid."))
     assert shown != "This is not valid."
 
 
@@ -93,24 +93,24 @@ def test_reasons_are_told_in_the_readers_language(both_app: Flask) -> None:
         b'"x"',
     ],
 )
-def test_unreadable_json_is_told_so(both_app: Flask, body: bytes) -> None:
-    open_door(both_app)
-    both_app.config["PROPAGATE_EXCEPTIONS"] = False
-    with both_app.app_context(), transaction() as session:
+def test_unreadable_json_is_told_so(own_app: Flask, body: bytes) -> None:
+    open_door(own_app)
+    own_app.config["PROPAGATE_EXCEPTIONS"] = False
+    with own_app.app_context(), transaction() as session:
         account = builders.user(
             session, "li", Role.ACCOUNT_MANAGER, Role.COMMITTEE_MEMBER, Role.ADMINISTRATOR, Role.GENERAL_MANAGER
         ).id
-    client = builders.sign_in(both_app, account)
+    client = builders.sign_in(own_app, account)
     for address in ("/api/v1/applications", "/api/v1/people", "/api/v1/role-grants", "/api/v1/applications/approvals"):
         answer = client.post(address, data=body, content_type="application/json")
         assert answer.status_code in (400, 409, 422), (address, answer.status_code)
 
 
-def test_a_rival_is_a_conflict_and_not_a_failure(both_app: Flask) -> None:
-    open_door(both_app)
-    with both_app.app_context(), transaction() as session:
+def test_a_rival_is_a_conflict_and_not_a_failure(own_app: Flask) -> None:
+    open_door(own_app)
+    with own_app.app_context(), transaction() as session:
         account = builders.user(session, "li", Role.ACCOUNT_MANAGER).id
-    client = builders.sign_in(both_app, account)
+    client = builders.sign_in(own_app, account)
     assert client.post("/api/probe/rival").status_code == 409
 
 

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from babel.messages.pofile import read_po
 from jinja2 import Environment, nodes
 
 from tests.guards.world import World, calls
@@ -22,6 +23,16 @@ PACKAGES = sorted(path for path in (ROOT / "tierflow").iterdir() if path.is_dir(
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
 def test_every_sentence_has_its_chinese(package: Path) -> None:
     assert missing(package) == {}
+
+
+def test_no_translation_is_of_a_sentence_that_nobody_says() -> None:
+    said = set(sentences(ROOT / "tierflow"))
+    unsaid = {}
+    for path in sorted((ROOT / "tierflow").rglob("zh.po")):
+        with path.open("rb") as lines:
+            ids = {one.id if isinstance(one.id, str) else one.id[0] for one in read_po(lines)}
+        unsaid[str(path.relative_to(ROOT))] = ids - said - {""}
+    assert {path: ids for path, ids in unsaid.items() if ids} == {}
 
 
 def test_the_translations_keep_the_places_of_the_sentences() -> None:

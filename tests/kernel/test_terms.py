@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 
 from tierflow.kernel.policy import Policy, check
-from tierflow.kernel.terms import GROUND_TERMS
+from tierflow.kernel.terms import GROUND_TERMS, LARGEST_UPLOAD
 
 REVIEWED = [
     ("approval.remind_after_working_days", 1, "house"),
@@ -52,6 +52,8 @@ def test_the_first_version_is_sound_and_readable():
         ({"office.opens_at": "17:30"}, ["office.closes_at"]),
         ({"approval.remind_after_working_days": 3}, []),
         ({"approval.remind_after_working_days": 4}, ["approval.escalate_after_working_days"]),
+        ({"upload.max_bytes": LARGEST_UPLOAD}, []),
+        ({"upload.max_bytes": LARGEST_UPLOAD + 1}, ["upload.max_bytes"]),
         ({"upload.kinds": ["pdf"]}, []),
         ({"upload.kinds": ["pdf", "svg"]}, ["upload.kinds"]),
         ({"upload.kinds": []}, ["upload.kinds"]),

@@ -1,168 +1,36 @@
-"""Account opening told through the API alone, end to end, and what it says to bad input."""
+"""Account opening told through the API alone, end to end."""
 
 from __future__ import annotations
 
-import io
-import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
-from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
-from sqlalchemy import func, select
-from werkzeug.datastructures import FileStorage
-from werkzeug.test import TestResponse, encode_multipart
 
-from tests.conftest import NOW, StandingClock, _app
 from tests.onboarding import scenes
-from tierflow.common.db import Base, db, transaction
+from tests.onboarding.doors import Scene, decide, file_draft, scene_of
 from tierflow.common.files import FileContent, StoredFile
-from tierflow.common.sessions import ApiToken, hash_secret
-
-API = "/api/v1"
-
-
-@dataclass
-class Door:
-    """The API as one person's program uses it."""
-
-    client: FlaskClient
-    secret: str
-
-    def send(self, method: str, path: str, **kwargs: Any) -> TestResponse:
-        headers = {"Authorization": f"Bearer {self.secret}", "Accept-Language": "en", **kwargs.pop("headers", {})}
-        return self.client.open(API + path, method=method, headers=headers, **kwargs)
-
-    def get(self, path: str, **kwargs: Any) -> TestResponse:
-        return self.send("GET", path, **kwargs)
-
-    def post(self, path: str, data: Any = None, **kwargs: Any) -> TestResponse:
-        return self.send("POST", path, json={} if data is None else data, **kwargs)
-
-    def upload(self, path: str, form: dict[str, Any], name: str, content: bytes, method: str = "POST") -> TestResponse:
-        file = FileStorage(io.BytesIO(content), name, "file")
-        boundary, body = encode_multipart({**form, "file": file})
-        return self.send(method, path, data=body, content_type=f"multipart/form-data; boundary={boundary}")
-
-
-@dataclass
-class Scene:
-    app: Flask
-    place: scenes.Company
-
-    def door(self, who: str) -> Door:
-        secret = f"tf_{who}"
-        with self.app.app_context(), transaction() as session:
-            if session.scalar(select(ApiToken).where(ApiToken.token_hash == hash_secret(secret))) is None:
-                session.add(
-                    ApiToken(
-                        token_hash=hash_secret(secret),
-                        user_id=self.place.id_of(who),
-                        label="test",
-                        scopes=["*:read", "*:write", "application:read", "application:write", "customer:read"],
-                        created_at=NOW,
-                        expires_at=NOW + timedelta(days=30),
-                    )
-                )
-        return Door(self.app.test_client(), secret)
-
-    def count(self, model: Any) -> int:
-        with self.app.app_context():
-            found = db.session().scalar(select(func.count()).select_from(model)) or 0
-            db.session().rollback()
-        return found
-
-    def dump(self) -> dict[str, Any]:
-        """Every row of every table but those a denied or refused request may write to."""
-        with self.app.app_context():
-            session = db.session()
-            tables = {
-                table.name: session.execute(select(table).order_by(*table.primary_key.columns)).all()
-                for table in Base.metadata.sorted_tables
-                if table.name not in ("security_event", "login_attempt", "user_session", "api_token")
-            }
-            session.rollback()
-        return tables
-
-
-class Filed(NamedTuple):
-    """An application in draft, and every row of the database as it was then."""
-
-    scene: Scene
-    li: Door
-    made: dict[str, Any]
-    before: dict[str, Any]
-
-
-def _scene(app: Flask) -> Scene:
-    with app.app_context(), transaction() as session:
-        return Scene(app, scenes.company(session))
-
-
-@pytest.fixture
-def scene(app: Flask) -> Scene:
-    return _scene(app)
-
-
-@pytest.fixture(scope="module")
-def filed(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filed]:
-    """One application in draft for every row of bad input: none of them may change it."""
-    path = tmp_path_factory.mktemp("bad-input") / "test.db"
-    shutil.copy(sqlite_template, path)
-    for app in _app(f"sqlite:///{path}", StandingClock()):
-        scene = _scene(app)
-        li, made = _filed(scene)
-        yield Filed(scene, li, made, scene.dump())
 
 
 @pytest.fixture
 def both(both_app: Flask) -> Scene:
-    return _scene(both_app)
-
-
-def _filed(scene: Scene, number: int = 1, **changed: Any) -> tuple[Door, dict[str, Any]]:
-    """A complete application in draft, filed through the API."""
-    li = scene.door("li")
-    data = scenes.particulars(scene.place, number, **changed)
-    data["lines"] = scenes.lines((scene.place.polyolefin, "dealer"))
-    data["checks"] = scenes.answers("dealer")
-    answer = li.post("/applications", data)
-    assert answer.status_code == 201, answer.text
-    made = answer.json
-    printed = {"number": data["credit_code"], "issuer": "市监局", "valid_from": "2020-01-01", "is_long_term": "true"}
-    path = f"/applications/{made['application']['id']}/papers"
-    assert li.upload(path, {"kind": "merged_licence", **printed}, "营业执照.png", scenes.png()).status_code == 201
-    assert li.upload(path, {"kind": "annex1_signed"}, "审批表.pdf", scenes.pdf()).status_code == 201
-    return li, made
-
-
-def _verdict(door: Door, application_id: int, verdict: str = "approve", **more: Any) -> TestResponse:
-    page = door.get(f"/applications/{application_id}").json
-    items = more.pop("items", [{"key": item["key"], "verdict": "pass"} for item in page["items"]])
-    case = page["case"]
-    data = {"seen_version": case["version"], "step": case["step"], "verdict": verdict, "items": items, **more}
-    return door.post(f"/applications/{application_id}/decisions", data)
+    return scene_of(both_app)
 
 
 @pytest.mark.groundwork("CHEM-5")
 @pytest.mark.rule("CHEM-7.1", "CHEM-7.2")
 def test_an_account_is_opened_returned_once_and_approved(both: Scene) -> None:
-    li, made = _filed(both)
+    li, made = file_draft(both)
     application_id = made["application"]["id"]
     one = f"/applications/{application_id}"
     ready = li.get(f"{one}/admission").json
     assert (ready["outcome"], ready["refusals"], ready["all_green"]) == ("admissible", [], True)
     assert li.post(f"{one}/submit", {"seen_version": made["application"]["version"]}).json["case"]["step"] == "sales"
 
-    assert _verdict(both.door("sales"), application_id).json["next_step"] == "finance"
+    assert decide(both.door("sales"), application_id).json["next_step"] == "finance"
     finance = both.door("finance")
     assert finance.get("/applications/next").json == {"application_id": application_id}
-    returned = _verdict(
+    returned = decide(
         finance,
         application_id,
         "return",
@@ -184,8 +52,8 @@ def test_an_account_is_opened_returned_once_and_approved(both: Scene) -> None:
     assert [(change["group"], change["field"]) for change in page["changes"]] == [("invoicing", "bank_account")]
     assert finance.get(f"{one}/changes?round=1").json["changes"] == page["changes"]
 
-    assert _verdict(finance, application_id).json["next_step"] == "management"
-    done = _verdict(both.door("gm"), application_id).json
+    assert decide(finance, application_id).json["next_step"] == "management"
+    done = decide(both.door("gm"), application_id).json
     assert (done["moved_to"], done["next_step"]) == ("approved", None)
     customer_id = li.get(one).json["application"]["customer_id"]
     customer = li.get(f"/customers/{customer_id}").json
@@ -201,134 +69,9 @@ def test_an_account_is_opened_returned_once_and_approved(both: Scene) -> None:
     assert actions.count("submit") == 2
 
 
-@dataclass
-class Bad:
-    """One wrong thing to send, where its message belongs, and a word the message has."""
-
-    send: Callable[[Door, dict[str, Any]], TestResponse]
-    status: int
-    field: str
-    says: str
-
-
-def _patch(**data: Any) -> Callable[[Door, dict[str, Any]], TestResponse]:
-    def send(door: Door, made: dict[str, Any]) -> TestResponse:
-        seen = {"seen_version": made["application"]["version"]}
-        return door.send("PATCH", f"/applications/{made['application']['id']}", json={**seen, **data})
-
-    return send
-
-
-def _paper(
-    content: bytes = b"", name: str = "a.pdf", kind: str = "business_licence", **printed: str
-) -> Callable[[Door, dict[str, Any]], TestResponse]:
-    def send(door: Door, made: dict[str, Any]) -> TestResponse:
-        path = f"/applications/{made['application']['id']}/papers"
-        return door.upload(path, {"kind": kind, **printed}, name, content)
-
-    return send
-
-
-GOOD_CODE = scenes.credit_code(9)
-BAD_INPUT = {
-    "own check character": Bad(_patch(credit_code=GOOD_CODE[:17] + "Y"), 422, "credit_code", "does not fit"),
-    "embedded organisation code": Bad(
-        _patch(credit_code=scenes.with_wrong_organisation_code()), 422, "credit_code", "organisation code"
-    ),
-    "region 000000": Bad(
-        _patch(credit_code=scenes.credit_code(9, region="000000")), 422, "credit_code", "cannot be 000000"
-    ),
-    "code as Excel shows it": Bad(_patch(credit_code="9.11E+17"), 422, "credit_code", "spreadsheet"),
-    "code as Excel keeps it": Bad(_patch(credit_code=911310000000012345.0), 422, "credit_code", "spreadsheet"),
-    "code with its tail rounded": Bad(_patch(credit_code="911310000000012000"), 422, "credit_code", "spreadsheet"),
-    "code with letter O": Bad(_patch(credit_code="9131000OMA1FL12345"), 422, "credit_code", "O"),
-    "organisation code against credit code": Bad(
-        _patch(credit_code=GOOD_CODE, organisation_code="D2143569-X"),
-        422,
-        "organisation_code",
-        "within the credit code",
-    ),
-    "telephone": Bad(_patch(phone="12345"), 422, "phone", "telephone"),
-    "bank account with letters": Bad(_patch(bank_account="ABC12345678"), 422, "bank_account", "digits"),
-    "bank account from Excel": Bad(_patch(bank_account="6.22E+18"), 422, "bank_account", "spreadsheet"),
-    "e-mail": Bad(_patch(email="nobody"), 422, "email", "e-mail"),
-    "control character in a name": Bad(_patch(name="华东\x00塑料"), 422, "name", "cannot be shown"),
-    "a name of signs only": Bad(_patch(name="———"), 422, "name", "letters"),
-    "far too long": Bad(_patch(name="长" * 121), 422, "name", "120"),
-    "unknown field": Bad(_patch(state="approved"), 422, "state", "not known"),
-    "id of no region": Bad(_patch(region_id=99999), 422, "region_id", "Choose"),
-    "huge id": Bad(_patch(region_id=10**30), 422, "region_id", "too large"),
-    "class the scheme has not": Bad(
-        _patch(lines=[{"product_line_id": 1, "customer_class": "exclusive_agent"}]),
-        422,
-        "lines.0.customer_class",
-        "has no class",
-    ),
-    "one line twice": Bad(
-        _patch(lines=[{"product_line_id": 1, "customer_class": "dealer"}] * 2), 422, "lines.1.product_line_id", "once"
-    ),
-    "an entry condition of another class": Bad(
-        _patch(checks=[{"customer_class": "dealer", "item": "direct_use", "answer": "yes"}]),
-        422,
-        "checks.0.item",
-        "Choose",
-    ),
-    "expired paper": Bad(_paper(scenes.pdf(), valid_to="2026-11-22"), 422, "valid_to", "expired on 2026-11-22"),
-    "dates the wrong way round": Bad(
-        _paper(scenes.pdf(), valid_from="2027-01-02", valid_to="2027-01-01"), 422, "valid_to", "before the first"
-    ),
-    "long-term with an end": Bad(
-        _paper(scenes.pdf(), valid_to="2030-01-01", is_long_term="true"), 422, "valid_to", "no last day"
-    ),
-    "no such day": Bad(_paper(scenes.pdf(), valid_to="2027-02-30"), 422, "valid_to", "date"),
-    "no such kind of paper": Bad(_paper(scenes.pdf(), kind="passport"), 422, "kind", "Choose"),
-    "a licence number that is no code": Bad(
-        _paper(scenes.pdf(), kind="organisation_code_certificate", number="12345678-0"), 422, "number", "does not fit"
-    ),
-    "nothing in the file": Bad(_paper(b""), 422, "file", "empty"),
-    "web page in disguise": Bad(_paper(b"<!DOCTYPE html><script>alert(1)</script>"), 422, "file", "web page"),
-    "program in disguise": Bad(_paper(b"MZ" + bytes(200)), 422, "file", "program"),
-    "Office file in disguise": Bad(_paper(b"PK\x03\x04" + bytes(200)), 422, "file", "Office"),
-    "drawing with code": Bad(_paper(b"<svg onload=alert(1)>", "a.png"), 422, "file", "web page or drawing"),
-    "PDF with script": Bad(
-        _paper(scenes.pdf_with_objects_packed(b"/OpenAction << /S /JavaScript /JS (x) >>")), 422, "file", "scripts"
-    ),
-    "picture with a page behind": Bad(_paper(scenes.png() + b"<html>", "a.png"), 422, "file", "besides a scan"),
-    "damaged PDF": Bad(_paper(b"%PDF-1.4\nnothing\n%%EOF"), 422, "file", "damaged"),
-    "over the policy's size": Bad(_paper(b"%PDF-1.4\n" + bytes(10 * 1024 * 1024)), 422, "file", "10 MB"),
-    "30 MB": Bad(_paper(bytes(30 * 1024 * 1024)), 413, "file", "too large"),
-}
-
-
-def _at(errors: Any, path: str) -> Any:
-    for part in path.split("."):
-        errors = errors.get(part) if isinstance(errors, dict) else None
-    return errors
-
-
-@pytest.mark.rule("CHEM-7.1")
-@pytest.mark.parametrize("name", BAD_INPUT)
-def test_bad_input_is_told_at_its_field_and_changes_nothing(filed: Filed, name: str) -> None:
-    bad = BAD_INPUT[name]
-    answer = bad.send(filed.li, filed.made)
-    assert answer.status_code == bad.status, answer.text
-    messages = _at(answer.json["errors"], bad.field)
-    assert messages, answer.json
-    assert bad.says in " ".join(messages)
-    assert filed.scene.dump() == filed.before
-
-
-def test_messages_come_in_the_readers_language(scene: Scene) -> None:
-    li, made = _filed(scene)
-    one = f"/applications/{made['application']['id']}"
-    data = {"seen_version": 1, "credit_code": "9.11E+17"}
-    said = li.send("PATCH", one, json=data, headers={"Accept-Language": "zh"}).json["errors"]["credit_code"][0]
-    assert "文本" in said, said
-
-
 @pytest.mark.rule("CHEM-7.2")
 def test_a_stale_form_is_told_who_changed_what(scene: Scene) -> None:
-    li, made = _filed(scene)
+    li, made = file_draft(scene)
     one, seen = f"/applications/{made['application']['id']}", made["application"]["version"]
     assert li.send("PATCH", one, json={"seen_version": seen, "bank_name": "建设银行"}).status_code == 200
     stale = li.send("PATCH", one, json={"seen_version": seen, "address": "别处"})
@@ -343,7 +86,7 @@ def test_a_stale_form_is_told_who_changed_what(scene: Scene) -> None:
 
 @pytest.mark.rule("CHEM-7.2")
 def test_a_double_click_hands_in_once(both: Scene) -> None:
-    li, made = _filed(both)
+    li, made = file_draft(both)
     path = f"/applications/{made['application']['id']}/submit"
     data, key = {"seen_version": made["application"]["version"]}, {"Idempotency-Key": "click-1"}
     first, second = li.post(path, data, headers=key), li.post(path, data, headers=key)
@@ -358,7 +101,7 @@ def test_a_double_click_hands_in_once(both: Scene) -> None:
 
 
 def test_what_is_not_yours_does_not_exist(scene: Scene) -> None:
-    _, made = _filed(scene)
+    _, made = file_draft(scene)
     wang = scene.door("wang")
     application_id = made["application"]["id"]
     paper = scene.door("li").get(f"/applications/{application_id}").json["papers"][0]
@@ -382,7 +125,7 @@ def test_what_is_not_yours_does_not_exist(scene: Scene) -> None:
 
 
 def test_a_scan_is_served_as_what_it_is(scene: Scene) -> None:
-    li, made = _filed(scene)
+    li, made = file_draft(scene)
     papers = li.get(f"/applications/{made['application']['id']}").json["papers"]
     scan = next(paper for paper in papers if paper["kind"] == "merged_licence")
     shown = li.get(f"/files/{scan['file']['id']}")
@@ -399,7 +142,7 @@ def test_a_scan_is_served_as_what_it_is(scene: Scene) -> None:
 
 
 def test_the_name_of_a_file_is_only_a_name(scene: Scene) -> None:
-    li, made = _filed(scene)
+    li, made = file_draft(scene)
     path = f"/applications/{made['application']['id']}/papers"
     name = "..\\..\\<script>alert(1)</script>营业执照.exe"
     assert li.upload(path, {"kind": "business_licence"}, name, scenes.png()).status_code == 201
@@ -430,7 +173,7 @@ def test_a_preview_stores_nothing(scene: Scene) -> None:
 
 @pytest.mark.rule("CHEM-7.1")
 def test_duplicates_are_shown_before_anything_is_handed_in(scene: Scene) -> None:
-    li, made = _filed(scene)
+    li, made = file_draft(scene)
     one = made["application"]
     mine = li.get(f"/applications/duplicates?credit_code={one['credit_code']}&besides={one['id']}").json
     assert mine["matches"] == []
@@ -447,8 +190,8 @@ def test_duplicates_are_shown_before_anything_is_handed_in(scene: Scene) -> None
 
 
 def test_bulk_approval_is_all_or_nothing(scene: Scene) -> None:
-    made = [_filed(scene, number)[1]["application"] for number in (1, 2)]
-    odd = _filed(scene, 3, bank_account="6222021234567890120")[1]["application"]  # a card whose check digit fails
+    made = [file_draft(scene, number)[1]["application"] for number in (1, 2)]
+    odd = file_draft(scene, 3, bank_account="6222021234567890120")[1]["application"]  # a card whose check digit fails
     li, sales = scene.door("li"), scene.door("sales")
     for one in (*made, odd):
         assert li.post(f"/applications/{one['id']}/submit", {"seen_version": one["version"]}).status_code == 200
@@ -467,7 +210,7 @@ def test_bulk_approval_is_all_or_nothing(scene: Scene) -> None:
 
 
 def test_uploads_leave_no_orphans(scene: Scene) -> None:
-    li, made = _filed(scene)
+    li, made = file_draft(scene)
     path = f"/applications/{made['application']['id']}/papers"
     files, contents = scene.count(StoredFile), scene.count(FileContent)
     second = li.upload(path, {"kind": "merged_licence"}, "a.png", scenes.png())

@@ -15,9 +15,10 @@ from sqlalchemy import event, select
 from tests.conftest import NOW
 from tests.onboarding import scenes
 from tests.onboarding.test_pages import House, opened
+from tierflow.common.customers import Customer
 from tierflow.common.db import db, transaction
 from tierflow.common.sessions import SecurityEvent
-from tierflow.onboarding.models import Paper
+from tierflow.common.suspension import PaperCover
 
 
 @pytest.fixture
@@ -115,13 +116,59 @@ def test_customers_are_filtered_by_their_address(house: House) -> None:
     house.made(admitted, 1, name="甲公司")
     house.made(admitted, 2, name="乙公司", lines=scenes.lines((house.place.polyolefin, "direct")))
     with house.app.app_context(), transaction() as session:
-        licence = session.scalars(select(Paper).where(Paper.customer_id == 1, Paper.kind == "merged_licence")).one()
-        licence.is_long_term, licence.valid_to = False, date(2026, 12, 10)
+        session.scalars(select(PaperCover).where(PaperCover.customer_id == 1)).one().valid_to = date(2026, 12, 10)
     screen = house.screen("gm")
     for question, seen in QUESTIONS:
         page = screen.get(f"/customers?{question}")
         assert {name for name in ("甲公司", "乙公司") if name in page} == seen, question
         assert ("没有符合筛选条件的客户" in page) == (not seen), question
+
+
+NAMES = ("浙江化工有限公司", "安徽塑料有限公司", "重庆石化有限公司", "北京橡胶有限公司", "ABC 化工有限公司")
+BY_SOUND = ["ABC 化工有限公司", "安徽塑料有限公司", "北京橡胶有限公司", "重庆石化有限公司", "浙江化工有限公司"]
+
+
+@pytest.mark.parametrize("door", ["page", "api"])
+def test_customers_are_sorted_by_name_as_it_sounds_and_by_number(both: House, door: str) -> None:
+    for number, name in enumerate(NAMES, start=1):
+        both.made(admitted, number, name=name, contact_name=f"联系人{number}")
+    screen = both.screen("gm")
+
+    def shown(sort: str) -> list[str]:
+        """Every name in the order of the list; the API's through pages of two."""
+        if door == "page":
+            return re.findall(r'class="row-link"[^>]*>([^<]+)<', screen.get(f"/customers?sort={sort}"))
+        names, cursor = [], ""
+        while cursor is not None:
+            page = screen.client.get(f"/api/v1/customers?sort={sort}&size=2&cursor={cursor}").json
+            names += [row["name"] for row in page["rows"]]
+            cursor = page["after"]
+        return names
+
+    assert shown("number") == list(NAMES)
+    assert shown("-number") == list(reversed(NAMES))
+    assert shown("name") == BY_SOUND
+    assert shown("-name") == list(reversed(BY_SOUND))
+    address = "/customers" if door == "page" else "/api/v1/customers"
+    assert screen.client.get(f"{address}?sort=bank").status_code == 422
+    with both.app.app_context(), transaction() as session:
+        session.scalars(select(Customer).where(Customer.name == NAMES[0])).one().name = "阿克苏化工有限公司"
+    assert shown("name") == ["阿克苏化工有限公司", *(name for name in BY_SOUND if name != NAMES[0])], "it moves"
+
+
+def test_the_api_narrows_applications_as_the_page_does(house: House) -> None:
+    house.made(scenes.drafted, 1, name="草稿公司")
+    house.made(scenes.submitted, 2, name="审批公司")
+    house.made(admitted, 3, name="客户公司")
+    client = house.screen("li").client
+
+    def names(question: str) -> set[str]:
+        return {row["name"] for row in client.get(f"/api/v1/applications?{question}").json["rows"]}
+
+    assert names("states=draft&states=approved") == {"草稿公司", "客户公司"}
+    assert names("states=in_approval") == {"审批公司"}
+    assert names("mine=true") == {"草稿公司"}
+    assert client.get("/api/v1/applications?states=draft&states=nowhere").status_code == 422
 
 
 def test_a_filter_is_kept_used_and_removed_by_its_owner_alone(house: House) -> None:

@@ -33,9 +33,11 @@ PR_SET_PDEATHSIG = 1
 
 
 @click.command()
-@click.option("--port", type=int, default=None, help="Default: 5000, or the next that is free.")
+@click.option("--port", type=click.IntRange(1, 65535), default=None, help="Default: 5000, or the next that is free.")
 def demo(port: int | None) -> None:
     """Make the demo company if it is not there, start web server and scheduler, and end both with Ctrl-C."""
+    if port is not None and not _is_free(port):
+        raise click.ClickException(f"port {port} is taken by another program: name another with --port, or none")
     home = Path(data_dir())
     environment = _environment(home)
     _prepare(environment)
@@ -93,14 +95,19 @@ def _prepare(environment: Mapping[str, str]) -> None:
 def free_port(first: int) -> int:
     """The first port from `first` on that nobody listens on."""
     for port in range(first, first + 200):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+        if _is_free(port):
             return port
     raise click.ClickException(f"no free port from {first} on")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 @contextlib.contextmanager

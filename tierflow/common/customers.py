@@ -6,11 +6,12 @@ import unicodedata
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, false, select, true
+from pypinyin import lazy_pinyin
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, event, false, select, true
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from tierflow.common.db import Model, pk
+from tierflow.common.db import Exact, Model, pk
 from tierflow.kernel.errors import NotFound
 from tierflow.kernel.roles import Actor, Role
 
@@ -27,6 +28,7 @@ class Customer(Model):
         Index("ix_customer_account_manager_id", "account_manager_id", "number"),
         Index("ix_customer_organisation_code", "organisation_code"),
         Index("ix_customer_name_key", "name_key"),
+        Index("ix_customer_name_sort", "name_sort", "number"),
         Index("ix_customer_phone_key", "phone_key"),
         Index("ix_customer_account_key", "account_key"),
         Index(
@@ -42,6 +44,7 @@ class Customer(Model):
     number: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
     name_key: Mapped[str]
+    name_sort: Mapped[str] = mapped_column(Exact, default="", server_default=sql("''"))  # follows the name, see below
     credit_code: Mapped[str | None] = mapped_column(unique=True)
     organisation_code: Mapped[str | None]
     needs_credit_code: Mapped[bool] = mapped_column(default=False)
@@ -59,6 +62,7 @@ class Customer(Model):
     account_manager_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
     approved_at: Mapped[datetime]
     approved_on: Mapped[date]
+    disqualified_on: Mapped[date | None]  # since when its status is withdrawn (CHEM-17); asked through `suspension`
     version: Mapped[int] = mapped_column(default=1)
 
 
@@ -129,6 +133,17 @@ def get_visible(session: Session, actor: Actor, customer_id: int) -> Customer:
     if customer is None:
         raise NotFound
     return customer
+
+
+@event.listens_for(Customer.name, "set")
+def _sort_by_sound(customer: Customer, name: str, _before: object, _event: object) -> None:
+    """Lists are read in the order of pinyin, and whoever changes a name has no need to know."""
+    customer.name_sort = name_sort(name)
+
+
+def name_sort(name: str) -> str:
+    """A name as lists are sorted by it: its pinyin, syllable by syllable, latin letters as they are."""
+    return " ".join(lazy_pinyin(name.casefold()))[:120]
 
 
 # Legal tails and places carry no meaning when two spellings of one company are compared.

@@ -30,6 +30,8 @@ NAMING = {
 
 # 64-bit everywhere; SQLite only auto-numbers a column declared INTEGER.
 Id = BigInteger().with_variant(Integer(), "sqlite")
+# Text in the order of its bytes on both engines, whatever language a database was made in: for ranges and prefixes.
+Exact = String().with_variant(String(collation="C"), "postgresql")
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -1,4 +1,7 @@
-"""Triggers that make tables append-only on both engines, and the check that every guard is still there."""
+"""Triggers that keep tables, or their rows of one state, as they are, on both engines.
+
+And the check that every guard is still there.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,16 @@ APPEND_ONLY: set[str] = set()
 def append_only(table: str) -> str:
     """Declare a table append-only; returns its name, for use as `__tablename__`."""
     APPEND_ONLY.add(table)
+    return table
+
+
+# Tables of which the rows in one state are kept as they are, and that state.
+FROZEN: dict[str, str] = {}
+
+
+def frozen(table: str, state: str) -> str:
+    """Declare that a row whose `state` is this one never changes again; returns the table's name."""
+    FROZEN[table] = state
     return table
 
 
@@ -47,17 +60,23 @@ CREATE OR REPLACE FUNCTION tierflow_refuse() RETURNS trigger LANGUAGE plpgsql AS
 """
 
 
-def trigger_ddl(dialect: str, table: str) -> list[str]:
-    """Statements that guard a table. With recursive_triggers on, REPLACE fires the delete trigger too."""
+def trigger_ddl(dialect: str, table: str, state: str | None = None) -> list[str]:
+    """Statements that guard a table, or its rows of one state.
+
+    With recursive_triggers on, SQLite's REPLACE fires the delete trigger too.
+    """
+    # As PostgreSQL prints it, for the comparison at the start.
+    on_lite = f"WHEN old.state = '{state}' " if state else ""
+    on_postgres = f"WHEN (old.state::text = '{state}'::text) " if state else ""
     if dialect == "sqlite":
         return [
             f"CREATE TRIGGER guard_{table}_{verb} BEFORE {verb.upper()} ON {table} "
-            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+            f"{on_lite}BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
             for verb in ("update", "delete")
         ]
     return [
         f"CREATE TRIGGER guard_{table}_row BEFORE UPDATE OR DELETE ON {table} "
-        "FOR EACH ROW EXECUTE FUNCTION tierflow_refuse()",
+        f"FOR EACH ROW {on_postgres}EXECUTE FUNCTION tierflow_refuse()",
         f"CREATE TRIGGER guard_{table}_truncate BEFORE TRUNCATE ON {table} "
         "FOR EACH STATEMENT EXECUTE FUNCTION tierflow_refuse()",
     ]
@@ -92,7 +111,8 @@ def _conventional(table: str, constraint: object) -> str:
 
 
 def _wanted_triggers(dialect: str) -> set[str]:
-    found = {f"trigger {_squash(ddl)}" for table in APPEND_ONLY for ddl in trigger_ddl(dialect, table)}
+    guarded: list[tuple[str, str | None]] = [*((table, None) for table in APPEND_ONLY), *FROZEN.items()]
+    found = {f"trigger {_squash(ddl)}" for table, state in guarded for ddl in trigger_ddl(dialect, table, state)}
     found |= {f"trigger {_squash(ddl)}" for ddl in _OWN_TRIGGERS[dialect].values()}
     if dialect == "sqlite":
         return found

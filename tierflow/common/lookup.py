@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pypinyin import Style, lazy_pinyin
 from sqlalchemy import Index, delete, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from tierflow.common.db import Model
+from tierflow.common.db import Exact, Model
 
 LONGEST_KEY = 24
 
@@ -18,13 +18,11 @@ class SearchKey(Model):
     """One ending of one searchable word; a prefix of it is found by the primary key's index."""
 
     __tablename__ = "search_key"
-    __table_args__ = (
-        Index("ix_search_key_key", "key", "subject_type", "subject_id", postgresql_ops={"key": "text_pattern_ops"}),
-    )
+    __table_args__ = (Index("ix_search_key_key", "key", "subject_type", "subject_id"),)
 
     subject_type: Mapped[str] = mapped_column(primary_key=True)
     subject_id: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(Exact, primary_key=True)
 
 
 def fold(value: str) -> str:
@@ -52,6 +50,17 @@ def index(session: Session, subject: tuple[str, int], names: Iterable[str], code
     """(Re)write the search keys of a subject, in the transaction that changed it."""
     session.execute(delete(SearchKey).where(SearchKey.subject_type == subject[0], SearchKey.subject_id == subject[1]))
     rows = [{"subject_type": subject[0], "subject_id": subject[1], "key": key} for key in sorted(keys_of(names, codes))]
+    if rows:
+        session.execute(insert(SearchKey), rows)
+
+
+def index_new(session: Session, subject_type: str, subjects: Iterable[tuple[int, str, Sequence[str]]]) -> None:
+    """Write the search keys of many subjects that have none yet: (id, name, codes)."""
+    rows = [
+        {"subject_type": subject_type, "subject_id": subject_id, "key": key}
+        for subject_id, name, codes in subjects
+        for key in sorted(keys_of([name], codes))
+    ]
     if rows:
         session.execute(insert(SearchKey), rows)
 

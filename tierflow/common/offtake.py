@@ -15,7 +15,6 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
-    Date,
     ForeignKey,
     Index,
     Select,
@@ -25,7 +24,6 @@ from sqlalchemy import (
     func,
     insert,
     literal,
-    literal_column,
     select,
     union_all,
 )
@@ -170,18 +168,21 @@ class Lifting:
     grams: int
     form_of_sale: str
     external_number: str
+    take: int = 1
 
 
 COLUMNS = tuple(Lifting.__slots__)
 
 
-def record(session: Session, source: str, rows: Sequence[Lifting], now: datetime) -> list[int]:
+def record(
+    session: Session, source: str, rows: Sequence[Lifting], now: datetime, *, import_id: int | None = None
+) -> list[int]:
     """Add lines and their months' sums; the new lines' ids, in the order given (CHEM-2)."""
     if not rows:
         return []
+    shared = {"source": source, "import_id": import_id, "recorded_at": now}
     values = [
-        {name: getattr(row, name) for name in COLUMNS}
-        | {"month": row.lifted_on.replace(day=1), "source": source, "take": 1, "recorded_at": now}
+        {name: getattr(row, name) for name in COLUMNS} | shared | {"month": row.lifted_on.replace(day=1)}
         for row in rows
     ]
     ids = session.scalars(insert(Offtake).returning(Offtake.id, sort_by_parameter_order=True), values).all()
@@ -190,28 +191,6 @@ def record(session: Session, source: str, rows: Sequence[Lifting], now: datetime
         sums[row.customer_id, row.product_line_id, row.lifted_on.replace(day=1)] += row.grams
     _add(session, sums)
     return list(ids)
-
-
-def record_from(session: Session, source: str, rows: Select[Any], now: datetime, *, import_id: int) -> int:
-    """Add every line a query yields, and their months' sums, without a row passing through Python; how many.
-
-    The query yields `COLUMNS` and `take`. It is run twice: it must read only what nobody else changes (a staging
-    table of the caller's own).
-    """
-    lines = rows.subquery()
-    month = _month_of(session, lines.c.lifted_on)
-    _add_from(
-        session,
-        select(
-            lines.c.customer_id,
-            lines.c.product_line_id,
-            month.label("month"),
-            cast(func.sum(lines.c.grams), BigInteger).label("grams"),
-        ).group_by(lines.c.customer_id, lines.c.product_line_id, month),
-    )
-    given = [*COLUMNS, "take"]
-    query = select(*(lines.c[name] for name in given), month, literal(source), literal(import_id), _instant(now))
-    return _insert(session, insert(Offtake).from_select([*given, "month", "source", "import_id", "recorded_at"], query))
 
 
 def reverse(session: Session, offtake_id: int, grams: int, external_number: str, now: datetime) -> int:
@@ -307,12 +286,6 @@ def verify(session: Session) -> Iterator[str]:
 def _insert(session: Session, statement: Any) -> int:
     made: Any = session.execute(statement, execution_options={"preserve_rowcount": True})
     return int(made.rowcount)
-
-
-def _month_of(session: Session, day: Any) -> Any:
-    if is_sqlite(session):
-        return func.date(day, literal_column("'start of month'"), type_=Date)
-    return cast(func.date_trunc(literal_column("'month'"), day), Date)
 
 
 def _instant(now: datetime) -> Any:

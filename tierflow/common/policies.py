@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tierflow.common.db import Model, pk
+from tierflow.common.guards import frozen
 from tierflow.kernel.policy import Policy, Terms, in_force
 from tierflow.kernel.terms import GROUND_TERMS
 
@@ -30,9 +31,9 @@ def catalogue() -> Terms:
 
 
 class PolicyVersion(Model):
-    """One version. Adopted versions are never changed; a new one follows."""
+    """One version. The database refuses to change or to lose an adopted one; a new one follows."""
 
-    __tablename__ = "policy_version"
+    __tablename__ = frozen("policy_version", "adopted")
     __table_args__ = (
         CheckConstraint("state IN ('draft', 'adopted', 'dropped')", name="state"),
         CheckConstraint("state <> 'adopted' OR in_force_from IS NOT NULL", name="adopted_has_day"),

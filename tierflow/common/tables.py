@@ -9,6 +9,8 @@ from tierflow.common import (
     files,
     filters,
     idempotency,
+    identities,
+    imports,
     indicators,
     lookup,
     notices,
@@ -19,6 +21,7 @@ from tierflow.common import (
     runs,
     sessions,
     standing,
+    suspension,
     users,
 )
 
@@ -31,6 +34,8 @@ __all__ = [
     "files",
     "filters",
     "idempotency",
+    "identities",
+    "imports",
     "indicators",
     "lookup",
     "notices",
@@ -41,5 +46,6 @@ __all__ = [
     "runs",
     "sessions",
     "standing",
+    "suspension",
     "users",
 ]

@@ -2,12 +2,16 @@
 
 First by their bytes: kind, size, disguise. Then really opened, in a process of its own (`upload_opener`) that is
 ended when it takes too long. Whatever is wrong becomes `Invalid` on the field; nothing else is ever raised.
+
+Opening may take seconds, and nobody's save may wait for it: `looked_into` does it before the transaction that keeps
+the upload begins, and `examine` then asks no more than what was found.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -17,6 +21,8 @@ import subprocess
 import sys
 import threading
 import unicodedata
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +38,7 @@ FILES_PER_PROCESS = 500  # a fresh one now and then: libraries keep memory
 _MAGIC = {"pdf": b"%PDF-", "jpg": b"\xff\xd8\xff", "png": b"\x89PNG\r\n\x1a\n"}
 # Nothing a scanner writes: pages and scripts for browsers, wherever in the file they hide.
 _MARKUP = re.compile(rb"<\s*(?:script|html|svg|iframe|object|embed|\?php|!doctype\s+html)|javascript:", re.IGNORECASE)
-_STREAM = re.compile(rb"stream\r?\n.*?endstream", re.DOTALL)
+_STREAM = re.compile(rb"(?<!end)stream\r?\n")
 _ESCAPED = re.compile(rb"#([0-9A-Fa-f]{2})")
 _ACTIVE = re.compile(
     rb"/(?:JavaScript|JS|Launch|EmbeddedFiles?|RichMedia|XFA|SubmitForm|ImportData)(?![A-Za-z0-9_.+-])"
@@ -88,7 +94,26 @@ def examine(upload: Upload, policy: Policy, *, field: str = "file") -> Examined:
     return Examined(clean_name(upload.name, kind), kind, upload.content)
 
 
+# What was found in contents that were looked into ahead, by their hash.
+_found: ContextVar[dict[bytes, Text | None] | None] = ContextVar("tierflow_uploads", default=None)
+
+
+@contextlib.contextmanager
+def looked_into(contents: Iterable[bytes]) -> Iterator[None]:
+    """Open these now, with no transaction open; `examine` inside knows them. Never raises for what is in them."""
+    token = _found.set({_hash(content): _fault_inside(content) for content in contents if _kind(content)})
+    try:
+        yield
+    finally:
+        _found.reset(token)
+
+
+def _hash(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
+
+
 def _fault(content: bytes, policy: Policy) -> Text | None:
+    """What is wrong: first what policy says, then what stands inside."""
     kinds = policy.words("upload.kinds")
     most = policy.integer("upload.max_bytes")
     if not content:
@@ -98,6 +123,14 @@ def _fault(content: bytes, policy: Policy) -> Text | None:
     kind = _kind(content)
     if kind is None or kind not in kinds:
         return _not_taken(content, kinds)
+    ahead = _found.get() or {}
+    key = _hash(content) if ahead else b""
+    return ahead[key] if key in ahead else _fault_inside(content)
+
+
+def _fault_inside(content: bytes) -> Text | None:
+    """What is wrong with a file of a known kind, whatever policy says. Takes up to `PATIENCE_SECONDS`."""
+    kind = _kind(content) or ""
     if _is_disguised(content, kind):
         return text("The file contains something besides a scan; scan the paper again.")
     if kind == "pdf" and _ACTIVE.search(_names_of(content)):
@@ -137,8 +170,16 @@ def _is_disguised(content: bytes, kind: str) -> bool:
 
 def _names_of(content: bytes) -> bytes:
     """A PDF's own words: without stream data, with `#4A` escapes read."""
-    plain = _STREAM.sub(b"", content)
-    return _ESCAPED.sub(lambda found: bytes([int(found[1], 16)]), plain)
+    return _ESCAPED.sub(lambda found: bytes([int(found[1], 16)]), b"".join(_outside_streams(content)))
+
+
+def _outside_streams(content: bytes) -> Iterator[bytes]:
+    """What stands before, between and after streams; one pass, however many begin and never end."""
+    at = 0
+    while (begin := _STREAM.search(content, at)) and (end := content.find(b"endstream", begin.end())) >= 0:
+        yield content[at : begin.start()]
+        at = end + len(b"endstream")
+    yield content[at:]
 
 
 _UNWANTED = frozenset("<>:\"|?*'`&;%$#{}\\/")
@@ -226,4 +267,4 @@ class _Opener:
 _opener = _Opener()
 atexit.register(_opener.close)
 
-__all__ = ["MEDIA_TYPES", "Examined", "Upload", "clean_name", "examine"]
+__all__ = ["MEDIA_TYPES", "Examined", "Upload", "clean_name", "examine", "looked_into"]

@@ -52,6 +52,7 @@ class RoleGrant(Model):
 
     __tablename__ = "role_grant"
     __table_args__ = (
+        CheckConstraint(f"role IN ({', '.join(repr(role.value) for role in Role)})", name="role"),
         CheckConstraint("to_on IS NULL OR to_on > from_on", name="period"),
         CheckConstraint(
             "(role = 'sales_manager') = (region_id IS NOT NULL)"

@@ -22,6 +22,9 @@ CHARACTERS = mark("characters")
 BYTES = mark("bytes")
 DEALERS = mark("dealers")
 
+# The server reads no request longer than this and a little more: policy cannot allow what it never reads.
+LARGEST_UPLOAD = 20 * 1024 * 1024
+
 
 def _office_opens_before_it_closes(draft: Policy) -> tuple[Refusal, ...]:
     if draft.time("office.opens_at") < draft.time("office.closes_at"):
@@ -141,6 +144,13 @@ GROUND_TERMS = Terms(
             check=distinct,
         ),
         Term(
+            "oidc.match_verified_email",
+            "flag",
+            False,
+            HOUSE,
+            mark("A company identity signs in to the account with its verified e-mail address"),
+        ),
+        Term(
             "api_token.max_days",
             "integer",
             365,
@@ -158,7 +168,7 @@ GROUND_TERMS = Terms(
             mark("Largest upload"),
             BYTES,
             minimum=1024,
-            maximum=100 * 1024 * 1024,
+            maximum=LARGEST_UPLOAD,
         ),
         # SVG and HTML carry scripts: a kind can be taken away by policy, never added past this list.
         Term(

@@ -17,6 +17,7 @@ import functools
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NoReturn
 
 from flask import Flask, Response, abort, current_app, g, make_response, redirect, request, url_for
@@ -24,7 +25,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as BaseResponse
 
-from tierflow.common import sessions
+from tierflow.common import sessions, uploads
 from tierflow.common.db import db, transaction
 from tierflow.common.idempotency import claim, keep_answer, release
 from tierflow.kernel.approval import digest
@@ -38,6 +39,7 @@ csrf = CSRFProtect()
 View = Callable[..., Any]
 OnInvalid = Callable[..., Any]
 
+MOST_FILES = 20  # looked into; no form takes as many
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -84,6 +86,8 @@ def reads(action: str, *, preview: bool = False, unready_ok: bool = False) -> Ca
 def writes(action: str, *, on_invalid: OnInvalid | None = None, unready_ok: bool = False) -> Callable[[View], View]:
     """A view that writes: one transaction, the actor read again inside it, the idempotency key honoured.
 
+    Files that were sent are opened before it begins: one that takes seconds must not keep everybody from saving.
+
     `on_invalid(session=, actor=, now=, errors=, refusals=, **route)` shows a form again with what was typed when
     the view raises `Invalid` or `Refused`; without it the error page or JSON error answers.
     """
@@ -92,7 +96,7 @@ def writes(action: str, *, on_invalid: OnInvalid | None = None, unready_ok: bool
         @functools.wraps(view)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             try:
-                with transaction() as session:
+                with uploads.looked_into(_sent_files()), transaction() as session:
                     identify(strict=True)
                     actor = _allowed(action)
                     replayed = _claim_key(actor)
@@ -127,6 +131,17 @@ def writes(action: str, *, on_invalid: OnInvalid | None = None, unready_ok: bool
         return wrapper
 
     return decorate
+
+
+def _sent_files() -> list[bytes]:
+    """The bytes of the files of the request, and no transaction left open while somebody looks into them."""
+    contents = []
+    for _name, file in islice(request.files.items(multi=True), MOST_FILES):
+        contents.append(file.stream.read())
+        file.stream.seek(0)
+    if contents:
+        db.session().rollback()
+    return contents
 
 
 def identify(*, strict: bool = False) -> None:

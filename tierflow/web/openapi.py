@@ -14,12 +14,21 @@ from marshmallow import Schema, fields
 from webargs import missing
 from webargs.flaskparser import FlaskParser, abort
 
+from tierflow.common.files import MEDIA_TYPES
 from tierflow.web.access import public
 
 API_PREFIX = "/api/v1"
 
 _ALWAYS = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE)
 _WRITING = (HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+# What a view that answers a stored scan tells: `@blp.doc(responses=SCAN)`.
+SCAN: dict[str, Any] = {
+    "200": {
+        "description": "The scan, as the kind of file it is",
+        "content": {media: {"schema": {"type": "string", "format": "binary"}} for media in MEDIA_TYPES.values()},
+    }
+}
 
 
 class RefusalSchema(Schema):

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from tierflow.common import audit, sessions
+from tierflow.common import sessions
 from tierflow.common.db import db, transaction
 from tierflow.common.policies import policy_on
 from tierflow.common.users import User, actor_of
@@ -40,6 +40,13 @@ class CodeSchema(Schema):
     """Six digits."""
 
     code = Line(required=True, most=10)
+
+
+class EnrolSchema(CodeSchema):
+    """Six digits of the new authenticator; to replace one, the password and six digits of the present one."""
+
+    password = Line(most=200, load_default=None)
+    present_code = Line(most=10, load_default=None)
 
 
 class PasswordSchema(Schema):
@@ -78,16 +85,18 @@ def login() -> str | BaseResponse:
     """The sign-in form."""
     if current_user() is not None:
         return redirect(url_for("home.inbox"))
-    return _login_form({}, {})
+    return login_form({}, {})
 
 
-def _login_form(values: dict[str, Any], errors: dict[str, Any]) -> str:
+def login_form(values: dict[str, Any], errors: dict[str, Any]) -> str:
+    """The sign-in page: passwords, and the company's provider where there is one."""
     return render_template(
         "session/login.html",
         values=values,
         errors=errors,
         next=request.args.get("next") or request.form.get("next") or "",
         demo_logins=current_app.config["DEMO_LOGINS"],
+        oidc=current_app.config.get("OIDC"),
     )
 
 
@@ -98,7 +107,7 @@ def sign_in() -> Any:
     try:
         given = load(LoginSchema(), form_data())
     except Invalid as error:
-        return _login_form({}, flat_errors(error.errors)), 422
+        return login_form({}, flat_errors(error.errors)), 422
     # The hash costs 100 ms: reckoned before the write transaction, so that nobody's save waits for it.
     signing_in.throttle(db.session(), given["name"], address(), now())
     user = signing_in.find_account(db.session(), given["name"])
@@ -109,15 +118,16 @@ def sign_in() -> Any:
             signing_in.note_failure(session, given["name"], user, address(), now())
         else:
             if user.totp_confirmed_at is None:
-                return _open(session, user, second_factor=False)
+                return open_session(session, user, second_factor=False)
             browser.clear()
             browser["half_in"] = [user.id, int(now().timestamp())]
             return redirect(url_for("session.second_factor", next=request.form.get("next") or None))
     wrong = {"password": [_("Name and password do not fit together.")]}
-    return _login_form({"name": given["name"]}, wrong), 422
+    return login_form({"name": given["name"]}, wrong), 422
 
 
-def _open(session: Session, user: User, *, second_factor: bool) -> BaseResponse:
+def open_session(session: Session, user: User, *, second_factor: bool, target: str | None = None) -> BaseResponse:
+    """Open a session for an account whose first factor was right, and go where it wanted to go."""
     policy = policy_on(session, today())
     hours = policy.integer("session.hours")
     wanted = policy.words("second_factor.roles")
@@ -135,7 +145,7 @@ def _open(session: Session, user: User, *, second_factor: bool) -> BaseResponse:
     signing_in.forget_failures(session, user.login)
     sessions.log_security(session, "login", now(), user_id=user.id, login=user.login, address=address(), detail="")
     browser.clear()  # a fresh CSRF secret for the new session
-    response = redirect(safe_target(request.args.get("next") or request.form.get("next")))
+    response = redirect(safe_target(target or request.args.get("next") or request.form.get("next")))
     response.set_cookie(
         COOKIE,
         secret,
@@ -177,7 +187,7 @@ def check_second_factor() -> Any:
         try:
             code = load(CodeSchema(), form_data())["code"]
             if signing_in.check_code(session, user, code, now()):
-                return _open(session, user, second_factor=True)
+                return open_session(session, user, second_factor=True)
             errors = {"code": [_("This code is not right, or was used already.")]}
         except Invalid as error:
             errors = flat_errors(error.errors)
@@ -284,6 +294,7 @@ def _enrol_page(errors: dict[str, Any]) -> str:
         "session/second_factor.html",
         errors=errors,
         enrol={"qr": Markup(drawing), "secret": secret},  # noqa: S704 - drawn here, from our own text
+        replaces=user is not None and user.totp_confirmed_at is not None,
         action=url_for("session.confirm_enrolment"),
     )
 
@@ -295,15 +306,13 @@ def _enrol_again(*, errors: dict[str, Any], **_rest: Any) -> str:
 @bp.post("/second-factor")
 @writes("self.write", on_invalid=_enrol_again, unready_ok=True)
 def confirm_enrolment(*, session: Session, actor: Actor, now: Any) -> BaseResponse:
-    """Prove the authenticator works; from now on every sign-in asks for it."""
-    code = load(CodeSchema(), form_data())["code"]
-    user = session.get_one(User, actor.user_id)
+    """Prove the authenticator works, and who asks when one is replaced; from now on every sign-in asks for it."""
+    given = load(EnrolSchema(), form_data())
     secret = browser.get("totp_secret")
-    if not secret or not pyotp.TOTP(secret).verify(code, for_time=now, valid_window=1):
-        raise Invalid({"code": [_("This code is not right, or was used already.")]})
-    user.totp_secret, user.totp_confirmed_at, user.totp_last_step = secret, now, None
-    sessions.end_sessions_of(session, user.id, except_secret=request.cookies.get(COOKIE))
-    audit.record(session, actor, "second_factor.enrol", "user", user.id, now)
+    if not secret:
+        raise Invalid({"code": [_("The key has changed: scan the code again.")]})
+    proof = signing_in.Proof(given["password"], given["present_code"])
+    signing_in.enrol(session, actor, secret, given["code"], proof, now, request.cookies.get(COOKIE))
     browser.pop("totp_secret", None)
     flash(_("The second factor is set up."), "ok")
     return redirect(url_for("home.inbox"))

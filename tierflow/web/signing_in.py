@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pyotp
@@ -94,6 +95,43 @@ def change_password(session: Session, actor: Actor, old: str, new: str, now: dat
     user.must_change_password = False
     sessions.end_sessions_of(session, user.id, except_secret=keep_secret)
     audit.record(session, actor, "password.change", "user", user.id, now)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What shows that the owner of the account asks, and not somebody at a browser left open."""
+
+    password: str | None
+    code: str | None
+
+
+def enrol(
+    session: Session, actor: Actor, secret: str, code: str, proof: Proof, now: datetime, keep_secret: str | None
+) -> None:
+    """Set up or replace the actor's second factor; `code` is the new authenticator's first. Raises `Invalid`.
+
+    A factor that stands is replaced by whoever knows the password and holds it: both are asked. Every other browser
+    must sign in again.
+    """
+    user = session.get_one(User, actor.user_id)
+    is_replaced = user.totp_confirmed_at is not None
+    if is_replaced:
+        _prove(session, user, proof, now)
+    user.totp_secret, user.totp_confirmed_at, user.totp_last_step = secret, now, None
+    session.flush()
+    if not check_code(session, user, code, now):
+        raise Invalid({"code": [text("This code is not right, or was used already.")]})
+    sessions.end_sessions_of(session, user.id, except_secret=keep_secret)
+    act = "second_factor.replace" if is_replaced else "second_factor.enrol"
+    audit.record(session, actor, act, "user", user.id, now)
+
+
+def _prove(session: Session, user: User, proof: Proof, now: datetime) -> None:
+    """Password and present code; the code is not tried, and so not used up, while the password is wrong."""
+    if not password_fits(user, proof.password or ""):
+        raise Invalid({"password": [text("This is not your present password.")]})
+    if not check_code(session, user, proof.code or "", now):
+        raise Invalid({"present_code": [text("This code is not right, or was used already.")]})
 
 
 def set_password(session: Session, user: User, new: str, now: datetime) -> None:

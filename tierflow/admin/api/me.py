@@ -14,7 +14,9 @@ from tierflow.admin.schemas.people import (
     EndSessionsSchema,
     MeOut,
     NewTokenOut,
+    OwnPasswordSchema,
     PreferenceSchema,
+    SecondFactorSchema,
     SessionOut,
     TokenOut,
     TokenSchema,
@@ -22,6 +24,7 @@ from tierflow.admin.schemas.people import (
 from tierflow.admin.service import delegations, tokens
 from tierflow.common.users import User
 from tierflow.kernel.roles import Actor
+from tierflow.web import signing_in
 from tierflow.web.access import keep_no_answer, reads, writes
 from tierflow.web.context import COOKIE
 from tierflow.web.openapi import api_blueprint
@@ -86,6 +89,26 @@ def end_sessions(data: dict[str, Any], *, session: Session, actor: Actor, now: d
     cookie = request.cookies.get(COOKIE)
     tokens.end_my_sessions(session, actor, now, session_id=data["session_id"], keep_secret=cookie)
     return tokens.my_sessions(session, actor, now)
+
+
+@blp.route("/me/password", methods=["POST"])
+@writes("self.write", unready_ok=True)
+@blp.arguments(OwnPasswordSchema)
+@blp.response(204)
+def change_password(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> None:
+    """Change one's own password; every other browser must sign in again."""
+    signing_in.change_password(session, actor, data["old"], data["new"], now, request.cookies.get(COOKIE))
+
+
+@blp.route("/me/second-factor", methods=["POST"])
+@writes("self.write", unready_ok=True)
+@blp.arguments(SecondFactorSchema)
+@blp.response(200, MeOut)
+def set_second_factor(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
+    """Set up the second factor, or replace it; every other browser must sign in again."""
+    proof = signing_in.Proof(data["password"], data["present_code"])
+    signing_in.enrol(session, actor, data["secret"], data["code"], proof, now, request.cookies.get(COOKIE))
+    return _me(session, actor)
 
 
 @blp.route("/me/tokens")

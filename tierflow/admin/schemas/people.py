@@ -277,6 +277,30 @@ class OptionalReasonSchema(Schema):
         return {"reason": data["reason"] or ""}
 
 
+class OwnPasswordSchema(Schema):
+    """One's own password, and the present one."""
+
+    old = Line(required=True, most=200)
+    new = Line(required=True, most=200)
+
+
+class SecondFactorSchema(Schema):
+    """A second factor of one's own: a key the program made, and six digits made with it.
+
+    To replace one that stands, the password and six digits of the present one too.
+    """
+
+    secret = Line(
+        required=True,
+        most=32,
+        validate=ma.validate.Regexp("^[A-Z2-7]{32}$", error=_l("The key has 32 characters: A to Z and 2 to 7.")),
+        metadata={"description": "the key, 160 random bits in base 32; shown to nobody again"},
+    )
+    code = Line(required=True, most=10)
+    password = Line(most=200, load_default=None)
+    present_code = Line(most=10, load_default=None)
+
+
 class TokenSchema(Schema):
     """A token to issue."""
 

@@ -19,7 +19,7 @@ from tierflow.kernel.months import Month, local_day
 from tierflow.kernel.roles import Actor
 from tierflow.web.access import reads, writes
 from tierflow.web.files import inline
-from tierflow.web.openapi import api_blueprint
+from tierflow.web.openapi import SCAN, api_blueprint
 from tierflow.web.paging import Sort, page_of
 
 blp = api_blueprint("complaints", "Complaints")
@@ -161,7 +161,7 @@ def add_files(sent: dict[str, Any], *, session: Session, actor: Actor, now: date
 
 @blp.route(f"{ONE}/files/<{ROW_ID}:file_id>", methods=["GET"])
 @reads("complaint.read")
-@blp.response(200, {"type": "string", "format": "binary"}, content_type="application/octet-stream")
+@blp.doc(responses=SCAN)
 def read_file(*, session: Session, actor: Actor, now: datetime, complaint_id: int, file_id: int) -> Any:
     """A photo or paper."""
     return inline(session, papers.file_for(session, actor, complaint_id, file_id))

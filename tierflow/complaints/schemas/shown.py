@@ -28,13 +28,13 @@ class EventOut(Schema):
     at = Moment()
     recorded_at = Moment()
     note = fields.String()
-    due_at = Moment()
-    limit_days = fields.Integer()
-    severity = fields.String()
-    extended_to = fields.Integer()
-    paused_days = fields.Integer()
-    is_provisional = fields.Boolean()
-    calendar_version = fields.Integer()
+    due_at = Moment(allow_none=True)
+    limit_days = fields.Integer(allow_none=True)
+    severity = fields.String(allow_none=True)
+    extended_to = fields.Integer(allow_none=True)
+    paused_days = fields.Integer(allow_none=True)
+    is_provisional = fields.Boolean(allow_none=True)
+    calendar_version = fields.Integer(allow_none=True)
 
 
 class ClockOut(Schema):
@@ -46,17 +46,17 @@ class ClockOut(Schema):
     limit_days = fields.Integer()
     due_at = Moment()
     base_due_at = Moment()
-    extended_to = fields.Integer()
+    extended_to = fields.Integer(allow_none=True)
     paused_days = fields.Integer()
     is_paused = fields.Boolean()
     is_provisional = fields.Boolean()
     calendar_version = fields.Integer()
     policy_version = fields.Integer()
-    breached_at = Moment()
-    told_at = Moment()
-    recorded_at = Moment()
-    in_time = fields.Boolean()
-    worked_minutes = fields.Integer()
+    breached_at = Moment(allow_none=True)
+    told_at = Moment(allow_none=True)
+    recorded_at = Moment(allow_none=True)
+    in_time = fields.Boolean(allow_none=True)
+    worked_minutes = fields.Integer(allow_none=True)
 
 
 class CardOut(Schema):
@@ -64,7 +64,7 @@ class CardOut(Schema):
 
     id = fields.Integer()
     number = fields.String()
-    customer_id = fields.Integer()
+    customer_id = fields.Integer(allow_none=True)
     customer_name = fields.String()
     is_unknown_customer = fields.Boolean()
     was_suspended = fields.Boolean()
@@ -88,10 +88,10 @@ class ConsultationOut(Schema):
     due_at = Moment()
     asked_by = fields.String()
     asked_at = Moment()
-    answer = fields.String()
-    answered_by = fields.String()
-    answered_at = Moment()
-    lapsed_at = Moment()
+    answer = fields.String(allow_none=True)
+    answered_by = fields.String(allow_none=True)
+    answered_at = Moment(allow_none=True)
+    lapsed_at = Moment(allow_none=True)
 
 
 class ConsultationPageOut(ConsultationOut):
@@ -110,15 +110,15 @@ class MeasureOut(Schema):
     id = fields.Integer()
     kind = fields.String()
     what = fields.String()
-    tonnes = Tonnes(attribute="quantity_grams")
-    amount = Yuan(attribute="amount_fen")
+    tonnes = Tonnes(attribute="quantity_grams", allow_none=True)
+    amount = Yuan(attribute="amount_fen", allow_none=True)
     owner_id = fields.Integer()
     owner = fields.String()
     due_on = fields.Date()
-    agreed_at = Moment()
-    done_at = Moment()
+    agreed_at = Moment(allow_none=True)
+    done_at = Moment(allow_none=True)
     proof = fields.String()
-    checked_at = Moment()
+    checked_at = Moment(allow_none=True)
     remark = fields.String()
 
 
@@ -129,7 +129,7 @@ class LeaderDecisionOut(Schema):
     verdict = fields.String()
     reason = fields.String()
     by = fields.String()
-    on_behalf_of = fields.String()
+    on_behalf_of = fields.String(allow_none=True)
     decided_at = Moment()
 
 
@@ -138,7 +138,7 @@ class CaseOut(Schema):
 
     state = fields.String()
     version = fields.Integer()
-    step = fields.String()
+    step = fields.String(allow_none=True)
     decisions = fields.List(fields.Nested(LeaderDecisionOut))
 
 
@@ -163,7 +163,7 @@ class ExtensionOut(Schema):
     circumstance = fields.String()
     requested_by = fields.String()
     requested_at = Moment()
-    outcome = fields.String()
+    outcome = fields.String(allow_none=True)
     approval = fields.Nested(CaseOut)
 
 
@@ -188,7 +188,7 @@ class TellingOut(Schema):
     told_to = fields.String()
     reply = fields.String()
     customer_said = fields.String()
-    is_accepted = fields.Boolean()
+    is_accepted = fields.Boolean(allow_none=True)
 
 
 class ComplaintFileOut(Schema):
@@ -212,12 +212,12 @@ class ComplaintOut(CardOut):
     channel = fields.String()
     batch = fields.String()
     lifting_order = fields.String()
-    tonnes = Tonnes(attribute="quantity_grams")
+    tonnes = Tonnes(attribute="quantity_grams", allow_none=True)
     facts = fields.String()
     demand = fields.String()
-    inquiry = fields.String()
-    closed_at = Moment()
-    satisfaction = fields.Integer()
+    inquiry = fields.String(allow_none=True)
+    closed_at = Moment(allow_none=True)
+    satisfaction = fields.Integer(allow_none=True)
     satisfaction_note = fields.String()
     clocks = fields.List(fields.Nested(ClockOut))
     events = fields.List(fields.Nested(EventOut))
@@ -227,15 +227,15 @@ class ComplaintOut(CardOut):
     extensions = fields.List(fields.Nested(ExtensionOut))
     tellings = fields.List(fields.Nested(TellingOut))
     files = fields.List(fields.Nested(ComplaintFileOut))
-    customer_breach = fields.String()
+    customer_breach = fields.String(allow_none=True)
 
 
 class ComplaintPageOut(Schema):
     """A page of complaints and the cursors to its neighbours."""
 
     rows = fields.List(fields.Nested(CardOut))
-    after = fields.String()
-    before = fields.String()
+    after = fields.String(allow_none=True)
+    before = fields.String(allow_none=True)
 
 
 class ColumnOut(Schema):
@@ -276,8 +276,8 @@ class TallyOut(Schema):
     in_time = fields.Integer()
     late = fields.Integer()
     still_open = fields.Integer()
-    in_time_bp = fields.Integer()
-    median_minutes = fields.Integer()
+    in_time_bp = fields.Integer(allow_none=True)
+    median_minutes = fields.Integer(allow_none=True)
 
 
 class FiguresOut(Schema):
@@ -289,7 +289,7 @@ class FiguresOut(Schema):
     by_month = fields.List(fields.Nested(TallyOut))
     by_severity = fields.List(fields.Nested(TallyOut))
     by_product = fields.List(fields.Nested(TallyOut))
-    satisfaction = fields.Dict(keys=fields.String(), values=fields.Integer())
+    satisfaction = fields.Dict(keys=fields.String(), values=fields.Integer(), allow_none=True)
 
 
 class DayProofOut(Schema):
@@ -317,28 +317,28 @@ class InquiryOut(Schema):
 
     id = fields.Integer()
     number = fields.String()
-    customer_id = fields.Integer()
+    customer_id = fields.Integer(allow_none=True)
     customer_name = fields.String()
     contact_name = fields.String()
     contact_phone = fields.String()
-    product_id = fields.Integer()
+    product_id = fields.Integer(allow_none=True)
     channel = fields.String()
     question = fields.String()
     asked_at = Moment()
     keyed_at = Moment()
     due_at = Moment()
     owner_id = fields.Integer()
-    answer = fields.String()
-    answered_at = Moment()
-    turned_at = Moment()
+    answer = fields.String(allow_none=True)
+    answered_at = Moment(allow_none=True)
+    turned_at = Moment(allow_none=True)
 
 
 class InquiryPageOut(Schema):
     """A page of the register."""
 
     rows = fields.List(fields.Nested(InquiryOut))
-    after = fields.String()
-    before = fields.String()
+    after = fields.String(allow_none=True)
+    before = fields.String(allow_none=True)
 
 
 class TemplateOut(Schema):
@@ -377,7 +377,7 @@ class DigestLineOut(Schema):
 
     title = fields.String()
     note = fields.String()
-    due_at = Moment()
+    due_at = Moment(allow_none=True)
 
 
 class DigestPartOut(Schema):

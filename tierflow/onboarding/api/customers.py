@@ -22,9 +22,9 @@ blp = api_blueprint("customers", "Customers")
 @blp.arguments(given.CustomerFilterSchema, location="query")
 @blp.response(200, CustomerPageSchema)
 def list_customers(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
-    """The customers you may see, by number."""
-    cursor, size = wanted.pop("cursor"), wanted.pop("size")
-    return service.list_customers(session, actor, service.CustomerFilters(**wanted), now, cursor=cursor, size=size)
+    """The customers you may see, by number or by name."""
+    place = {name: wanted.pop(name) for name in ("cursor", "size", "sort")}
+    return service.list_customers(session, actor, service.CustomerFilters(**wanted), now, **place)
 
 
 @blp.route("/customers/<int(max=9007199254740991):customer_id>", methods=["GET"])

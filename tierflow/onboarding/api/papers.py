@@ -17,12 +17,11 @@ from tierflow.onboarding import service
 from tierflow.onboarding.api.applications import ONE
 from tierflow.onboarding.schemas import given, shown
 from tierflow.web.access import reads, writes
-from tierflow.web.openapi import api_blueprint
+from tierflow.web.openapi import SCAN, api_blueprint
 
 blp = api_blueprint("papers", "Papers")
 
 PAPER = "/papers/<int(max=9007199254740991):paper_id>"
-BINARY = {"type": "string", "format": "binary"}
 
 
 def uploaded(file: FileStorage | None) -> Upload | None:
@@ -100,7 +99,7 @@ def detach(data: dict[str, Any], *, session: Session, actor: Actor, now: datetim
 @blp.route("/files/<int(max=9007199254740991):file_id>", methods=["GET"])
 @reads("customer.read")
 @blp.arguments(given.DownloadSchema, location="query")
-@blp.response(200, BINARY, content_type="application/octet-stream")
+@blp.doc(responses=SCAN)
 def content(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime, file_id: int) -> Response:
     """A scan, shown in the page or saved; only for whoever may see what it belongs to."""
     stored = service.file_for(session, actor, file_id)

@@ -19,11 +19,12 @@ from tierflow.kernel.errors import Invalid
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, require
 from tierflow.kernel.text import mark, text
-from tierflow.onboarding.pages import chain, reading, views
+from tierflow.onboarding.pages import chain, reading, standing, views
 from tierflow.onboarding.pages.blueprint import CUSTOMER, ROW_ID, bp
 from tierflow.onboarding.pages.listing import managers, number
 from tierflow.onboarding.rules.entry import CLASS_LABELS
 from tierflow.onboarding.service.customers import (
+    SORTS,
     CustomerCard,
     CustomerFile,
     CustomerFilters,
@@ -44,7 +45,7 @@ from tierflow.web.shell import day, moment
 
 PAGE = "customers"
 NARROWING = ("q", "region", "manager", "class", "line", "papers")
-PAPERS = ("expiring", "expired")
+PAPERS = ("expiring", "expired", "suspended")
 YEAR = timedelta(days=365)
 
 
@@ -60,15 +61,13 @@ class FilterSchema(Schema):
 def customers(*, session: Session, actor: Actor, now: datetime) -> str:
     """The list, under the filter of its address."""
     on = local_day(now)
-    descending = request.args.get("sort") == "-number"
-    page = list_customers(
-        session, actor, asked(request.args), now, cursor=request.args.get("cursor"), descending=descending
-    )
+    sort = sorting(request.args)
+    page = list_customers(session, actor, asked(request.args), now, cursor=request.args.get("cursor"), sort=sort)
     return render_template(
         "onboarding/customers.html",
         rows=[_row(row, now) for row in page.rows],
         page=page,
-        sort="-number" if descending else "number",
+        sort=sort,
         has_filter=any(request.args.get(name) for name in NARROWING),
         saved=_saved(session, actor),
         regions=[(row.id, row.name) for row in regions_on(session, on)],
@@ -76,6 +75,14 @@ def customers(*, session: Session, actor: Actor, now: datetime) -> str:
         classes=[(name, show(label)) for name, label in CLASS_LABELS.items()],
         lines=[(line.id, views.line_name(line)) for line in lines_on(session, on)],
     )
+
+
+def sorting(args: Any) -> str:
+    """The order an address asks for. Raises `Invalid` for what no link of ours says."""
+    sort: str = args.get("sort") or "number"
+    if sort not in SORTS:
+        raise Invalid({"sort": [text("Choose one of the list.")]})
+    return sort
 
 
 def asked(args: Any) -> CustomerFilters:
@@ -105,6 +112,8 @@ def _row(row: CustomerRow, now: datetime) -> dict[str, Any]:
         "region": row.region,
         "manager": row.account_manager,
         "since": day(customer.approved_on),
+        "is_suspended": row.is_suspended,
+        "is_disqualified": customer.disqualified_on is not None,
         "lines": [
             {"name": views.line_name(product), "class_label": views.class_label(line)} for line, product in row.lines
         ],
@@ -174,6 +183,8 @@ COLUMNS = [
     Column(text("Sales region"), lambda row: row.region),
     Column(text("Account manager"), lambda row: row.account_manager),
     Column(text("First paper to expire"), lambda row: row.expires_on, "day"),
+    Column(text("Suspended"), lambda row: text("yes") if row.is_suspended else "", width=10),
+    Column(text("Disqualified on"), lambda row: row.customer.disqualified_on, "day"),
     Column(text("Customer since"), lambda row: row.customer.approved_on, "day"),
 ]
 
@@ -183,7 +194,7 @@ COLUMNS = [
 def export_customers(*, session: Session, actor: Actor, now: datetime) -> Response:
     """The list as a file, with the filter of the page it was asked from."""
     return exports.download(
-        _every(session, actor, asked(request.form), now),
+        _every(session, actor, asked(request.form), sorting(request.form), now),
         COLUMNS,
         form="csv" if request.form.get("form") == "csv" else "xlsx",
         name="customers",
@@ -193,11 +204,11 @@ def export_customers(*, session: Session, actor: Actor, now: datetime) -> Respon
     )
 
 
-def _every(session: Session, actor: Actor, wanted: CustomerFilters, now: datetime) -> Iterator[CustomerRow]:
+def _every(session: Session, actor: Actor, wanted: CustomerFilters, sort: str, now: datetime) -> Iterator[CustomerRow]:
     require(actor, "customer.export")
     cursor, given = None, 0
     while given <= exports.MOST_ROWS:
-        page = list_customers(session, actor, wanted, now, cursor=cursor, size=1000)
+        page = list_customers(session, actor, wanted, now, cursor=cursor, size=1000, sort=sort)
         given += len(page.rows)
         yield from page.rows
         cursor = page.after
@@ -213,7 +224,8 @@ OWN_TABS = [("onboarding.customer", mark("Customer file")), ("onboarding.custome
 def customer(*, session: Session, actor: Actor, now: datetime, customer_id: int) -> str:
     """One customer as it stands today."""
     found = customer_file(session, actor, customer_id, now)
-    return _page("onboarding/customer.html", session, actor, now, found, "onboarding.customer", view=_file(found, now))
+    view = {**_file(found, now), **standing.keeping(session, actor, found.customer)}
+    return _page("onboarding/customer.html", session, actor, now, found, "onboarding.customer", view=view)
 
 
 @bp.get(f"{CUSTOMER}/history")
@@ -301,7 +313,7 @@ def _file(found: CustomerFile, now: datetime) -> dict[str, Any]:
             }
             for line, product in found.lines
         ],
-        "papers": views.papers(found.papers, url, local_day(now)),
+        "papers": standing.papers(found.papers, url, local_day(now)),
         "offices": [office.name for office in found.offices],
     }
 

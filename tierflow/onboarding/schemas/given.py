@@ -244,6 +244,10 @@ class ApplicationFilterSchema(PageSchema):
     """How the list of applications is narrowed."""
 
     state = fields.String(validate=one_of([state.value for state in State]))
+    states = fields.List(
+        fields.String(validate=one_of([state.value for state in State])),
+        metadata={"description": "any of these; repeated: ?states=draft&states=withdrawn"},
+    )
     step = fields.String(validate=one_of(_STEPS))
     region_id = RowId()
     account_manager_id = RowId()
@@ -264,6 +268,11 @@ class CustomerFilterSchema(PageSchema):
     needs_credit_code = fields.Boolean()
     papers = fields.String(validate=one_of(("expired", "expiring")))
     q = Line(most=100)
+    sort = fields.String(
+        validate=one_of(("number", "-number", "name", "-name")),
+        load_default="number",
+        metadata={"description": "by number, or by name in the order of pinyin; - downwards"},
+    )
 
 
 class AfterSchema(Schema):
