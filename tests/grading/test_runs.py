@@ -331,3 +331,17 @@ def test_pins_wait_for_one_decision_only(scene: Scene) -> None:
         scene.act(pins.decide, "gm", "2026-02-07 10:01", pin, {"verdict": "approve"})
     state = scene.ask(lambda session: session.get(LevelPin, pin).state)
     assert state == "rejected"
+
+
+@pytest.mark.rule("CHEM-9.6")
+def test_upheld_breaches_are_gathered_when_a_month_is_run(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def upheld(_session: object, line_id: int, month: Month) -> dict[int, int]:
+        return {scene.customers["a"]: 2} if (line_id, month) == (scene.line, JAN) else {}
+
+    monkeypatch.setattr(runs, "BREACHES", [upheld])
+    scene.know("a", JAN, cooperation=80)
+    scene.lift("a", JAN, "10")
+    found = scene.decisions(scene.close(JAN))
+    assert (found["a"].breaches, found["a"].cooperation, found["b"].breaches) == (2, 80, None)
+    with pytest.raises(Refused, match="No late facts"):
+        scene.act(late.adjust, "sm", "2026-02-08 10:00", scene.line)

@@ -6,18 +6,21 @@ general manager may too. Until then the old levels serve.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_postgres
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tierflow.common import audit, notices
 from tierflow.common.calendars import working_calendar
 from tierflow.common.customers import Customer
+from tierflow.common.db import is_sqlite
 from tierflow.common.indicators import MonthFacts
 from tierflow.common.offtake import Offtake
 from tierflow.common.policies import policy_on
@@ -132,10 +135,31 @@ def _begin(session: Session, actor: Actor, line_id: int, month: Month, now: date
         raise Conflict(Refusal("conflict", words, "month")) from error
     run = session.get_one(GradingRun, run_id)
     audit.record(session, actor, "grading.start", SUBJECT, run.id, now, after={"month": str(month), "line": line_id})
+    _gather(session, line_id, month, now)
     closing.lay_out(session, run.id, level_policy(policy))
     if run.total <= AT_ONCE:
         closing.compute_here(session, run)
     return run
+
+
+Breaches = Callable[[Session, int, Month], Mapping[int, int]]
+"""Upheld breaches by customer of a product line's month; complaints know them, `app.py` hands them over."""
+BREACHES: list[Breaches] = []
+
+
+def _gather(session: Session, line_id: int, month: Month, now: datetime) -> None:
+    """Write what other domains know of the month beside what was keyed in (CHEM-9.6)."""
+    make = insert_sqlite if is_sqlite(session) else insert_postgres
+    place = ("product_line_id", "month", "customer_id")
+    for count in BREACHES:
+        rows = [
+            dict(zip(place, (line_id, month.start, customer_id), strict=True)) | {"breaches": number, "updated_at": now}
+            for customer_id, number in sorted(count(session, line_id, month).items())
+        ]
+        if rows:
+            statement = make(MonthFacts)
+            told = {"breaches": statement.excluded.breaches, "updated_at": now}
+            session.execute(statement.on_conflict_do_update(index_elements=place, set_=told), rows)
 
 
 def again(session: Session, actor: Actor, run_id: int, now: datetime) -> GradingRun:
