@@ -60,7 +60,7 @@ def open_due(session: Session, now: datetime, papers_ok: PapersOk = nothing_know
 def open_one(session: Session, line: ProductLine, period: Period, now: datetime) -> bool:
     """Open a period's review of a line, once."""
     place = and_(Review.product_line_id == line.id, Review.period == str(period))
-    if session.scalar(select(Review.id).where(place)) is not None:
+    if session.scalar(select(Review.id).where(place)) is not None or not _has_anything(session, line.id, period):
         return False
     review = Review(
         product_line_id=line.id,
@@ -82,6 +82,14 @@ def open_one(session: Session, line: ProductLine, period: Period, now: datetime)
         return False  # somebody else opened it
     audit.record(session, SYSTEM, "review.open", SUBJECT, review.id, now, after={"period": str(period)})
     return True
+
+
+def _has_anything(session: Session, line_id: int, period: Period) -> bool:
+    """Whether somebody held the line at the period's end, and no later month was the first ever closed."""
+    held = in_force(CustomerLine.from_on, CustomerLine.to_on, period.last_day)
+    holders = select(CustomerLine.id).where(CustomerLine.product_line_id == line_id, held)
+    first = session.scalar(select(func.min(GradingRun.month)).where(GradingRun.product_line_id == line_id))
+    return session.scalar(holders.limit(1)) is not None and (first is None or first <= period.last_day)
 
 
 def refresh(session: Session, review: Review, now: datetime, papers_ok: PapersOk = nothing_known) -> bool:
