@@ -104,6 +104,7 @@ def _run(session: Session, actor: Actor, now: datetime, run_id: int, refusals: t
     wanted = load(given.DecisionsSchema(), request.args.to_dict() if request.method == "GET" else {})
     found = page_of(session, looking.decisions(actor, row, wanted), BY_CUSTOMER, cursor=wanted["cursor"])
     old = looking.earlier(session, row, [each[0].customer_id for each in found.rows])
+    open_ = views.seen_customers(session, actor, [each[0].customer_id for each in found.rows])
     line = session.get_one(ProductLine, row.product_line_id)
     people = views.names(session, {row.confirmed_by_id} if row.confirmed_by_id else set())
     batch = runs.batch(session, row)
@@ -112,7 +113,7 @@ def _run(session: Session, actor: Actor, now: datetime, run_id: int, refusals: t
         "grading/run.html",
         card=views.run_card(row, line, people, now),
         batch=[views.run_card(each, line, {}, now) for each in batch] if len(batch) > 1 else [],
-        rows=[_decision(row, each, old.get(each[0].customer_id)) for each in found.rows],
+        rows=[_decision(row, each, old.get(each[0].customer_id), open_) for each in found.rows],
         page=found,
         regions=looking.by_region(session, row) if row.state != "computing" else [],
         region_options=views.region_options(session, now),
@@ -128,12 +129,12 @@ def _run(session: Session, actor: Actor, now: datetime, run_id: int, refusals: t
     )
 
 
-def _decision(row: GradingRun, found: Any, before: Any) -> dict[str, Any]:
+def _decision(row: GradingRun, found: Any, before: Any, open_: set[int]) -> dict[str, Any]:
     seen, customer, region, manager = found
     return {
         "name": customer.name,
         "number": customer.number,
-        "url": url_for("onboarding.customer", customer_id=customer.id),
+        "url": url_for("onboarding.customer", customer_id=customer.id) if customer.id in open_ else None,
         "explain_url": url_for("grading.explain", run_id=row.id, customer_id=customer.id),
         "region": region,
         "manager": manager,

@@ -96,11 +96,12 @@ def _review(session: Session, actor: Actor, now: datetime, review_id: int, error
     row = service.get(session, actor, review_id)
     wanted = load(given.ScoresSchema(), request.args.to_dict() if request.method == "GET" else {})
     found = page_of(session, service.scores(actor, row, wanted), BY_RANK, cursor=wanted["cursor"])
+    open_ = views.seen_customers(session, actor, [each[1].id for each in found.rows])
     policy = review_policy(policy_numbered(session, row.policy_version))
     return render_template(
         "grading/review.html",
         card=_card(row, session.get_one(ProductLine, row.product_line_id)),
-        rows=[score_row(*each) for each in found.rows],
+        rows=[score_row(*each) | ({} if each[1].id in open_ else {"url": None}) for each in found.rows],
         page=found,
         weights=[(weight_word(name), weight) for name, weight in policy.weights.items()],
         bands=[(low // 100, high // 100, advice(word)) for low, high, word in policy.bands],
