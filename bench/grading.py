@@ -62,13 +62,19 @@ def timed(act: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
+def bare(session: Session) -> Callable[[str], object]:
+    """Sends a statement as it is; psycopg reads a single % as a place for a value."""
+    send, double = session.connection().exec_driver_sql, not is_sqlite(session)
+    return lambda statement: send(statement.replace("%", "%%") if double else statement)
+
+
 def fill(session: Session, customers: int) -> int:
     """Customers by bare statements: what is measured is the close, not the filling."""
     east = region(session).id
     manager = user(session, "am", Role.ACCOUNT_MANAGER).id
     user(session, "sm", (Role.SALES_MANAGER, east))
     line_id = line(session).id
-    execute = session.connection().exec_driver_sql
+    execute = bare(session)
     numbers = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {customers})"
     if not is_sqlite(session):
         numbers = f"WITH n(i) AS (SELECT generate_series(1, {customers}))"
@@ -164,7 +170,7 @@ def touch(session: Session, line_id: int, month: Month, every: int, customers: i
     names = ", ".join(column.name for column in Offtake.__table__.columns if column.name not in absent)
     values = f"id, {product}, {line_id}, '{day}', '{month.start}', 5000000000, 'planned', 'late', 'L' || id, 1,"
     values += f" '{NOW:%Y-%m-%d %H:%M:%S}'"
-    execute = session.connection().exec_driver_sql
+    execute = bare(session)
     execute(f"INSERT INTO offtake ({names}) SELECT {values} {chosen}")
     for statement in (
         "UPDATE offtake_month SET grams = grams + 5000000000"
