@@ -77,7 +77,7 @@ def fill(session: Session, customers: int) -> int:
     execute = bare(session)
     numbers = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {customers})"
     if not is_sqlite(session):
-        numbers = f"WITH n(i) AS (SELECT generate_series(1, {customers}))"
+        numbers = f"WITH n(i) AS (SELECT generate_series(1::bigint, {customers}::bigint))"
     fields = (
         "number, name, name_key, credit_code, needs_credit_code, legal_representative, address, contact_name, phone,"
         " phone_key, bank_name, bank_account, account_key, invoice_address, invoice_phone, region_id,"

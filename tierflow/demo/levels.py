@@ -21,6 +21,7 @@ from tierflow.demo import company
 from tierflow.demo.diary import Diary, Story
 from tierflow.demo.house import House
 from tierflow.demo.sales import MONTHS
+from tierflow.grading.models import GradingRun
 from tierflow.grading.service import drafts, keying, reviews, runs, trials
 from tierflow.kernel.calendar import WorkingCalendar
 from tierflow.kernel.months import Month, local_day
@@ -99,7 +100,7 @@ def _draft(session: Session, house: House, diary: Diary, line_id: int, this_mont
     if newest is None or newest.state != "confirmed":
         return
     first = session.scalars(
-        select(runs.GradingRun.month).where(runs.GradingRun.product_line_id == line_id).order_by(runs.GradingRun.month)
+        select(GradingRun.month).where(GradingRun.product_line_id == line_id).order_by(GradingRun.month)
     ).first()
     last = Month.of(newest.month)
     if first is not None:

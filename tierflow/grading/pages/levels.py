@@ -23,6 +23,7 @@ from tierflow.kernel.errors import Refusal
 from tierflow.kernel.months import Month, local_day
 from tierflow.kernel.roles import Actor, is_allowed, require
 from tierflow.kernel.text import text
+from tierflow.kernel.tonnage import format_tonnes
 from tierflow.web import exports
 from tierflow.web.access import reads, writes
 from tierflow.web.exports import Column
@@ -201,7 +202,7 @@ COLUMNS = [
     Column(text("Company name"), lambda row: row[1].name, width=36),
     Column(text("Sales region"), lambda row: row[2]),
     Column(text("Account manager"), lambda row: row[3]),
-    Column(text("Offtake, t"), lambda row: views.format_tonnes(row[0].grams), width=16),
+    Column(text("Offtake, t"), lambda row: format_tonnes(row[0].grams), width=16),
     Column(text("Level held"), lambda row: views.level_word(row[0].held)),
     Column(text("Target by tonnes"), lambda row: views.level_word(row[0].target)),
     Column(text("Level earned"), lambda row: views.level_word(row[0].level)),

@@ -34,7 +34,12 @@ KINDS = {"keep": "neutral", "raise": "ok", "lower": "warn", "end_class": "bad", 
 
 def kind_word(kind: str) -> str:
     """A review's kind in words."""
-    return {"quarter": _("Quarterly review"), "halfyear": _("Half-yearly review"), "year": _("Yearly review")}[kind]
+    words: dict[str, str] = {
+        "quarter": _("Quarterly review"),
+        "halfyear": _("Half-yearly review"),
+        "year": _("Yearly review"),
+    }
+    return words[kind]
 
 
 def state_badge(state: str) -> tuple[str, str]:
@@ -117,7 +122,7 @@ def _review(session: Session, actor: Actor, now: datetime, review_id: int, error
 def weight_word(name: str) -> str:
     """What is weighed, in words."""
     if name == "papers":
-        return _("Papers")
+        return str(_("Papers"))
     return views.indicator_word("plan_completion" if name == "completion" else name)
 
 
@@ -224,8 +229,8 @@ def review_pack(*, session: Session, actor: Actor, now: datetime, review_id: int
 def pack_title(row: Review) -> str:
     """What the pack is called: for which meeting."""
     if row.kind == "year":
-        return _("%(period)s: yearly customer review, for the GM office meeting", period=row.period)
-    return _("%(period)s: customer review, for the operations meeting", period=row.period)
+        return str(_("%(period)s: yearly customer review, for the GM office meeting", period=row.period))
+    return str(_("%(period)s: customer review, for the operations meeting", period=row.period))
 
 
 @bp.post(f"{REVIEW}/export")

@@ -123,14 +123,15 @@ def indicator_rows(shown: tuple[Indicator, ...]) -> list[dict[str, Any]]:
 
 def indicator_word(name: str) -> str:
     """An indicator in words."""
-    return {
+    words: dict[str, str] = {
         "offtake_grams": _("Offtake"),
         "plan_completion": _("Plan completion"),
         "evenness": _("Weekly evenness"),
         "payment_discipline": _("Payment discipline"),
         "breaches": _("Breaches upheld"),
         "cooperation": _("Cooperation"),
-    }[name]
+    }
+    return words[name]
 
 
 def amount(name: str, value: int) -> str:
@@ -144,7 +145,7 @@ def amount(name: str, value: int) -> str:
 
 def tonnes(grams: int) -> str:
     """Grams as tonnes with the unit."""
-    return _("%(tonnes)s t", tonnes=format_tonnes(grams))
+    return str(_("%(tonnes)s t", tonnes=format_tonnes(grams)))
 
 
 def short_tonnes(grams: int) -> str:

@@ -115,7 +115,8 @@ def statement(shared: Plan, after: int, last: int) -> Any:
     names = ("customer_id", "class", "grams", *facts.INDICATOR_COLUMNS, "before_level", "before_idle", "began")
     raw = seen.subquery().columns
     named = select(*(column.label(name) for column, name in zip(raw, names, strict=True))).subquery().c
-    level, idle = named.before_level, named.before_idle
+    level: Any = named.before_level
+    idle: Any = named.before_idle
     if shared.over:
         over = {customer_id: held for customer_id, held in shared.over.items() if after < customer_id <= last}
         if over:
@@ -148,7 +149,8 @@ def statement(shared: Plan, after: int, last: int) -> Any:
         rule.code,
         case((fact.grams == 0, fact.idle_before + 1), else_=0),
     ).join_from(facts_, rule, and_(rule.run_id == shared.run_id, rule.key == key))
-    return insert(LevelDecisionRow.__table__).from_select(list(COLUMNS), found)
+    table: Any = LevelDecisionRow.__table__
+    return insert(table).from_select(list(COLUMNS), found)
 
 
 def _missed(fact: Any, conditions: Mapping[str, int]) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, delete, func, insert, select, update
+from sqlalchemy import and_, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -160,13 +160,13 @@ def _scored(session: Session, review: Review, papers_ok: PapersOk) -> list[dict[
             }
         )
     numbers = {row.id: row.number for row in found}
-    rows.sort(key=lambda row: (-1 if row["score"] is None else -row["score"] - 2, numbers[row["customer_id"]]))
-    for rank, row in enumerate(rows, start=1):
-        row["rank"] = rank
+    rows.sort(key=lambda each: (-1 if each["score"] is None else -each["score"] - 2, numbers[each["customer_id"]]))
+    for rank, made in enumerate(rows, start=1):
+        made["rank"] = rank
     return rows
 
 
-def _question(review: Review) -> Select[Any]:
+def _question(review: Review) -> Any:
     """Everybody who holds the line at the period's end, with sums over its months; one question."""
     line_id, months = review.product_line_id, (review.first_month, review.last_month)
     first, last = Month.of(months[0]), Month.of(months[1])
@@ -230,17 +230,17 @@ def get(session: Session, actor: Actor, review_id: int) -> Review:
     return review
 
 
-def listed(actor: Actor) -> Select[Any]:
+def listed(actor: Actor) -> Any:
     """Reviews with their product line, to be paged by period's end and id."""
     require(actor, "review.read")
-    query: Select[Any] = select(Review, ProductLine).join(ProductLine, ProductLine.id == Review.product_line_id)
+    query: Any = select(Review, ProductLine).join(ProductLine, ProductLine.id == Review.product_line_id)
     return query
 
 
-def scores(actor: Actor, review: Review, wanted: Mapping[str, Any]) -> Select[Any]:
+def scores(actor: Actor, review: Review, wanted: Mapping[str, Any]) -> Any:
     """A review's scores with customer, region and account manager, to be paged by rank."""
     require(actor, "review.read")
-    query: Select[Any] = (
+    query: Any = (
         select(ReviewScore, Customer, Region.name, User.name)
         .join(Customer, Customer.id == ReviewScore.customer_id)
         .join(Region, Region.id == Customer.region_id)
@@ -254,7 +254,8 @@ def scores(actor: Actor, review: Review, wanted: Mapping[str, Any]) -> Select[An
     if wanted.get("region_id"):
         query = query.where(Customer.region_id == wanted["region_id"])
     if wanted.get("q"):
-        query = query.where(Customer.id.in_(lookup.matching("customer", wanted["q"])))
+        found: Any = lookup.matching("customer", wanted["q"])
+        query = query.where(Customer.id.in_(found))
     return query
 
 
