@@ -102,7 +102,7 @@ def fill(session: Session, customers: int) -> int:
             f" SELECT i, {line_id}, '{month}', {grams} + 1 FROM n WHERE {lifts}"
         )
     execute("CREATE TABLE bench_tier (id BIGINT PRIMARY KEY, grams BIGINT, tier INTEGER)")
-    execute("CREATE TABLE bench_save (id INTEGER PRIMARY KEY, words TEXT)")
+    execute("CREATE TABLE bench_save (words TEXT)")
     return line_id
 
 
