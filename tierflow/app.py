@@ -27,9 +27,11 @@ from tierflow.complaints.pages import history as complaint_history
 from tierflow.complaints.service import handing_over as complaints_handing_over
 from tierflow.complaints.service import redating
 from tierflow.complaints.service.reckoning import verify as verify_due_times
+from tierflow.complaints.service.statistics import breaches_of_month
 from tierflow.complaints.terms import COMPLAINT_TERMS
 from tierflow.grading import api as grading_api
 from tierflow.grading import pages as grading_pages
+from tierflow.grading.service import runs as grading_runs
 from tierflow.grading.service.closed import closed_months
 from tierflow.grading.service.proving import verify as verify_levels
 from tierflow.grading.terms import GRADING_TERMS
@@ -176,6 +178,8 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     lifting_pages.init(app)
     offtake_import.months_closed_by(closed_months)
     grading_pages.init(app)
+    if breaches_of_month not in grading_runs.BREACHES:
+        grading_runs.BREACHES.append(breaches_of_month)
     verify.also_checked("levels", verify_levels)
     verify.also_checked("offtake", offtake.verify)
     verify.also_checked("lifting", lifting_figures.verify)

@@ -25,7 +25,7 @@ FORCED = LevelPolicy(3, 1000 * T, 2000 * T, 3000 * T, 3, {}, {"breaches": 1})
 A, O, S1, S2, S3 = LADDER  # noqa: E741
 
 
-@pytest.mark.groundwork("CHEM-9.4")
+@pytest.mark.rule("CHEM-9.4")
 @pytest.mark.parametrize(
     ("grams", "level"),
     [
@@ -44,7 +44,7 @@ def test_single_month_offtake_gives_the_level_exactly_to_the_gram(grams: int, le
     assert level_for(grams, POLICY) is level
 
 
-@pytest.mark.groundwork("CHEM-9.5", "CHEM-9.2")
+@pytest.mark.rule("CHEM-9.5", "CHEM-9.2")
 @pytest.mark.parametrize(
     ("held", "grams", "level", "move"),
     [
@@ -66,7 +66,7 @@ def test_level_moves_at_most_one_step_a_month(held: Level, grams: int, level: Le
     assert (decision.level, decision.move) == (level, move)
 
 
-@pytest.mark.groundwork("CHEM-9.3")
+@pytest.mark.rule("CHEM-9.3")
 @pytest.mark.parametrize("grams", [0, 1000 * T, 9000 * T])
 def test_a_direct_customer_is_ordinary_whatever_its_volume(grams: int) -> None:
     months = [(Month(grams, {"breaches": 9}), FORCED)] * 5
@@ -76,20 +76,20 @@ def test_a_direct_customer_is_ordinary_whatever_its_volume(grams: int) -> None:
     assert {i.verdict for d in decisions for i in d.indicators} <= {"info", "no data"}
 
 
-@pytest.mark.groundwork("CHEM-9.7")
+@pytest.mark.rule("CHEM-9.7")
 def test_idle_months_lead_back_to_auction_step_by_step() -> None:
     months = [(Month(0, {}), POLICY)] * 5
     assert [d.level for d in decide_months("dealer", S3, months)] == [S2, S1, O, A, A]
     assert [d.target for d in decide_months("dealer", S3, months)] == [O, O, A, A, A]
 
 
-@pytest.mark.groundwork("CHEM-9.7")
+@pytest.mark.rule("CHEM-9.7")
 def test_one_gram_resets_the_count_of_idle_months() -> None:
     months = [(Month(grams, {}), POLICY) for grams in (0, 0, 1, 0, 0, 0)]
     assert [d.level for d in decide_months("dealer", O, months)] == [O, O, O, O, O, A]
 
 
-@pytest.mark.groundwork("CHEM-9.6")
+@pytest.mark.rule("CHEM-9.6")
 @pytest.mark.parametrize(
     ("completion", "level", "move"),
     [(7999, O, "held"), (8000, S1, "up"), (8001, S1, "up"), (None, S1, "up")],
@@ -101,12 +101,12 @@ def test_a_gate_holds_a_rise_and_no_data_holds_nothing(completion: int | None, l
     assert ("CHEM-9.6" in decision.clauses) == (move == "held")
 
 
-@pytest.mark.groundwork("CHEM-9.6")
+@pytest.mark.rule("CHEM-9.6")
 def test_a_gate_does_not_soften_a_fall() -> None:
     assert decide_level("dealer", S2, Month(0, {"plan_completion": 10_000}), 0, GATED).level is S1
 
 
-@pytest.mark.groundwork("CHEM-9.6")
+@pytest.mark.rule("CHEM-9.6")
 @pytest.mark.parametrize(
     ("held", "grams", "breaches", "level"),
     [
@@ -121,7 +121,7 @@ def test_a_force_is_one_step_down_and_no_more(held: Level, grams: int, breaches:
     assert decide_level("dealer", held, Month(grams, {"breaches": breaches}), 0, FORCED).level is level
 
 
-@pytest.mark.groundwork("CHEM-9.6")
+@pytest.mark.rule("CHEM-9.6")
 def test_every_indicator_is_shown_with_value_threshold_and_verdict() -> None:
     shown = {i.name: i for i in decide_level("dealer", O, Month(1, {"plan_completion": 7000}), 0, GATED).indicators}
     assert (shown["plan_completion"].value, shown["plan_completion"].threshold) == (7000, 8000)

@@ -42,7 +42,8 @@ def draft(scene: Scene, **values: Any) -> int:
     return version
 
 
-@pytest.mark.rule("CHEM-18", "CMTE-2.1")
+@pytest.mark.rule("CHEM-18")
+@pytest.mark.groundwork("CMTE-2.1")
 def test_a_draft_is_checked_adopted_from_a_day_and_old_months_keep_their_version(scene: Scene) -> None:
     run_id = scene.close(JAN)
     now = at("2026-05-06 10:00")
@@ -66,7 +67,7 @@ def test_a_draft_is_checked_adopted_from_a_day_and_old_months_keep_their_version
     scene.close(FEB)  # a month that ended before: the old version
 
 
-@pytest.mark.rule("CMTE-2.1")
+@pytest.mark.groundwork("CMTE-2.1")
 def test_a_draft_is_tried_on_the_real_months_beside_what_they_came_to(scene: Scene) -> None:
     scene.close(JAN, FEB, MAR)
     version = draft(scene, grading__one_star_grams=900 * T)

@@ -35,7 +35,7 @@ def ask(client: FlaskClient, **changes: Any) -> Any:
     )
 
 
-@pytest.mark.groundwork("CHEM-9.5", "CHEM-9.4")
+@pytest.mark.rule("CHEM-9.5", "CHEM-9.4")
 def test_a_preview_explains_every_month(manager: FlaskClient) -> None:
     answer = ask(manager)
     assert answer.status_code == 200, answer.text

@@ -117,13 +117,14 @@ def test_of_two_who_close_a_month_one_does(scene: Scene) -> None:
 @pytest.mark.rule("CHEM-9.5")
 def test_a_run_is_refused_when_its_facts_have_moved_and_run_again(scene: Scene) -> None:
     run_id = scene.propose(JAN)
-    scene.lift("a", JAN, "1000", now=after(JAN))
+    later = after(JAN) + timedelta(minutes=1)
+    scene.lift("a", JAN, "1000", now=later)
     with pytest.raises(Refused, match="1 customers have changed"):
-        scene.confirm(run_id, after(JAN))
-    newer = scene.act(runs.again, "sm", after(JAN), run_id)
+        scene.confirm(run_id, later)
+    newer = scene.act(runs.again, "sm", later, run_id)
     assert scene.run(run_id).state == "withdrawn"
     assert scene.decisions(newer)["a"].level == "ordinary"
-    scene.confirm(newer, after(JAN))
+    scene.confirm(newer, later)
     assert lies(scene) == []
 
 
@@ -287,7 +288,7 @@ def test_a_direct_customer_is_never_set_by_hand(scene: Scene) -> None:
     ("lie", "statement"),
     [
         ("replayed", "UPDATE level_decision SET grams = 0 WHERE grams > 0"),
-        ("not those that were written", "UPDATE level_decision SET idle_before = 1"),
+        ("not those that were written", "UPDATE level_decision SET cooperation = 1"),
         ("never came into force", "DELETE FROM standing"),
         ("was never given this level", "UPDATE standing SET level = 'three_star'"),
     ],
@@ -330,3 +331,17 @@ def test_pins_wait_for_one_decision_only(scene: Scene) -> None:
         scene.act(pins.decide, "gm", "2026-02-07 10:01", pin, {"verdict": "approve"})
     state = scene.ask(lambda session: session.get(LevelPin, pin).state)
     assert state == "rejected"
+
+
+@pytest.mark.rule("CHEM-9.6")
+def test_upheld_breaches_are_gathered_when_a_month_is_run(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def upheld(_session: object, line_id: int, month: Month) -> dict[int, int]:
+        return {scene.customers["a"]: 2} if (line_id, month) == (scene.line, JAN) else {}
+
+    monkeypatch.setattr(runs, "BREACHES", [upheld])
+    scene.know("a", JAN, cooperation=80)
+    scene.lift("a", JAN, "10")
+    found = scene.decisions(scene.close(JAN))
+    assert (found["a"].breaches, found["a"].cooperation, found["b"].breaches) == (2, 80, None)
+    with pytest.raises(Refused, match="No late facts"):
+        scene.act(late.adjust, "sm", "2026-02-08 10:00", scene.line)

@@ -17,7 +17,7 @@ from tierflow.common.calendars import working_calendar
 from tierflow.common.customers import name_key
 from tierflow.common.identifiers import organisation_code_within
 from tierflow.common.users import Person, actor_of
-from tierflow.demo import company, complaints, keeping, openings, sales
+from tierflow.demo import company, complaints, keeping, levels, openings, sales
 from tierflow.demo.applicants import APPLICANTS
 from tierflow.demo.company import logins
 from tierflow.demo.diary import Diary, Story, tell
@@ -59,6 +59,7 @@ def plant(session: Session, now: datetime) -> None:
             *keeping.stories(cast),
             *(openings.story(cast, applicant, began[applicant.serial]) for applicant in APPLICANTS),
             *sales.stories(session, house, diary, calendar),
+            *levels.stories(session, house, diary, calendar),
         ]
     )
 

@@ -161,3 +161,17 @@ def upheld_breaches(session: Session, customer_id: int, product_line_id: int, mo
         CustomerBreach.on < month.end,
     )
     return session.scalar(query) or 0
+
+
+def breaches_of_month(session: Session, product_line_id: int, month: Month) -> dict[int, int]:
+    """Upheld breaches of a month on a product line, by customer: what grading's run gathers (CHEM-9.6)."""
+    query = (
+        select(CustomerBreach.customer_id, func.count())
+        .where(
+            CustomerBreach.product_line_id == product_line_id,
+            CustomerBreach.on >= month.start,
+            CustomerBreach.on < month.end,
+        )
+        .group_by(CustomerBreach.customer_id)
+    )
+    return dict(session.execute(query).all())

@@ -99,7 +99,12 @@ def list_decisions(wanted: dict[str, Any], *, session: Session, actor: Actor, no
         session, looking.decisions(actor, run, wanted), rows.BY_CUSTOMER, cursor=wanted["cursor"], size=wanted["size"]
     )
     old = looking.earlier(session, run, [row[0].customer_id for row in found.rows])
-    return rows.page(found, [rows.decision(*row, old.get(row[0].customer_id)) for row in found.rows])
+    return rows.page(found, [_decision(row, old.get(row[0].customer_id)) for row in found.rows])
+
+
+def _decision(row: Any, before: Any) -> dict[str, Any]:
+    seen, customer, region, manager = row
+    return rows.decision(seen, customer, region, manager, before)
 
 
 @blp.route(f"{RUN}/decisions/<{ROW_ID}:customer_id>", methods=["GET"])

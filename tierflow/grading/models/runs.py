@@ -108,8 +108,25 @@ class LevelDecisionRow(Model):
     idle: Mapped[int]
 
 
+class GradingCase(Model):
+    """What the rule says of one of its cases under the policy of a run: the few hundred rows the run applies.
+
+    The key: class, level held, where the grams lie, whether a gate and a force is missed; see `service.closing`.
+    """
+
+    __tablename__ = append_only("grading_case")
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("grading_run.id"), primary_key=True)
+    key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    level: Mapped[str]
+    target: Mapped[str]
+    move: Mapped[str]
+    code: Mapped[str]
+
+
 class GradingChunk(Model):
-    """A stretch of a run's decisions by customer id, and the hash of their rows; the audit chain holds them all."""
+    """A stretch of a run by customer id, and the hash of whoever's level changed in it; the audit chain holds them."""
 
     __tablename__ = append_only("grading_chunk")
 

@@ -110,7 +110,7 @@ def _draft(session: Session, actor: Actor, now: datetime, version: int, errors: 
 def _groups(row: PolicyVersion, typed: Any) -> list[tuple[str, list[dict[str, Any]]]]:
     titles = {"grading": _("Monthly levels"), "review": _("Periodic reviews")}
     found: dict[str, list[dict[str, Any]]] = {}
-    for key, term in sorted(catalogue().items()):
+    for key, term in catalogue().items():
         group = titles.get(key.partition(".")[0], _("Everything else"))
         value = typed.get(f"v-{key}") if typed else written(term, row.values.get(key))
         found.setdefault(group, []).append(
@@ -226,6 +226,7 @@ def trial(*, session: Session, actor: Actor, now: datetime, test_id: int) -> str
     row = session.get_one(PolicyVersion, test.policy_version_id)
     wanted = load(given.TrialMovesSchema(), request.args.to_dict())
     found = page_of(session, trials.moves(actor, test, wanted), BY_MOVE, cursor=wanted["cursor"])
+    open_ = views.seen_customers(session, actor, [row[0].customer_id for row in found.rows])
     told = trials.summary(session, test)
     months = sorted(told["months"].items())
     return render_template(
@@ -246,7 +247,7 @@ def trial(*, session: Session, actor: Actor, now: datetime, test_id: int) -> str
         regions=[_counts(region, count) for region, count in sorted(told["regions"].items())],
         rows=[
             {
-                "url": url_for("onboarding.customer", customer_id=customer.id),
+                "url": url_for("onboarding.customer", customer_id=customer.id) if customer.id in open_ else None,
                 "name": customer.name,
                 "number": customer.number,
                 "region": region,

@@ -23,6 +23,7 @@ from tierflow.kernel.errors import Refusal
 from tierflow.kernel.months import Month, local_day
 from tierflow.kernel.roles import Actor, is_allowed, require
 from tierflow.kernel.text import text
+from tierflow.kernel.tonnage import format_tonnes
 from tierflow.web import exports
 from tierflow.web.access import reads, writes
 from tierflow.web.exports import Column
@@ -104,6 +105,7 @@ def _run(session: Session, actor: Actor, now: datetime, run_id: int, refusals: t
     wanted = load(given.DecisionsSchema(), request.args.to_dict() if request.method == "GET" else {})
     found = page_of(session, looking.decisions(actor, row, wanted), BY_CUSTOMER, cursor=wanted["cursor"])
     old = looking.earlier(session, row, [each[0].customer_id for each in found.rows])
+    open_ = views.seen_customers(session, actor, [each[0].customer_id for each in found.rows])
     line = session.get_one(ProductLine, row.product_line_id)
     people = views.names(session, {row.confirmed_by_id} if row.confirmed_by_id else set())
     batch = runs.batch(session, row)
@@ -112,7 +114,7 @@ def _run(session: Session, actor: Actor, now: datetime, run_id: int, refusals: t
         "grading/run.html",
         card=views.run_card(row, line, people, now),
         batch=[views.run_card(each, line, {}, now) for each in batch] if len(batch) > 1 else [],
-        rows=[_decision(row, each, old.get(each[0].customer_id)) for each in found.rows],
+        rows=[_decision(row, each, old.get(each[0].customer_id), open_) for each in found.rows],
         page=found,
         regions=looking.by_region(session, row) if row.state != "computing" else [],
         region_options=views.region_options(session, now),
@@ -128,12 +130,12 @@ def _run(session: Session, actor: Actor, now: datetime, run_id: int, refusals: t
     )
 
 
-def _decision(row: GradingRun, found: Any, before: Any) -> dict[str, Any]:
+def _decision(row: GradingRun, found: Any, before: Any, open_: set[int]) -> dict[str, Any]:
     seen, customer, region, manager = found
     return {
         "name": customer.name,
         "number": customer.number,
-        "url": url_for("onboarding.customer", customer_id=customer.id),
+        "url": url_for("onboarding.customer", customer_id=customer.id) if customer.id in open_ else None,
         "explain_url": url_for("grading.explain", run_id=row.id, customer_id=customer.id),
         "region": region,
         "manager": manager,
@@ -200,7 +202,7 @@ COLUMNS = [
     Column(text("Company name"), lambda row: row[1].name, width=36),
     Column(text("Sales region"), lambda row: row[2]),
     Column(text("Account manager"), lambda row: row[3]),
-    Column(text("Offtake, t"), lambda row: views.format_tonnes(row[0].grams), width=16),
+    Column(text("Offtake, t"), lambda row: format_tonnes(row[0].grams), width=16),
     Column(text("Level held"), lambda row: views.level_word(row[0].held)),
     Column(text("Target by tonnes"), lambda row: views.level_word(row[0].target)),
     Column(text("Level earned"), lambda row: views.level_word(row[0].level)),

@@ -34,7 +34,12 @@ KINDS = {"keep": "neutral", "raise": "ok", "lower": "warn", "end_class": "bad", 
 
 def kind_word(kind: str) -> str:
     """A review's kind in words."""
-    return {"quarter": _("Quarterly review"), "halfyear": _("Half-yearly review"), "year": _("Yearly review")}[kind]
+    words: dict[str, str] = {
+        "quarter": _("Quarterly review"),
+        "halfyear": _("Half-yearly review"),
+        "year": _("Yearly review"),
+    }
+    return words[kind]
 
 
 def state_badge(state: str) -> tuple[str, str]:
@@ -96,11 +101,12 @@ def _review(session: Session, actor: Actor, now: datetime, review_id: int, error
     row = service.get(session, actor, review_id)
     wanted = load(given.ScoresSchema(), request.args.to_dict() if request.method == "GET" else {})
     found = page_of(session, service.scores(actor, row, wanted), BY_RANK, cursor=wanted["cursor"])
+    open_ = views.seen_customers(session, actor, [each[1].id for each in found.rows])
     policy = review_policy(policy_numbered(session, row.policy_version))
     return render_template(
         "grading/review.html",
         card=_card(row, session.get_one(ProductLine, row.product_line_id)),
-        rows=[score_row(*each) for each in found.rows],
+        rows=[score_row(*each) | ({} if each[1].id in open_ else {"url": None}) for each in found.rows],
         page=found,
         weights=[(weight_word(name), weight) for name, weight in policy.weights.items()],
         bands=[(low // 100, high // 100, advice(word)) for low, high, word in policy.bands],
@@ -116,7 +122,7 @@ def _review(session: Session, actor: Actor, now: datetime, review_id: int, error
 def weight_word(name: str) -> str:
     """What is weighed, in words."""
     if name == "papers":
-        return _("Papers")
+        return str(_("Papers"))
     return views.indicator_word("plan_completion" if name == "completion" else name)
 
 
@@ -223,8 +229,8 @@ def review_pack(*, session: Session, actor: Actor, now: datetime, review_id: int
 def pack_title(row: Review) -> str:
     """What the pack is called: for which meeting."""
     if row.kind == "year":
-        return _("%(period)s: yearly customer review, for the GM office meeting", period=row.period)
-    return _("%(period)s: customer review, for the operations meeting", period=row.period)
+        return str(_("%(period)s: yearly customer review, for the GM office meeting", period=row.period))
+    return str(_("%(period)s: customer review, for the operations meeting", period=row.period))
 
 
 @bp.post(f"{REVIEW}/export")

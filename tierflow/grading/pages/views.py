@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tierflow.common.customers import Customer, visible
 from tierflow.common.reference import ProductLine, regions_on
 from tierflow.common.users import User
 from tierflow.grading.models import GradingRun
@@ -18,6 +20,7 @@ from tierflow.grading.rules.levels import LEVEL_LABELS, Level
 from tierflow.grading.service import looking
 from tierflow.kernel.decisions import Indicator
 from tierflow.kernel.months import Month, local_day
+from tierflow.kernel.roles import Actor
 from tierflow.kernel.tonnage import format_tonnes
 from tierflow.web.i18n import show
 from tierflow.web.shell import moment
@@ -48,7 +51,7 @@ def move_words() -> dict[str, tuple[str, str, str]]:
     return {
         "up": ("ok", _("Up"), "arrow-up"),
         "down": ("bad", _("Down"), "arrow-down"),
-        "held": ("warn", _("Held"), "pause"),
+        "held": ("warn", _("Held back"), "pause"),
         "same": ("neutral", _("Unchanged"), "dash"),
     }
 
@@ -120,14 +123,15 @@ def indicator_rows(shown: tuple[Indicator, ...]) -> list[dict[str, Any]]:
 
 def indicator_word(name: str) -> str:
     """An indicator in words."""
-    return {
+    words: dict[str, str] = {
         "offtake_grams": _("Offtake"),
         "plan_completion": _("Plan completion"),
         "evenness": _("Weekly evenness"),
         "payment_discipline": _("Payment discipline"),
         "breaches": _("Breaches upheld"),
         "cooperation": _("Cooperation"),
-    }[name]
+    }
+    return words[name]
 
 
 def amount(name: str, value: int) -> str:
@@ -141,9 +145,19 @@ def amount(name: str, value: int) -> str:
 
 def tonnes(grams: int) -> str:
     """Grams as tonnes with the unit."""
-    return _("%(tonnes)s t", tonnes=format_tonnes(grams))
+    return str(_("%(tonnes)s t", tonnes=format_tonnes(grams)))
 
 
 def short_tonnes(grams: int) -> str:
     """Whole tonnes for the words of a chart."""
     return f"{grams // 1_000_000:,}"
+
+
+def to_go(grams: int) -> str:
+    """Grams still to lift; the first gram is as good as any lifting."""
+    return _("any lifting") if grams == 1 else tonnes(grams)
+
+
+def seen_customers(session: Session, actor: Actor, ids: Iterable[int]) -> set[int]:
+    """Which of these customers' pages the reader may open: a run shows more than one's own."""
+    return set(session.scalars(select(Customer.id).where(Customer.id.in_(list(ids)), visible(actor))))

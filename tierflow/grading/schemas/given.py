@@ -64,7 +64,7 @@ class WaysSchema(LevelPageSchema):
     """Which customers on their way through the month; `only` keep: a level is at stake, gain: one can be won."""
 
     product_line_id = RowId(load_default=None)
-    only = Line(validate=one_of(("keep", "gain")), load_default="keep")
+    only = Line(validate=one_of(("keep", "gain")), load_default="keep")  # type: ignore[assignment]  # a field of that name, not the schema's own option
     level = Line(validate=one_of(LEVELS), load_default=None)
     region_id = RowId(load_default=None)
     account_manager_id = RowId(load_default=None)
@@ -170,7 +170,7 @@ class ScoresSchema(LevelPageSchema):
     """Which scores of a review; `open`: not confirmed yet."""
 
     recommended = Line(validate=one_of(RECOMMENDED), load_default=None)
-    open = fields.Boolean(load_default=False)
+    open = fields.Boolean(load_default=False, data_key="open")
     region_id = RowId(load_default=None)
     q = Line(most=100, load_default=None)
 

@@ -1,25 +1,38 @@
-"""Deciding a month: facts streamed by customer through the rule, written in short strokes, resumable at any of them.
+"""Deciding a month: the rule's few hundred cases laid out as a table, applied to everybody's facts in short strokes.
 
-A stretch is read and decided without a write lock, then written under a conditional move of the run's cursor: of two
-at the same run one moves it, the other starts over from where it stands (CHEM-9.5).
+Each stretch of customers is one statement under a conditional move of the run's cursor, resumable at any of them: of
+two at the same run one moves it, the other goes on from where it stands (CHEM-9.5). Adjustments, which concern few, ask
+the same rule customer by customer; `verify` asks it again for every row.
 """
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import product
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import and_, case, func, insert, literal, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
 from tierflow.common.customers import CustomerLine
 from tierflow.common.db import is_sqlite, transaction
+from tierflow.common.indicators import BASIS_POINTS
 from tierflow.common.policies import policy_numbered
-from tierflow.grading.models import GradingChunk, GradingRun, LevelDecisionRow
-from tierflow.grading.rules.levels import Level, LevelPolicy, earned, level_policy
+from tierflow.grading.models import GradingCase, GradingChunk, GradingRun, LevelDecisionRow
+from tierflow.grading.rules.levels import (
+    COUNTED_AGAINST,
+    DIRECT,
+    Level,
+    LevelPolicy,
+    earned,
+    level_policy,
+    outcome,
+    target_level,
+)
 from tierflow.grading.service import facts
 from tierflow.grading.service.facts import Held
 from tierflow.kernel.months import Month
@@ -44,14 +57,6 @@ class Plan:
     previous_run_id: int | None
     policy: LevelPolicy
     over: Mapping[int, Held]
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """Decisions ready to be written."""
-
-    rows: Sequence[Row]
-    is_last: bool
 
 
 def plan(session: Session, run: GradingRun) -> Plan:
@@ -79,11 +84,87 @@ def decide(run_id: int, policy: LevelPolicy, over: Mapping[int, Held], rows: Ite
     return decided
 
 
-def stretch(session: Session, shared: Plan, after: int, size: int) -> Stretch:
-    """The next decisions after a customer id."""
-    query = facts.question(shared.line_id, shared.month, shared.previous_run_id)
-    found = session.execute(query.where(CustomerLine.customer_id > after).limit(size)).all()
-    return Stretch(decide(shared.run_id, shared.policy, shared.over, found), len(found) < size)
+def lay_out(session: Session, run_id: int, policy: LevelPolicy) -> None:
+    """Ask the rule once for each of its cases: a few hundred rows that the database then applies to everybody.
+
+    The key: class, level held, where the grams lie (0: idle too long, 1: nothing, 2: below one star … 5: three stars),
+    whether a gate and whether a force is missed.
+    """
+    grams = (0, 0, 1, policy.one_star, policy.two_star, policy.three_star)
+    found = []
+    for direct, level, place, gated, forced in product((0, 1), Level, range(6), (0, 1), (0, 1)):
+        out = DIRECT
+        if not direct:
+            idle = policy.idle_months if place == 0 else 0
+            target, clause = target_level(level, grams[place], idle, policy)
+            out = outcome(level, target, clause, gated=bool(gated), forced=bool(forced))
+        words = dict(zip(("level", "target", "move", "code"), out.stored, strict=True))
+        found.append({"run_id": run_id, "key": _key(direct, level.rank, place, gated, forced), **words})
+    session.execute(insert(GradingCase), found)
+
+
+def _key(direct: Any, rank: Any, place: Any, gated: Any, forced: Any) -> Any:
+    return (((direct * 5 + rank) * 6 + place) * 2 + gated) * 2 + forced
+
+
+def statement(shared: Plan, after: int, last: int) -> Any:
+    """One INSERT … SELECT over the customers of a stretch: facts, the case they make, what the rule said of it."""
+    policy = shared.policy
+    seen = facts.question(shared.line_id, shared.month, shared.previous_run_id)
+    seen = seen.where(CustomerLine.customer_id > after, CustomerLine.customer_id <= last).order_by(None)
+    names = ("customer_id", "class", "grams", *facts.INDICATOR_COLUMNS, "before_level", "before_idle", "began")
+    raw = seen.subquery().columns
+    named = select(*(column.label(name) for column, name in zip(raw, names, strict=True))).subquery().c
+    level: Any = named.before_level
+    idle: Any = named.before_idle
+    if shared.over:
+        over = {customer_id: held for customer_id, held in shared.over.items() if after < customer_id <= last}
+        if over:
+            level = case({key: held[0] for key, held in over.items()}, value=named.customer_id, else_=level)
+            idle = case({key: held[1] for key, held in over.items()}, value=named.customer_id, else_=idle)
+    initial = case((named.began == "direct", "ordinary"), else_="auction")
+    grams = func.coalesce(named.grams, 0)
+    facts_ = select(
+        named.customer_id,
+        named["class"],
+        func.coalesce(level, initial).label("held"),
+        func.coalesce(idle, 0).label("idle_before"),
+        grams.label("grams"),
+        *(named[name] for name in facts.INDICATOR_COLUMNS),
+    ).subquery()
+    fact = facts_.c
+    ranks = case({each.value: each.rank for each in Level}, value=fact.held)
+    idle_out = and_(fact.grams == 0, fact.idle_before + 1 >= policy.idle_months)
+    stars = ((policy.three_star, 5), (policy.two_star, 4), (policy.one_star, 3))
+    place = case((idle_out, 0), (fact.grams == 0, 1), *[(fact.grams >= least, at) for least, at in stars], else_=2)
+    direct = case((fact["class"] == "direct", 1), else_=0)
+    key = _key(direct, ranks, place, _missed(fact, policy.gates), _missed(fact, policy.forces))
+    rule = GradingCase
+    found = select(
+        literal(shared.run_id),
+        *(fact[name] for name in COLUMNS[1:11]),
+        rule.level,
+        rule.target,
+        rule.move,
+        rule.code,
+        case((fact.grams == 0, fact.idle_before + 1), else_=0),
+    ).join_from(facts_, rule, and_(rule.run_id == shared.run_id, rule.key == key))
+    table: Any = LevelDecisionRow.__table__
+    return insert(table).from_select(list(COLUMNS), found)
+
+
+def _missed(fact: Any, conditions: Mapping[str, int]) -> Any:
+    """SQL of `levels.fails` over a policy's conditions: 1 where an indicator with a value misses its threshold."""
+    if not conditions:
+        return literal_column("0")
+    reached = fact.grams * BASIS_POINTS // fact.planned_grams
+    completion = case((fact.grams >= fact.planned_grams, BASIS_POINTS), else_=reached)
+    indicators = {"plan_completion": case((fact.planned_grams > 0, completion))}
+    tests = []
+    for name, threshold in conditions.items():
+        value = indicators.get(name, fact.get(name))
+        tests.append(value > threshold if name in COUNTED_AGAINST else value < threshold)
+    return case((or_(*tests), 1), else_=0)
 
 
 def digest(rows: Iterable[Row]) -> str:
@@ -105,48 +186,79 @@ def write(session: Session, rows: Sequence[Row]) -> None:
             copy.write_row(row)
 
 
-def keep(session: Session, run: GradingRun, found: Stretch) -> bool:
-    """Write a stretch and move the run on. False: somebody else moved it meanwhile, and nothing was written."""
-    rows = found.rows
-    moves = [row[_MOVE] for row in rows]
-    last = rows[-1][1] if rows else run.cursor
-    moved = session.execute(
-        update(GradingRun)
-        .where(GradingRun.id == run.id, GradingRun.state == "computing", GradingRun.cursor == run.cursor)
-        .values(
-            cursor=last,
-            done=GradingRun.done + len(rows),
-            chunks=GradingRun.chunks + (1 if rows else 0),
-            up=GradingRun.up + moves.count("up"),
-            down=GradingRun.down + moves.count("down"),
-            held=GradingRun.held + moves.count("held"),
-            changed=GradingRun.changed + sum(row[_LEVEL] != row[_HELD] for row in rows),
-            state="proposed" if found.is_last else "computing",
-        )
-        .execution_options(synchronize_session=False)
+def keep(session: Session, run: GradingRun, shared: Plan, size: int) -> bool:
+    """Decide and write the next stretch and move the run on. False: somebody else moved it meanwhile."""
+    if run.state != "computing":
+        return False
+    after = run.cursor
+    ahead = (
+        select(CustomerLine.customer_id)
+        .where(CustomerLine.product_line_id == shared.line_id, CustomerLine.customer_id > after)
+        .order_by(CustomerLine.customer_id)
+        .limit(size)
+        .subquery()
     )
+    last, found = session.execute(select(func.max(ahead.c.customer_id), func.count()).select_from(ahead)).one()
+    taken = update(GradingRun).where(
+        GradingRun.id == run.id, GradingRun.state == "computing", GradingRun.cursor == after
+    )
+    if last is None or found < size:
+        taken = taken.values(state="proposed")
+    moved = session.execute(taken.values(cursor=last or after), execution_options={"synchronize_session": False})
     if moved.rowcount != 1:  # type: ignore[attr-defined]
         return False
-    if rows:
-        write(session, rows)
-        number = run.chunks + 1
-        chunk = GradingChunk(
-            run_id=run.id, number=number, first_id=rows[0][1], last_id=last, rows=len(rows), sha256=digest(rows)
-        )
-        session.add(chunk)
+    if last is not None:
+        session.execute(statement(shared, after, last))
+        _count(session, run, after, last)
     session.flush()
     session.refresh(run)
     return True
 
 
-_MOVE, _LEVEL, _HELD = COLUMNS.index("move"), COLUMNS.index("level"), COLUMNS.index("held")
+def _count(session: Session, run: GradingRun, after: int, last: int) -> None:
+    """Note how many rose, fell, were held; seal whoever's level changed (CHEM-9.5)."""
+    row = LevelDecisionRow
+    place = (row.run_id == run.id, row.customer_id > after, row.customer_id <= last)
+    query = (
+        select(row.move, row.level != row.held, func.count()).where(*place).group_by(row.move, row.level != row.held)
+    )
+    moves: Counter[str] = Counter()
+    number = changed = 0
+    for move, is_change, count in session.execute(query):
+        moves[move] += count
+        number += count
+        changed += count if is_change else 0
+    session.execute(
+        update(GradingRun)
+        .where(GradingRun.id == run.id)
+        .values(
+            done=GradingRun.done + number,
+            chunks=GradingRun.chunks + 1,
+            changed=GradingRun.changed + changed,
+            **{move: getattr(GradingRun, move) + moves[move] for move in ("up", "down", "held")},
+        )
+        .execution_options(synchronize_session=False)
+    )
+    rows = changes(session, run.id, after, last)
+    chunk = GradingChunk(
+        run_id=run.id, number=run.chunks + 1, first_id=after + 1, last_id=last, rows=len(rows), sha256=digest(rows)
+    )
+    session.add(chunk)
+
+
+def changes(session: Session, run_id: int, after: int, last: int) -> list[Row]:
+    """The rows of a stretch whose level changed, whole, by customer: what the audit chain answers for."""
+    table = LevelDecisionRow.__table__
+    place = (table.c.run_id == run_id, table.c.customer_id > after, table.c.customer_id <= last)
+    query = select(table).where(*place, table.c.level != table.c.held).order_by(table.c.customer_id)
+    return [tuple(row) for row in session.execute(query)]
 
 
 def compute_here(session: Session, run: GradingRun) -> None:
     """Decide the whole run in the present transaction: for companies of a few thousand customers."""
     shared = plan(session, run)
     while run.state == "computing":
-        keep(session, run, stretch(session, shared, run.cursor, STRETCH_POSTGRES))
+        keep(session, run, shared, STRETCH_POSTGRES)
 
 
 def compute(
@@ -169,14 +281,11 @@ def compute(
         return run is not None
     shared = plan(session, run)
     while go_on():
-        found = stretch(session, shared, run.cursor, size)
-        cursor, chunks = run.cursor, run.chunks
         with transaction(session):
             run = session.get_one(GradingRun, run_id)
-            if run.cursor == cursor and run.chunks == chunks:
-                keep(session, run, found)
-        run = session.get_one(GradingRun, run_id)
-        if run.state != "computing":
+            keep(session, run, shared, size)
+            is_done = run.state != "computing"
+        if is_done:
             return True
         if pause:
             time.sleep(pause)

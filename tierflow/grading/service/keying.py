@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import and_, select
 from sqlalchemy.dialects.postgresql import insert as insert_postgres
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
@@ -78,16 +78,17 @@ def _known(
     return found
 
 
-def listed(actor: Actor, line_id: int, month: Month) -> Select[Any]:
+def listed(actor: Actor, line_id: int, month: Month) -> Any:
     """Everybody who holds the line in the month with offtake and indicators, to be paged by number."""
     require(actor, "grading.read")
     line = CustomerLine
     place = [MonthFacts.customer_id == Customer.id, MonthFacts.product_line_id == line_id]
     lifted = [OfftakeMonth.customer_id == Customer.id, OfftakeMonth.product_line_id == line_id]
-    return (
+    query: Any = (
         select(Customer, OfftakeMonth.grams, MonthFacts)
         .join(line, and_(line.customer_id == Customer.id, line.product_line_id == line_id))
         .outerjoin(MonthFacts, and_(*place, MonthFacts.month == month.start))
         .outerjoin(OfftakeMonth, and_(*lifted, OfftakeMonth.month == month.start))
         .where(in_force(line.from_on, line.to_on, month.last_day), visible(actor))
     )
+    return query

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from tierflow.common import lookup
@@ -32,11 +32,11 @@ def whose(actor: Actor) -> Any:
     return visible(actor)
 
 
-def decisions(actor: Actor, run: GradingRun, wanted: Mapping[str, Any]) -> Select[Any]:
+def decisions(actor: Actor, run: GradingRun, wanted: Mapping[str, Any]) -> Any:
     """A run's decisions with customer, region and account manager, to be paged by customer. Moves alone by default."""
     require(actor, "grading.read")
     seen, manager = LevelDecisionRow, aliased(User)
-    query: Select[Any] = (
+    query: Any = (
         select(seen, Customer, Region.name, manager.name)
         .join(Customer, Customer.id == seen.customer_id)
         .join(Region, Region.id == Customer.region_id)
@@ -54,7 +54,8 @@ def decisions(actor: Actor, run: GradingRun, wanted: Mapping[str, Any]) -> Selec
     if wanted.get("level"):
         query = query.where(seen.level == wanted["level"])
     if wanted.get("q"):
-        query = query.where(Customer.id.in_(lookup.matching("customer", wanted["q"])))
+        found: Any = lookup.matching("customer", wanted["q"])
+        query = query.where(Customer.id.in_(found))
     return query
 
 
@@ -124,7 +125,7 @@ def by_region(session: Session, run: GradingRun) -> list[tuple[str, int, int, in
     found: dict[str, dict[str, int]] = {}
     for region, move, number in rows:
         found.setdefault(region, {})[move] = number
-    return [(region, *(moves.get(move, 0) for move in MOVES[:3])) for region, moves in found.items()]
+    return [(region, moves.get("up", 0), moves.get("down", 0), moves.get("held", 0)) for region, moves in found.items()]
 
 
 def waits_for(run: GradingRun, now: datetime) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -123,9 +123,9 @@ def get(session: Session, actor: Actor, pin_id: int) -> LevelPin:
     return pin
 
 
-def listed(actor: Actor, state: str | None = None) -> Select[Any]:
+def listed(actor: Actor, state: str | None = None) -> Any:
     """Pins of the customers one may see, to be paged by id."""
     require(actor, "grading.read")
-    query: Select[Any] = select(LevelPin, Customer).join(Customer, Customer.id == LevelPin.customer_id)
+    query: Any = select(LevelPin, Customer).join(Customer, Customer.id == LevelPin.customer_id)
     query = query.where(visible(actor))
     return query.where(LevelPin.state == state) if state else query

@@ -61,14 +61,10 @@ def _replayed(session: Session, run: GradingRun) -> Iterator[str]:
 
 def _sealed(session: Session, run: GradingRun) -> Iterator[str]:
     chunks = session.scalars(select(GradingChunk).where(GradingChunk.run_id == run.id).order_by(GradingChunk.number))
-    table = LevelDecisionRow.__table__
     for chunk in chunks.all():
-        query = select(table).where(
-            table.c.run_id == run.id, table.c.customer_id.between(chunk.first_id, chunk.last_id)
-        )
-        rows = [tuple(row) for row in session.execute(query.order_by(table.c.customer_id))]
+        rows = closing.changes(session, run.id, chunk.first_id - 1, chunk.last_id)
         if len(rows) != chunk.rows or closing.digest(rows) != chunk.sha256:
-            yield f"decisions {chunk.first_id} to {chunk.last_id} are not those that were written"
+            yield f"changes {chunk.first_id} to {chunk.last_id} are not those that were written"
 
 
 def _carried(session: Session, run: GradingRun) -> Iterator[str]:

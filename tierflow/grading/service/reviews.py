@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, delete, func, insert, select, update
+from sqlalchemy import and_, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -60,7 +60,7 @@ def open_due(session: Session, now: datetime, papers_ok: PapersOk = nothing_know
 def open_one(session: Session, line: ProductLine, period: Period, now: datetime) -> bool:
     """Open a period's review of a line, once."""
     place = and_(Review.product_line_id == line.id, Review.period == str(period))
-    if session.scalar(select(Review.id).where(place)) is not None:
+    if session.scalar(select(Review.id).where(place)) is not None or not _has_anything(session, line.id, period):
         return False
     review = Review(
         product_line_id=line.id,
@@ -82,6 +82,14 @@ def open_one(session: Session, line: ProductLine, period: Period, now: datetime)
         return False  # somebody else opened it
     audit.record(session, SYSTEM, "review.open", SUBJECT, review.id, now, after={"period": str(period)})
     return True
+
+
+def _has_anything(session: Session, line_id: int, period: Period) -> bool:
+    """Whether somebody held the line at the period's end, and no later month was the first ever closed."""
+    held = in_force(CustomerLine.from_on, CustomerLine.to_on, period.last_day)
+    holders = select(CustomerLine.id).where(CustomerLine.product_line_id == line_id, held)
+    first = session.scalar(select(func.min(GradingRun.month)).where(GradingRun.product_line_id == line_id))
+    return session.scalar(holders.limit(1)) is not None and (first is None or first <= period.last_day)
 
 
 def refresh(session: Session, review: Review, now: datetime, papers_ok: PapersOk = nothing_known) -> bool:
@@ -152,13 +160,13 @@ def _scored(session: Session, review: Review, papers_ok: PapersOk) -> list[dict[
             }
         )
     numbers = {row.id: row.number for row in found}
-    rows.sort(key=lambda row: (-1 if row["score"] is None else -row["score"] - 2, numbers[row["customer_id"]]))
-    for rank, row in enumerate(rows, start=1):
-        row["rank"] = rank
+    rows.sort(key=lambda each: (-1 if each["score"] is None else -each["score"] - 2, numbers[each["customer_id"]]))
+    for rank, made in enumerate(rows, start=1):
+        made["rank"] = rank
     return rows
 
 
-def _question(review: Review) -> Select[Any]:
+def _question(review: Review) -> Any:
     """Everybody who holds the line at the period's end, with sums over its months; one question."""
     line_id, months = review.product_line_id, (review.first_month, review.last_month)
     first, last = Month.of(months[0]), Month.of(months[1])
@@ -222,17 +230,17 @@ def get(session: Session, actor: Actor, review_id: int) -> Review:
     return review
 
 
-def listed(actor: Actor) -> Select[Any]:
+def listed(actor: Actor) -> Any:
     """Reviews with their product line, to be paged by period's end and id."""
     require(actor, "review.read")
-    query: Select[Any] = select(Review, ProductLine).join(ProductLine, ProductLine.id == Review.product_line_id)
+    query: Any = select(Review, ProductLine).join(ProductLine, ProductLine.id == Review.product_line_id)
     return query
 
 
-def scores(actor: Actor, review: Review, wanted: Mapping[str, Any]) -> Select[Any]:
+def scores(actor: Actor, review: Review, wanted: Mapping[str, Any]) -> Any:
     """A review's scores with customer, region and account manager, to be paged by rank."""
     require(actor, "review.read")
-    query: Select[Any] = (
+    query: Any = (
         select(ReviewScore, Customer, Region.name, User.name)
         .join(Customer, Customer.id == ReviewScore.customer_id)
         .join(Region, Region.id == Customer.region_id)
@@ -246,7 +254,8 @@ def scores(actor: Actor, review: Review, wanted: Mapping[str, Any]) -> Select[An
     if wanted.get("region_id"):
         query = query.where(Customer.region_id == wanted["region_id"])
     if wanted.get("q"):
-        query = query.where(Customer.id.in_(lookup.matching("customer", wanted["q"])))
+        found: Any = lookup.matching("customer", wanted["q"])
+        query = query.where(Customer.id.in_(found))
     return query
 
 

@@ -6,23 +6,29 @@ general manager may too. Until then the old levels serve.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import and_, func, insert, literal, or_, select, update
+from sqlalchemy import func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_postgres
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tierflow.common import audit, notices
 from tierflow.common.calendars import working_calendar
-from tierflow.common.customers import Customer, CustomerLine
+from tierflow.common.customers import Customer
+from tierflow.common.db import is_sqlite
+from tierflow.common.indicators import MonthFacts
+from tierflow.common.offtake import Offtake
 from tierflow.common.policies import policy_on
 from tierflow.common.reference import ProductLine
 from tierflow.common.standing import StandingRow
 from tierflow.common.users import holders
 from tierflow.grading.models import GradingChunk, GradingRun, LevelDecisionRow
+from tierflow.grading.rules.levels import level_policy
 from tierflow.grading.service import closing, facts
 from tierflow.kernel.errors import Conflict, NotFound, Refusal, Refused, refuse_if_any
 from tierflow.kernel.months import Month, local_day
@@ -129,9 +135,31 @@ def _begin(session: Session, actor: Actor, line_id: int, month: Month, now: date
         raise Conflict(Refusal("conflict", words, "month")) from error
     run = session.get_one(GradingRun, run_id)
     audit.record(session, actor, "grading.start", SUBJECT, run.id, now, after={"month": str(month), "line": line_id})
+    _gather(session, line_id, month, now)
+    closing.lay_out(session, run.id, level_policy(policy))
     if run.total <= AT_ONCE:
         closing.compute_here(session, run)
     return run
+
+
+Breaches = Callable[[Session, int, Month], Mapping[int, int]]
+"""Upheld breaches by customer of a product line's month; complaints know them, `app.py` hands them over."""
+BREACHES: list[Breaches] = []
+
+
+def _gather(session: Session, line_id: int, month: Month, now: datetime) -> None:
+    """Write what other domains know of the month beside what was keyed in (CHEM-9.6)."""
+    make = insert_sqlite if is_sqlite(session) else insert_postgres
+    place = ("product_line_id", "month", "customer_id")
+    for count in BREACHES:
+        rows = [
+            dict(zip(place, (line_id, month.start, customer_id), strict=True)) | {"breaches": number, "updated_at": now}
+            for customer_id, number in sorted(count(session, line_id, month).items())
+        ]
+        if rows:
+            statement = make(MonthFacts)
+            told = {"breaches": statement.excluded.breaches, "updated_at": now}
+            session.execute(statement.on_conflict_do_update(index_elements=place, set_=told), rows)
 
 
 def again(session: Session, actor: Actor, run_id: int, now: datetime) -> GradingRun:
@@ -189,25 +217,17 @@ def batch(session: Session, run: GradingRun) -> list[GradingRun]:
 
 
 def drifted(session: Session, run: GradingRun) -> int:
-    """Customers of a monthly run whose class, offtake or indicators are no longer what it saw."""
-    month, line = Month.of(run.month), CustomerLine
-    query = facts.question(run.product_line_id, month, run.previous_run_id).order_by(None)
-    seen = LevelDecisionRow
-    named = query.add_columns(line.customer_class.label("now_class")).subquery()
-    now_facts = (named.c.grams, *(named.c[name] for name in facts.INDICATOR_COLUMNS))
-    then = (seen.grams, *(getattr(seen, name) for name in facts.INDICATOR_COLUMNS))
-    differs = [
-        func.coalesce(a, -1 if n else 0) != func.coalesce(b, -1 if n else 0)
-        for n, (a, b) in enumerate(zip(now_facts, then, strict=True))
-    ]
-    count = (
-        select(func.count())
-        .select_from(named)
-        .outerjoin(seen, and_(seen.run_id == run.id, seen.customer_id == named.c.customer_id))
-        .where(or_(seen.customer_id.is_(None), seen.customer_class != named.c.now_class, *differs))
+    """Customers with facts of the month recorded after the run read them, and those who came or left since."""
+    lifted = select(Offtake.customer_id).where(
+        Offtake.recorded_at > run.facts_at, Offtake.product_line_id == run.product_line_id, Offtake.month == run.month
     )
-    gone = run.done - (session.scalar(select(func.count()).select_from(named)) or 0)
-    return (session.scalar(count) or 0) + max(gone, 0)
+    known = select(MonthFacts.customer_id).where(
+        MonthFacts.product_line_id == run.product_line_id,
+        MonthFacts.month == run.month,
+        MonthFacts.updated_at > run.facts_at,
+    )
+    later = session.scalar(select(func.count()).select_from(lifted.union(known).subquery())) or 0
+    return later + abs(facts.total(session, run.product_line_id, Month.of(run.month)) - run.done)
 
 
 def confirm(session: Session, actor: Actor, run_id: int, note: str, now: datetime) -> GradingRun:

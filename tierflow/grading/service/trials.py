@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, case, func, insert, select
+from sqlalchemy import case, func, insert, select
 from sqlalchemy.orm import Session
 
 from tierflow.common import audit
@@ -254,11 +254,11 @@ def summary(session: Session, test: BackTest) -> dict[str, Any]:
     return {"months": dict(months), "regions": dict(regions), "levels": levels}
 
 
-def moves(actor: Actor, test: BackTest, wanted: Mapping[str, Any]) -> Select[Any]:
+def moves(actor: Actor, test: BackTest, wanted: Mapping[str, Any]) -> Any:
     """Customers' months that would have ended at another level, to be paged by month and customer."""
     require(actor, "draft.read")
     move = BackTestMove
-    query: Select[Any] = (
+    query: Any = (
         select(move, Customer, Region.name)
         .join(Customer, Customer.id == move.customer_id)
         .join(Region, Region.id == Customer.region_id)

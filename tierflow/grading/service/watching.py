@@ -58,7 +58,7 @@ def ways(
     needed_to_keep, needed_to_gain = _thresholds(level, grams, idle, policy)
     keep = cast(case((needed_to_keep > grams, needed_to_keep - grams), else_=0), BigInteger)
     gain = cast(case((needed_to_gain > grams, needed_to_gain - grams), else_=0), BigInteger)
-    query: Select[Any] = (
+    query: Any = (
         select(Customer, level.label("level"), grams.label("grams"), keep.label("keep"), gain.label("gain"))
         .join(line, and_(line.customer_id == Customer.id, line.product_line_id == line_id))
         .outerjoin(
@@ -83,7 +83,8 @@ def ways(
     if wanted.get("level"):
         query = query.where(level == wanted["level"])
     if wanted.get("q"):
-        query = query.where(Customer.id.in_(lookup.matching("customer", wanted["q"])))
+        found: Any = lookup.matching("customer", wanted["q"])
+        query = query.where(Customer.id.in_(found))
     return query, keep, gain, grams
 
 
