@@ -80,6 +80,9 @@ def grow(session: Session, customers: int, applications: int, to_approve: int) -
         application_id="NULL",
     )
     _copy(
+        session, "paper_cover", f"customer_id = {customer.id}", customers, id=there, customer_id=there, source_id=there
+    )
+    _copy(
         session,
         "application",
         f"id = {waiting.id}",
@@ -120,7 +123,15 @@ def _settle(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         connection.execute(text("ANALYZE"))
         return
-    for table in ("customer", "customer_line", "paper", "application", "approval_case", "approval_round"):
+    for table in (
+        "customer",
+        "customer_line",
+        "paper",
+        "paper_cover",
+        "application",
+        "approval_case",
+        "approval_round",
+    ):
         connection.execute(
             text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))")
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from datetime import datetime
 
 import structlog
@@ -10,33 +11,39 @@ from sqlalchemy.orm import Session
 
 from jobs.duty import Errand, Result
 from jobs.setup import Setup
-from tierflow.common.db import transaction
+from tierflow.common.db import db, transaction
 from tierflow.complaints import duties
 
 log = structlog.get_logger("jobs")
 
 
 def watch(now: datetime, setup: Setup) -> None:
-    """Note what is due on the clocks, a batch at a time, each in a transaction of its own; the rows are the truth."""
-    tally: dict[str, int] = {}
-    with transaction() as session:
-        tally.update(duties.redate_clocks(session, now))
-        tally.update(duties.void_extensions(session, now))
-    while True:
-        with transaction() as session:
-            found = duties.sweep_clocks(session, now)
-        if not found:
-            break
-        for kind, number in found.items():
-            tally[kind] = tally.get(kind, 0) + number
-        time.sleep(setup.pause)
-    if any(tally.values()):
+    """Note what is due on the clocks, a batch at a time, each in a transaction of its own; the rows are the truth.
+
+    What fails keeps nothing else waiting; it is raised when the rest is done.
+    """
+    tally: Counter[str] = Counter()
+    failures: dict[duties.Work, Exception] = {}
+    while works := [work for work in duties.due(db.session(), now) if work not in failures]:
+        before = tally.total()
+        for work in works:
+            try:
+                with transaction() as session:
+                    tally.update(work(session, now))
+            except Exception as error:
+                failures[work] = error
+            time.sleep(setup.pause)
+        if tally.total() == before:
+            break  # a rival is at it
+    if tally:
         log.info("complaint clocks", **tally)
+    if failures:
+        raise ExceptionGroup("complaint clocks", list(failures.values()))
 
 
 def count(session: Session, errand: Errand) -> int:
     """How much `watch` would do now."""
-    return duties.clocks_outstanding(session, errand.now) + duties.extensions_outstanding(session, errand.now)
+    return duties.outstanding(session, errand.now)
 
 
 def digest(session: Session, errand: Errand) -> Result:

@@ -9,22 +9,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from sqlalchemy import exists, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
 
 from jobs.duty import Errand, Result
 from tierflow.common.customers import Customer
 from tierflow.common.notices import notify
 from tierflow.common.policies import policy_on
 from tierflow.common.runs import Warned
+from tierflow.common.suspension import PaperCover
 from tierflow.common.users import holders, stand_ins
 from tierflow.kernel.months import local_day
+from tierflow.kernel.qualification import label
 from tierflow.kernel.roles import Role
 from tierflow.kernel.text import text
-from tierflow.onboarding.models import Paper
-from tierflow.onboarding.rules.papers import label
 
-TOPIC = "paper"
+TOPIC = "paper_cover"
 EXPIRED = "expired"
 
 
@@ -32,28 +32,22 @@ def near_their_end(session: Session, errand: Errand) -> Sequence[str]:
     """The papers to warn of now, as "paper.stage", those that have expired first. The newest of its kind counts."""
     today = local_day(errand.now)
     distances = sorted(policy_on(session, today).integers("papers.warn_days"))
-    newer = aliased(Paper)
-    renewed = exists().where(
-        newer.customer_id == Paper.customer_id,
-        newer.kind == Paper.kind,
-        or_(newer.is_long_term.is_(True), newer.valid_to > Paper.valid_to),
-    )
     found = []
     for stage, first, last in stages(distances, today):
         warned = exists().where(
             Warned.topic == TOPIC,
-            Warned.subject_id == Paper.id,
-            Warned.day == Paper.valid_to,
+            Warned.subject_id == PaperCover.id,
+            Warned.day == PaperCover.valid_to,
             Warned.stage == stage,
         )
         query = (
-            select(Paper.id)
-            .where(Paper.customer_id.is_not(None), Paper.valid_to <= last, ~renewed, ~warned)
-            .order_by(Paper.valid_to, Paper.id)
+            select(PaperCover.id)
+            .where(PaperCover.superseded_at.is_(None), PaperCover.valid_to <= last, ~warned)
+            .order_by(PaperCover.valid_to, PaperCover.id)
         )
         if first is not None:
-            query = query.where(Paper.valid_to >= first)
-        found += [f"{paper_id}.{stage}" for paper_id in session.scalars(query)]
+            query = query.where(PaperCover.valid_to >= first)
+        found += [f"{cover_id}.{stage}" for cover_id in session.scalars(query)]
     return found
 
 
@@ -72,15 +66,14 @@ def stages(distances: Sequence[int], today: date) -> list[tuple[str, date | None
 
 
 def warn(session: Session, errand: Errand) -> Result:
-    """Warn of one paper: the account manager; near the end, or when there is none, the region's sales managers too."""
-    paper_id, stage = errand.item.split(".")
+    """Warn of one paper: the account manager and the sales office, and whoever stands in for them (CHEM-15)."""
+    cover_id, stage = errand.item.split(".")
     today = local_day(errand.now)
-    paper = session.scalars(select(Paper).where(Paper.id == int(paper_id)).with_for_update()).one()
-    if paper.valid_to is None:  # changed since it was looked for
+    paper = session.scalars(select(PaperCover).where(PaperCover.id == int(cover_id)).with_for_update()).one()
+    if paper.valid_to is None or paper.superseded_at is not None:  # renewed since it was looked for
         return {"notices": 0}
     customer = session.get_one(Customer, paper.customer_id)
-    nearest = min(policy_on(session, today).integers("papers.warn_days"))
-    ids = _whom(session, customer, today, superiors=stage in {EXPIRED, str(nearest)})
+    ids = _whom(session, customer, today)
     told: dict[str, str] = {"customer": customer.name, "day": paper.valid_to.isoformat()}
     if stage == EXPIRED:
         message = text(
@@ -103,12 +96,10 @@ def warn(session: Session, errand: Errand) -> Result:
     return {"notices": len(sent)}
 
 
-def _whom(session: Session, customer: Customer, today: date, *, superiors: bool) -> list[int]:
+def _whom(session: Session, customer: Customer, today: date) -> list[int]:
     """Who is told: never only somebody who has left."""
     in_charge = {user.id for user in holders(session, Role.ACCOUNT_MANAGER, today)} & {customer.account_manager_id}
-    ids = set(in_charge)
-    if superiors or not in_charge:
-        ids |= {user.id for user in holders(session, Role.SALES_MANAGER, today, customer.region_id)}
+    ids = in_charge | {user.id for user in holders(session, Role.SALES_MANAGER, today, customer.region_id)}
     if not ids:
         ids |= {user.id for user in holders(session, Role.GENERAL_MANAGER, today)}
     ids.update(*stand_ins(session, ids, today).values())

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from datetime import time
 
-from jobs import approvals, calendars, complaints, housekeeping, outbox, papers, safety
+from jobs import (
+    approvals,
+    calendars,
+    complaints,
+    contracts,
+    grading,
+    handovers,
+    housekeeping,
+    imports,
+    outbox,
+    papers,
+    safety,
+)
 from jobs.duty import Duty
 from jobs.timetable import Timing
 from tierflow.kernel.months import Day, Week
@@ -23,11 +35,31 @@ TIMETABLE: tuple[Duty, ...] = (
         always=complaints.watch,
         count=complaints.count,
     ),
+    Duty("imports", mark("Check, apply and revert imports"), always=imports.work, count=imports.count),
     Duty(
         "complaint-digest",
         mark("Send the general manager's morning digest"),
         Timing(Day, time(8, 30), at_work=True),
         whole=complaints.digest,
+    ),
+    Duty("grading-runs", mark("Work out the levels of large companies"), always=grading.work, count=grading.count),
+    Duty(
+        "month-close",
+        mark("Propose the levels of the month that is over"),
+        Timing(Day, time(7, 0)),
+        whole=grading.propose,
+    ),
+    Duty(
+        "reviews",
+        mark("Open, score and freeze periodic reviews"),
+        Timing(Day, time(7, 15)),
+        whole=grading.review,
+    ),
+    Duty(
+        "levels-watch",
+        mark("Escalate unconfirmed levels, warn of levels about to be lost"),
+        Timing(Day, time(9, 0), at_work=True),
+        whole=grading.watch,
     ),
     Duty(
         "approvals",
@@ -37,11 +69,25 @@ TIMETABLE: tuple[Duty, ...] = (
         each=approvals.nudge,
     ),
     Duty(
+        "handovers",
+        mark("Hand portfolios over whose day has come"),
+        Timing(Day, time(0, 5)),
+        items=handovers.due,
+        each=handovers.complete,
+    ),
+    Duty(
         "papers",
         mark("Warn of papers near their end"),
         Timing(Day, time(9, 0), at_work=True),
         items=papers.near_their_end,
         each=papers.warn,
+    ),
+    Duty(
+        "contracts",
+        mark("Warn of contracts near their end"),
+        Timing(Day, time(9, 0), at_work=True),
+        items=contracts.near_their_end,
+        each=contracts.warn,
     ),
     Duty(
         "calendar",

@@ -15,8 +15,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from tierflow.admin import api as admin_api
 from tierflow.admin import jobs_api, jobs_pages
 from tierflow.admin import pages as admin
+from tierflow.common import calendars, offtake, portfolios, verify
 from tierflow.common import tables as _tables  # noqa: F401 - every table is known before the first query
-from tierflow.common import verify
 from tierflow.common.clock import system_clock
 from tierflow.common.db import db, engine_options
 from tierflow.common.policies import register_terms
@@ -24,14 +24,24 @@ from tierflow.common.schema import defects
 from tierflow.complaints import api as complaints_api
 from tierflow.complaints import pages as complaint_pages
 from tierflow.complaints.pages import history as complaint_history
+from tierflow.complaints.service import handing_over as complaints_handing_over
+from tierflow.complaints.service import redating
 from tierflow.complaints.service.reckoning import verify as verify_due_times
 from tierflow.complaints.terms import COMPLAINT_TERMS
 from tierflow.grading import api as grading_api
+from tierflow.grading import pages as grading_pages
+from tierflow.grading.service.proving import verify as verify_levels
 from tierflow.grading.terms import GRADING_TERMS
 from tierflow.kernel.terms import LARGEST_UPLOAD
+from tierflow.lifting import api as lifting_api
+from tierflow.lifting import pages as lifting_pages
+from tierflow.lifting.service import figures as lifting_figures
+from tierflow.lifting.terms import LIFTING_TERMS
 from tierflow.onboarding import api as onboarding_api
 from tierflow.onboarding import pages as onboarding_pages
 from tierflow.onboarding import service as onboarding
+from tierflow.onboarding.service import handover as onboarding_handover
+from tierflow.onboarding.terms_contracts import CONTRACT_TERMS
 from tierflow.web import (
     access,
     customer_page,
@@ -40,11 +50,13 @@ from tierflow.web import (
     i18n,
     inbox,
     logs,
+    oidc_pages,  # noqa: F401 - registers its views on the sign-in blueprint
     openapi,
     session_pages,
     shell,
     templating,
 )
+from tierflow.web.oidc import Provider
 
 DEFAULTS: dict[str, Any] = {
     "CLOCK": system_clock,
@@ -72,6 +84,15 @@ def from_environment() -> dict[str, Any]:
         settings["SECRET_KEY"] = key
     if os.environ.get("TIERFLOW_HTTPS") == "1":
         settings["SESSION_COOKIE_SECURE"] = True
+    if url := os.environ.get("TIERFLOW_PUBLIC_URL"):
+        settings["PUBLIC_URL"] = url.rstrip("/")
+    if issuer := os.environ.get("TIERFLOW_OIDC_ISSUER"):
+        settings["OIDC"] = Provider(
+            issuer,
+            os.environ["TIERFLOW_OIDC_CLIENT_ID"],
+            os.environ["TIERFLOW_OIDC_CLIENT_SECRET"],
+            os.environ.get("TIERFLOW_OIDC_NAME", ""),
+        )
     if proxies := os.environ.get("TIERFLOW_TRUSTED_PROXIES"):
         settings["TRUSTED_PROXIES"] = int(proxies)
     return settings
@@ -127,7 +148,10 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
         api.register_blueprint(blueprint)
     register_terms(GRADING_TERMS)
     register_terms(COMPLAINT_TERMS)
-    api.register_blueprint(grading_api.blp)
+    register_terms(LIFTING_TERMS)
+    register_terms(CONTRACT_TERMS)
+    for blueprint in grading_api.BLUEPRINTS:
+        api.register_blueprint(blueprint)
     app.register_blueprint(jobs_pages.bp)
     api.register_blueprint(jobs_api.blp)
     extensions["health"]["scheduler"] = jobs_pages.health_check
@@ -144,6 +168,16 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     complaint_pages.init(app)
     extensions["customer_tabs"].append(complaint_history.TAB)
     verify.also_checked("complaints", verify_due_times)
+    calendars.followed_by("complaints", calendars.Follower(redating.foresee, redating.run))
+    for blueprint in lifting_api.BLUEPRINTS:
+        api.register_blueprint(blueprint)
+    lifting_pages.init(app)
+    grading_pages.init(app)
+    verify.also_checked("levels", verify_levels)
+    verify.also_checked("offtake", offtake.verify)
+    verify.also_checked("lifting", lifting_figures.verify)
+    for share in (*onboarding_handover.SHARES, *complaints_handing_over.SHARES):
+        portfolios.register(share)
 
 
 def _check_settings(app: Flask) -> None:

@@ -7,7 +7,7 @@ from alembic import op
 from pypinyin import lazy_pinyin
 
 revision = "0012"
-down_revision = "0005"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 

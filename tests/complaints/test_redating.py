@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import select, text
 
 from tests.complaints.facts import at
-from tests.complaints.scenes import Scene
-from tierflow.common.calendars import built_in_years, load_year
+from tests.complaints.scenes import MONDAY, Scene
+from tierflow.admin.service import calendars
+from tierflow.common.calendars import Impact, built_in_years, load_year
 from tierflow.common.db import db, transaction
+from tierflow.common.notices import Notice
 from tierflow.complaints.models import ClockEvent
 from tierflow.complaints.service import handling, reckoning, redating
 from tierflow.kernel.errors import Conflict, Forbidden
+from tierflow.web import inbox
 
 
 @pytest.fixture
@@ -44,6 +48,27 @@ def dues(scene: Scene, complaint: int) -> list[tuple[str, object]]:
 def proposals(scene: Scene, login: str, when: str) -> list[int]:
     with scene.app.app_context(), transaction() as session:
         return [each.complaint.id for each in redating.proposed(session, scene.actor(session, login, at(when)))]
+
+
+def scene_rows(scene: Scene, query: Any) -> list[Any]:
+    with scene.app.app_context(), transaction() as session:
+        return list(session.execute(query))
+
+
+def waiting(scene: Scene, login: str) -> list[tuple[str, int]]:
+    """What the inbox asks somebody to decide about due times."""
+    with scene.app.app_context(), scene.app.test_request_context(), transaction() as session:
+        found = inbox.items(session, scene.actor(session, login, MONDAY))
+    return [(item.kind, item.subject_id) for item in found if item.kind == "complaint_redating"]
+
+
+def calendars_act(scene: Scene, year: int, days: dict[date, tuple[bool, str]], when: str) -> Impact:
+    """Look at the preview as an administrator does, then load; the preview's word on open due times."""
+    with scene.app.app_context(), transaction() as session:
+        admin = scene.actor(session, "admin", at(when))
+        seen = calendars.preview(session, admin, year, days, at(when), is_empty=False)
+        calendars.load(session, admin, year, days, "tests", at(when), seen_version=seen.calendar_version)
+        return seen.impact
 
 
 def amended_2026(**changed: bool) -> dict[str, bool]:
@@ -106,6 +131,38 @@ def test_an_amended_year_asks_a_person_and_keeps_both_values(scene: Scene) -> No
     assert proposals(scene, "sm", "2026-11-23 16:01") == []
     with pytest.raises(Conflict):
         scene.act(redating.settle, "sm", untouched, "2026-11-23 16:00", move=True)
+
+
+@pytest.mark.rule("CHEM-12.3")
+def test_a_person_is_asked_once_for_each_amendment(scene: Scene) -> None:
+    complaint = scene.take("2026-11-23 10:00", severity="major")
+    load(scene, 2026, amended_2026(d1125=False), "2026-11-23 15:00")
+    assert redate(scene, "2026-11-23 15:01") == {"ask": 1}
+    assert redate(scene, "2026-11-23 15:02") == {}, "the question stands; the scheduler has nothing left to do"
+    assert waiting(scene, "sm") == [("complaint_redating", complaint)]
+    assert waiting(scene, "sm2") == []
+    load(scene, 2026, amended_2026(d1125=False, d1126=False), "2026-11-23 16:00")
+    assert redate(scene, "2026-11-23 16:01") == {"ask": 1}, "another calendar, another question"
+    scene.act(redating.settle, "sm", complaint, "2026-11-23 16:10", move=True, note="放假")
+    assert scene.clock(complaint).due_at == at("2026-11-30 17:30")
+    assert waiting(scene, "sm") == []
+    told = [key for (key,) in scene_rows(scene, select(Notice.dedupe_key).where(Notice.kind == "complaint.redating"))]
+    assert len(told) == 2
+    assert len(set(told)) == 2
+
+
+@pytest.mark.rule("CHEM-12.3")
+def test_an_administrator_who_loads_a_year_sees_what_moves_and_it_follows_at_once(scene: Scene) -> None:
+    firm = scene.take("2026-11-23 10:00", severity="major")
+    provisional = scene.take("2026-12-31 10:00", severity="major")
+    days = {date(2027, 1, 1): (False, "元旦"), date(2027, 1, 4): (False, "元旦")}
+    loaded = calendars_act(scene, 2027, days, "2026-12-31 11:00")
+    assert (loaded.firmed, loaded.asked) == (1, 0)
+    assert scene.clock(provisional).is_provisional is False
+    amended = {date.fromisoformat(day): (works, "通知") for day, works in amended_2026(d1125=False).items()}
+    loaded = calendars_act(scene, 2026, amended, "2026-12-31 12:00")
+    assert (loaded.firmed, loaded.asked) == (0, 1)
+    assert waiting(scene, "sm") == [("complaint_redating", firm)]
 
 
 @pytest.mark.rule("CHEM-12.3")

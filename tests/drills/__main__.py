@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from tests.drills import api_fuzz, approvals, uploads
+from tests.drills import api_fuzz, approvals, complaint_deadlines, scheduler, uploads
 
 DRILLS: dict[str, Callable[[argparse.Namespace], object]] = {
     "api_fuzz": lambda asked: api_fuzz.main(asked.examples, asked.roles or api_fuzz.EVERYBODY),
     "approvals": lambda asked: approvals.main(asked.acts),
+    "complaint_deadlines": lambda _asked: not list(complaint_deadlines.differences()),
+    "scheduler": lambda asked: scheduler.main(asked.years),
     "uploads": lambda asked: uploads.main(asked.uploads),
 }
 
@@ -21,6 +23,7 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=200, help="examples for each operation and role")
     parser.add_argument("--roles", nargs="*", choices=api_fuzz.EVERYBODY, help="only these roles; all without it")
     parser.add_argument("--acts", type=int, default=10_000, help="racing approvals on each engine")
+    parser.add_argument("--years", type=float, default=5, help="years of the scheduler on each engine")
     parser.add_argument("--uploads", type=int, default=10_000, help="malformed uploads")
     asked = parser.parse_args()
     for name in [asked.name] if asked.name else sorted(DRILLS):

@@ -123,7 +123,7 @@ def test_old_papers_without_a_credit_code_are_admissible() -> None:
 
 
 @pytest.mark.rule("CHEM-7.1")
-@pytest.mark.groundwork("CHEM-15")
+@pytest.mark.rule("CHEM-15")
 @pytest.mark.parametrize(
     ("changed", "field"),
     [
@@ -239,7 +239,7 @@ def test_only_an_exclusive_agent_declares_its_exclusivity() -> None:
 
 
 @pytest.mark.rule("CHEM-7.1")
-@pytest.mark.groundwork("CHEM-17")
+@pytest.mark.rule("CHEM-17")
 @pytest.mark.parametrize(
     ("match", "readmission", "verdict", "clause"),
     [
@@ -292,7 +292,7 @@ def test_too_many_dealers_are_flagged_never_blocked(dealers: int, tonnes: int | 
     assert not rule.is_over_quota(admission(facts("direct", lines=(direct,)), POLICY)), "dealers only"
 
 
-@pytest.mark.groundwork("CHEM-15")
+@pytest.mark.rule("CHEM-15")
 @pytest.mark.parametrize(("days", "green"), [(61, True), (60, False), (0, False)])
 def test_a_paper_that_soon_expires_asks_for_a_second_look(days: int, green: bool) -> None:
     ending = paper(is_long_term=False, valid_to=ON + timedelta(days=days))

@@ -272,7 +272,7 @@ def test_a_company_becomes_a_customer_once(stage: Stage) -> None:
     assert ("customer", "name", "C000001 华东塑料第1有限公司") in [(m.source, m.field, m.label) for m in mine]
 
 
-@pytest.mark.groundwork("CHEM-17")
+@pytest.mark.rule("CHEM-17")
 def test_a_disqualified_company_comes_back_only_through_the_manager(each_stage: Stage) -> None:
     session, place = each_stage.session, each_stage.place
     row = Disqualified(

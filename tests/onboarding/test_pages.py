@@ -172,7 +172,7 @@ def test_a_corrected_credit_code_does_not_fight_the_organisation_code_of_the_old
     ],
 )
 @pytest.mark.rule("CHEM-7.1")
-@pytest.mark.groundwork("CHEM-17")
+@pytest.mark.rule("CHEM-17")
 def test_duplicates_are_told_while_one_types(house: House, name: str, value: str, kind: str, words: str) -> None:
     house.made(scenes.submitted)
     screen = house.screen("li")

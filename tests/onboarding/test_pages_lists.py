@@ -18,7 +18,7 @@ from tests.onboarding.test_pages import House, opened
 from tierflow.common.customers import Customer
 from tierflow.common.db import db, transaction
 from tierflow.common.sessions import SecurityEvent
-from tierflow.onboarding.models import Paper
+from tierflow.common.suspension import PaperCover
 
 
 @pytest.fixture
@@ -116,8 +116,7 @@ def test_customers_are_filtered_by_their_address(house: House) -> None:
     house.made(admitted, 1, name="甲公司")
     house.made(admitted, 2, name="乙公司", lines=scenes.lines((house.place.polyolefin, "direct")))
     with house.app.app_context(), transaction() as session:
-        licence = session.scalars(select(Paper).where(Paper.customer_id == 1, Paper.kind == "merged_licence")).one()
-        licence.is_long_term, licence.valid_to = False, date(2026, 12, 10)
+        session.scalars(select(PaperCover).where(PaperCover.customer_id == 1)).one().valid_to = date(2026, 12, 10)
     screen = house.screen("gm")
     for question, seen in QUESTIONS:
         page = screen.get(f"/customers?{question}")

@@ -6,7 +6,10 @@ The calendar's version is the number of the newest notice.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 from sqlalchemy import ForeignKey, Index, func, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -51,6 +54,44 @@ def load_year(
     if rows:
         session.execute(insert(CalendarDay), rows)
     return notice
+
+
+@dataclass(frozen=True)
+class Impact:
+    """What a calendar does to open due times: provisional ones made firm, firm ones a person is asked about."""
+
+    firmed: int
+    asked: int
+    is_capped: bool = False  # more are open than were looked at
+
+
+class Follower(NamedTuple):
+    """A domain with due times. `foresee`: what a calendar not loaded yet would do. `follow`: do it, at once."""
+
+    foresee: Callable[[Session, WorkingCalendar, datetime], Impact]
+    follow: Callable[[Session, datetime], object]
+
+
+_followers: dict[str, Follower] = {}
+
+
+def followed_by(name: str, follower: Follower) -> None:
+    """Let a domain re-date what it has open whenever an administrator loads a year; `app.py` calls it."""
+    _followers[name] = follower
+
+
+def foresee(session: Session, calendar: WorkingCalendar, now: datetime) -> Impact:
+    """What all followers together foresee of a calendar that is not loaded yet."""
+    found = [follower.foresee(session, calendar, now) for follower in _followers.values()]
+    return Impact(
+        sum(each.firmed for each in found), sum(each.asked for each in found), any(each.is_capped for each in found)
+    )
+
+
+def follow(session: Session, now: datetime) -> None:
+    """A year was loaded: every follower begins to re-date, in this transaction; its duty finishes what is left."""
+    for follower in _followers.values():
+        follower.follow(session, now)
 
 
 def working_calendar(session: Session) -> WorkingCalendar:

@@ -62,6 +62,7 @@ class Customer(Model):
     account_manager_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
     approved_at: Mapped[datetime]
     approved_on: Mapped[date]
+    disqualified_on: Mapped[date | None]  # since when its status is withdrawn (CHEM-17); asked through `suspension`
     version: Mapped[int] = mapped_column(default=1)
 
 

@@ -30,6 +30,26 @@ def frozen(table: str, state: str) -> str:
     return table
 
 
+# What a table's checks cannot say, because it takes other rows: triggers, and PostgreSQL's functions by name.
+_OWN_TRIGGERS: dict[str, dict[str, str]] = {"sqlite": {}, "postgresql": {}}
+_OWN_FUNCTIONS: dict[str, str] = {}
+
+
+def row_guard(table: str, name: str, *, sqlite: list[str], postgres: str) -> dict[str, list[str]]:
+    """Declare a guard on every row put into a table; returns the statements that make it, by dialect.
+
+    `sqlite` are whole `CREATE TRIGGER` statements; `postgres` is the body of a function called before each insert.
+    """
+    function = f"tierflow_{name}"
+    trigger = f"CREATE TRIGGER guard_{name} BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {function}()"
+    for number, ddl in enumerate(sqlite):
+        _OWN_TRIGGERS["sqlite"][f"{name}_{number}"] = ddl
+    _OWN_TRIGGERS["postgresql"][name] = trigger
+    _OWN_FUNCTIONS[function] = postgres
+    made = f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $${postgres}$$"
+    return {"sqlite": sqlite, "postgresql": [made, trigger]}
+
+
 _REFUSE_BODY = """
 BEGIN
   RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
@@ -93,7 +113,11 @@ def _conventional(table: str, constraint: object) -> str:
 def _wanted_triggers(dialect: str) -> set[str]:
     guarded: list[tuple[str, str | None]] = [*((table, None) for table in APPEND_ONLY), *FROZEN.items()]
     found = {f"trigger {_squash(ddl)}" for table, state in guarded for ddl in trigger_ddl(dialect, table, state)}
-    return found if dialect == "sqlite" else found | {f"function tierflow_refuse {_squash(_REFUSE_BODY)}"}
+    found |= {f"trigger {_squash(ddl)}" for ddl in _OWN_TRIGGERS[dialect].values()}
+    if dialect == "sqlite":
+        return found
+    functions = {"tierflow_refuse": _REFUSE_BODY, **_OWN_FUNCTIONS}
+    return found | {f"function {name} {_squash(body)}" for name, body in functions.items()}
 
 
 def _present_sqlite(connection: Connection) -> set[str]:

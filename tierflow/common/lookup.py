@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pypinyin import Style, lazy_pinyin
 from sqlalchemy import Index, delete, insert, select
@@ -50,6 +50,17 @@ def index(session: Session, subject: tuple[str, int], names: Iterable[str], code
     """(Re)write the search keys of a subject, in the transaction that changed it."""
     session.execute(delete(SearchKey).where(SearchKey.subject_type == subject[0], SearchKey.subject_id == subject[1]))
     rows = [{"subject_type": subject[0], "subject_id": subject[1], "key": key} for key in sorted(keys_of(names, codes))]
+    if rows:
+        session.execute(insert(SearchKey), rows)
+
+
+def index_new(session: Session, subject_type: str, subjects: Iterable[tuple[int, str, Sequence[str]]]) -> None:
+    """Write the search keys of many subjects that have none yet: (id, name, codes)."""
+    rows = [
+        {"subject_type": subject_type, "subject_id": subject_id, "key": key}
+        for subject_id, name, codes in subjects
+        for key in sorted(keys_of([name], codes))
+    ]
     if rows:
         session.execute(insert(SearchKey), rows)
 

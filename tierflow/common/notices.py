@@ -6,18 +6,29 @@ robot, with retries and a dead letter.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, insert, select, update
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Select,
+    UniqueConstraint,
+    bindparam,
+    insert,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert as insert_postgres
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from tierflow.common.db import Model, is_sqlite, pk
+from tierflow.common.db import Model, UtcDateTime, is_sqlite, pk
 from tierflow.common.users import User
 from tierflow.kernel.text import Text
 
@@ -64,6 +75,10 @@ class Notice(Model):
     read_at: Mapped[datetime | None]
 
 
+_TABLE: Any = Notice.__table__  # by the table, not the model: one compiled statement serves every batch
+_QUEUED = (_TABLE.c.id, _TABLE.c.user_id, _TABLE.c.kind, _TABLE.c.dedupe_key)
+
+
 class Delivery(Model):
     """One attempt series of a notice over a channel. `state`: waiting, sent, dead."""
 
@@ -96,13 +111,14 @@ class Delivery(Model):
     last_error: Mapped[str] = mapped_column(default="")
 
 
-def _plain(message: Text) -> dict[str, Any]:
+def plain_params(message: Text) -> dict[str, Any]:
+    """A sentence's parameters as JSON; `as_text` reads them back."""
     return {name: _plain_value(value) for name, value in message.params.items()}
 
 
 def _plain_value(value: object) -> Any:
     if isinstance(value, Text):
-        return {"msgid": value.msgid, "params": _plain(value)}
+        return {"msgid": value.msgid, "params": plain_params(value)}
     return value
 
 
@@ -147,13 +163,13 @@ def notify(
 
 
 def notify_many(session: Session, messages: Iterable[Message], now: datetime) -> list[int]:
-    """`notify` for many messages at the cost of a few statements: for duties that find a thousand things due."""
+    """`notify` for many messages at the cost of a few statements."""
     rows = [
         {
             "user_id": user_id,
             "kind": message.kind,
             "msgid": message.text.msgid,
-            "params": _plain(message.text),
+            "params": plain_params(message.text),
             "subject_type": message.subject[0],
             "subject_id": message.subject[1],
             "dedupe_key": message.dedupe_key,
@@ -164,19 +180,49 @@ def notify_many(session: Session, messages: Iterable[Message], now: datetime) ->
     ]
     if not rows:
         return []
-    insert_ = insert_sqlite if is_sqlite(session) else insert_postgres
-    table: Any = Notice.__table__  # by the table, not the model: one compiled statement serves every batch
-    once = insert_(table).on_conflict_do_nothing()
-    columns = (table.c.id, table.c.user_id, table.c.kind, table.c.dedupe_key)
-    written = session.execute(once.returning(*columns), rows).all()
+    once = (insert_sqlite if is_sqlite(session) else insert_postgres)(_TABLE).on_conflict_do_nothing()
+    written = session.execute(once.returning(*_QUEUED), rows).all()
     if written:
-        _queue(session, written, now)
+        _queue(session, _channels(session), written, now)
     return [notice.id for notice in written]
 
 
-def _queue(session: Session, written: Sequence[Any], now: datetime) -> None:
+def notify_selected(session: Session, selected: Any, given: Mapping[str, Any], now: datetime) -> None:
+    """`notify` for a thousand messages, written inside the database: `selected` is made by `messages`."""
+    values = {**given, "written_at": now}
+    if channels := _channels(session):
+        _queue(session, channels, session.execute(selected.returning(*_QUEUED), values).all(), now)
+    else:
+        session.execute(selected, values)
+
+
+def messages(on_sqlite: bool, kind: str, msgid: str, subject_type: str, source: Select[Any]) -> Any:
+    """The statement that writes one kind of notice; build it once and keep it.
+
+    `source` selects user_id, params (a JSON object as `notify` would store it), subject_id, dedupe_key.
+    """
+    found = source.subquery()
+    values = {
+        "user_id": found.c.user_id,
+        "kind": literal(kind),
+        "msgid": literal(msgid),
+        "params": found.c.params,
+        "subject_type": literal(subject_type),
+        "subject_id": found.c.subject_id,
+        "dedupe_key": found.c.dedupe_key,
+        "created_at": bindparam("written_at", type_=UtcDateTime()),
+    }
+    statement: Any = (insert_sqlite if on_sqlite else insert_postgres)(_TABLE)
+    # Without a WHERE, SQLite reads ON CONFLICT as a join's ON.
+    return statement.from_select(list(values), select(*values.values()).where(sql("1 = 1"))).on_conflict_do_nothing()
+
+
+def _channels(session: Session) -> Sequence[Channel]:
+    return session.scalars(select(Channel).where(Channel.is_enabled.is_(True))).all()
+
+
+def _queue(session: Session, channels: Sequence[Channel], written: Sequence[Any], now: datetime) -> None:
     """Delivery rows on every enabled channel: mail to each account that has an address, robots once a message."""
-    channels = session.scalars(select(Channel).where(Channel.is_enabled.is_(True))).all()
     if not channels:
         return
     ids = {notice.user_id for notice in written}

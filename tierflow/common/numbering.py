@@ -19,10 +19,10 @@ class Counter(Model):
     last: Mapped[int]
 
 
-def next_number(session: Session, series: str) -> int:
-    """The next number of a series; given back when the transaction is rolled back."""
+def next_number(session: Session, series: str, *, count: int = 1) -> int:
+    """The next number of a series, the last of `count`; given back when the transaction is rolled back."""
     insert = insert_sqlite if is_sqlite(session) else insert_postgres
     session.execute(insert(Counter).values(series=series, last=0).on_conflict_do_nothing())
     return session.execute(
-        update(Counter).where(Counter.series == series).values(last=Counter.last + 1).returning(Counter.last)
+        update(Counter).where(Counter.series == series).values(last=Counter.last + count).returning(Counter.last)
     ).scalar_one()

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from tierflow.common.calendars import working_calendar
+from tierflow.common.db import capped_count
 from tierflow.common.notices import notify
+from tierflow.complaints.models import Clock
 from tierflow.complaints.service import extensions, redating
 from tierflow.complaints.service import sweep as sweeping
 from tierflow.complaints.service.digest import NewlySuspended, digest, nobody
-from tierflow.complaints.service.sweep import Recipients
+from tierflow.complaints.service.recipients import Recipients
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import SYSTEM
+
+COUNTED_TO = 10_000
 
 
 def sweep_clocks(session: Session, now: datetime) -> dict[str, int]:
@@ -20,29 +27,42 @@ def sweep_clocks(session: Session, now: datetime) -> dict[str, int]:
     return sweeping.sweep(session, now)
 
 
-def clocks_outstanding(session: Session, now: datetime) -> int:
-    """How many clocks a sweep would touch."""
-    return sweeping.outstanding(session, now)
-
-
 def void_extensions(session: Session, now: datetime) -> dict[str, int]:
-    """End requests for more time whose limit has passed undecided."""
-    return {"void": extensions.void_lapsed(session, now)}
-
-
-def extensions_outstanding(session: Session, now: datetime) -> int:
-    """How many requests have lapsed."""
-    return len(extensions.lapsed(session, now))
+    """End requests for more time whose limit has passed undecided; a batch at a time."""
+    lapsed = extensions.void_lapsed(session, now)
+    return {"void": lapsed} if lapsed else {}
 
 
 def redate_clocks(session: Session, now: datetime) -> dict[str, int]:
-    """After a calendar was loaded: make provisional due times firm; what a person must decide stays."""
+    """After a calendar was loaded: make provisional due times firm, ask about firm ones; a batch at a time."""
     return redating.run(session, now)
 
 
-def redating_outstanding(session: Session, now: datetime) -> int:
-    """How many open clocks were reckoned with an older calendar, a batch at most."""
-    return len(redating.behind(session))
+Work = Callable[[Session, datetime], dict[str, int]]
+
+
+def due(session: Session, now: datetime) -> list[Work]:
+    """Which of the three have something to do: one read of three small indexes, no lock.
+
+    In this order: a due time a new calendar makes firm is judged by that calendar.
+    """
+    looks = [(redate_clocks, _behind(session)), (void_extensions, extensions.lapsing(now)), (sweep_clocks, _due(now))]
+    found = session.execute(select(*(look.exists() for _work, look in looks))).one()
+    return [work for (work, _look), is_due in zip(looks, found, strict=True) if is_due]
+
+
+def outstanding(session: Session, now: datetime) -> int:
+    """How many clocks and requests the three would touch, counted no further than ten thousand each."""
+    looks = (_behind(session), extensions.lapsing(now), _due(now))
+    return sum(capped_count(session, look, COUNTED_TO) for look in looks)
+
+
+def _behind(session: Session) -> Select[tuple[int]]:
+    return select(Clock.id).where(redating.is_behind(working_calendar(session).version))
+
+
+def _due(now: datetime) -> Select[tuple[int]]:
+    return select(Clock.id).where(sweeping.due_clocks(now))
 
 
 def send_digest(session: Session, now: datetime, *, newly_suspended: NewlySuspended = nobody) -> dict[str, int]:

@@ -17,7 +17,7 @@ from tierflow.common.calendars import working_calendar
 from tierflow.common.customers import name_key
 from tierflow.common.identifiers import organisation_code_within
 from tierflow.common.users import Person, actor_of
-from tierflow.demo import company, openings
+from tierflow.demo import company, complaints, openings, sales
 from tierflow.demo.applicants import APPLICANTS
 from tierflow.demo.company import logins
 from tierflow.demo.diary import Diary, Story, tell
@@ -43,7 +43,8 @@ def plant(session: Session, now: datetime) -> None:
     if session.scalar(select(Person.id).limit(1)) is not None:
         raise RuntimeError("the demo company is planted into an empty database only")
     seeds.plant(session, now, policy=POLICY)
-    diary = Diary.before(now, working_calendar(session), BEGAN_DAYS_AGO)
+    calendar = working_calendar(session)
+    diary = Diary.before(now, calendar, BEGAN_DAYS_AGO)
     house = furnish(session, diary.at(BEGAN_DAYS_AGO, 9, 0))
     away_from = diary.at(AWAY_DAYS_AGO, 17, 0)
     cast = Cast(session, diary, house.users, house.regions, house.lines, away_from)
@@ -54,7 +55,9 @@ def plant(session: Session, now: datetime) -> None:
             _take_over_the_list(session, house, diary),
             _keep_filters(session, house, diary),
             _read_notices(session, house, diary),
+            *complaints.stories(cast),
             *(openings.story(cast, applicant, began[applicant.serial]) for applicant in APPLICANTS),
+            *sales.stories(session, house, diary, calendar),
         ]
     )
 

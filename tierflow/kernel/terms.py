@@ -144,6 +144,13 @@ GROUND_TERMS = Terms(
             check=distinct,
         ),
         Term(
+            "oidc.match_verified_email",
+            "flag",
+            False,
+            HOUSE,
+            mark("A company identity signs in to the account with its verified e-mail address"),
+        ),
+        Term(
             "api_token.max_days",
             "integer",
             365,

@@ -88,6 +88,15 @@ def configure(form: str | None = None) -> None:
         logging.getLogger(quiet).setLevel(logging.WARNING)
 
 
+def _path() -> str:
+    """The path asked for, without the parts of it that are secrets."""
+    path = request.path
+    for name, value in (request.view_args or {}).items():
+        if _SECRET.search(name):
+            path = path.replace(str(value), HIDDEN)
+    return path
+
+
 def init(app: Flask) -> None:
     """Give every request an id, and log it when it is answered. Query strings stay out: they hold what was searched."""
 
@@ -108,7 +117,7 @@ def init(app: Flask) -> None:
             log.info(
                 "request",
                 method=request.method,
-                path=request.path,
+                path=_path(),
                 status=response.status_code,
                 ms=round((time.perf_counter() - g.get("began", 0.0)) * 1000, 1),
                 user_id=actor.user_id if actor is not None else None,

@@ -85,16 +85,18 @@ def login() -> str | BaseResponse:
     """The sign-in form."""
     if current_user() is not None:
         return redirect(url_for("home.inbox"))
-    return _login_form({}, {})
+    return login_form({}, {})
 
 
-def _login_form(values: dict[str, Any], errors: dict[str, Any]) -> str:
+def login_form(values: dict[str, Any], errors: dict[str, Any]) -> str:
+    """The sign-in page: passwords, and the company's provider where there is one."""
     return render_template(
         "session/login.html",
         values=values,
         errors=errors,
         next=request.args.get("next") or request.form.get("next") or "",
         demo_logins=current_app.config["DEMO_LOGINS"],
+        oidc=current_app.config.get("OIDC"),
     )
 
 
@@ -105,7 +107,7 @@ def sign_in() -> Any:
     try:
         given = load(LoginSchema(), form_data())
     except Invalid as error:
-        return _login_form({}, flat_errors(error.errors)), 422
+        return login_form({}, flat_errors(error.errors)), 422
     # The hash costs 100 ms: reckoned before the write transaction, so that nobody's save waits for it.
     signing_in.throttle(db.session(), given["name"], address(), now())
     user = signing_in.find_account(db.session(), given["name"])
@@ -116,15 +118,16 @@ def sign_in() -> Any:
             signing_in.note_failure(session, given["name"], user, address(), now())
         else:
             if user.totp_confirmed_at is None:
-                return _open(session, user, second_factor=False)
+                return open_session(session, user, second_factor=False)
             browser.clear()
             browser["half_in"] = [user.id, int(now().timestamp())]
             return redirect(url_for("session.second_factor", next=request.form.get("next") or None))
     wrong = {"password": [_("Name and password do not fit together.")]}
-    return _login_form({"name": given["name"]}, wrong), 422
+    return login_form({"name": given["name"]}, wrong), 422
 
 
-def _open(session: Session, user: User, *, second_factor: bool) -> BaseResponse:
+def open_session(session: Session, user: User, *, second_factor: bool, target: str | None = None) -> BaseResponse:
+    """Open a session for an account whose first factor was right, and go where it wanted to go."""
     policy = policy_on(session, today())
     hours = policy.integer("session.hours")
     wanted = policy.words("second_factor.roles")
@@ -142,7 +145,7 @@ def _open(session: Session, user: User, *, second_factor: bool) -> BaseResponse:
     signing_in.forget_failures(session, user.login)
     sessions.log_security(session, "login", now(), user_id=user.id, login=user.login, address=address(), detail="")
     browser.clear()  # a fresh CSRF secret for the new session
-    response = redirect(safe_target(request.args.get("next") or request.form.get("next")))
+    response = redirect(safe_target(target or request.args.get("next") or request.form.get("next")))
     response.set_cookie(
         COOKIE,
         secret,
@@ -184,7 +187,7 @@ def check_second_factor() -> Any:
         try:
             code = load(CodeSchema(), form_data())["code"]
             if signing_in.check_code(session, user, code, now()):
-                return _open(session, user, second_factor=True)
+                return open_session(session, user, second_factor=True)
             errors = {"code": [_("This code is not right, or was used already.")]}
         except Invalid as error:
             errors = flat_errors(error.errors)

@@ -109,7 +109,7 @@ def asset(filename: str) -> str:
     return link("web.static", filename=filename, v=_fingerprint(filename))
 
 
-SHEETS = ("tokens", "shell", "controls", "data", "parts", "opening", "complaints", "print")
+SHEETS = ("tokens", "shell", "controls", "data", "parts", "opening", "complaints", "lifting", "print")
 
 
 def stylesheets() -> Markup:

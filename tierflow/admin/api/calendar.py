@@ -50,7 +50,7 @@ def show(*, session: Session, actor: Actor, now: datetime, year: int) -> Any:
 def preview(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
     """What loading a year would change, and why it may not be; nothing is stored."""
     days = calendars.days_from(data["days"])
-    return calendars.preview(session, actor, data["year"], days, is_empty=data["is_empty"])
+    return calendars.preview(session, actor, data["year"], days, now, is_empty=data["is_empty"])
 
 
 @blp.route("/calendar/years", methods=["POST"])

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from tierflow.admin.routes import ID
+from tierflow.admin.schemas.identities import IdentityOut, IdentitySchema
 from tierflow.admin.schemas.people import (
     AccountOut,
     AccountPage,
@@ -20,9 +21,10 @@ from tierflow.admin.schemas.people import (
     SessionOut,
     TokenOut,
 )
-from tierflow.admin.service import people, tokens
+from tierflow.admin.service import identities, people, tokens
 from tierflow.kernel.roles import Actor
 from tierflow.web.access import keep_no_answer, reads, writes
+from tierflow.web.oidc import issuer
 from tierflow.web.openapi import api_blueprint
 from tierflow.web.schemas import ReasonSchema
 
@@ -139,3 +141,29 @@ def tokens_of(*, session: Session, actor: Actor, now: datetime, user_id: int) ->
 def revoke_token(*, session: Session, actor: Actor, now: datetime, user_id: int, token_id: int) -> Any:
     """End a token of the account."""
     return tokens.revoke_of_account(session, actor, user_id, token_id, now)
+
+
+@blp.route(f"/people/<{ID}:user_id>/identities")
+@reads("people.read")
+@blp.response(200, IdentityOut(many=True))
+def identities_of(*, session: Session, actor: Actor, now: datetime, user_id: int) -> Any:
+    """The company identities linked to the account."""
+    return identities.of_account(session, actor, user_id)
+
+
+@blp.route(f"/people/<{ID}:user_id>/identities", methods=["POST"])
+@writes("people.write")
+@blp.arguments(IdentitySchema)
+@blp.response(201, IdentityOut)
+def bind_identity(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, user_id: int) -> Any:
+    """Link an identity of the company's provider."""
+    return identities.bind(session, actor, user_id, issuer(), data["subject"], now)
+
+
+@blp.route(f"/people/<{ID}:user_id>/identities/<{ID}:identity_id>/unbind", methods=["POST"])
+@writes("people.write")
+@blp.response(200, IdentityOut(many=True))
+def unbind_identity(*, session: Session, actor: Actor, now: datetime, user_id: int, identity_id: int) -> Any:
+    """Take a link away; answers those that are left."""
+    identities.unbind(session, actor, user_id, identity_id, now)
+    return identities.of_account(session, actor, user_id)

@@ -128,7 +128,7 @@ def preview(*, session: Session, actor: Actor, now: datetime) -> Any:
         given = _given()
     except Invalid as error:
         return _form(now, error.errors), 422
-    seen = calendars.preview(session, actor, given["year"], given["days"], is_empty=given["is_empty"])
+    seen = calendars.preview(session, actor, given["year"], given["days"], now, is_empty=given["is_empty"])
     if seen.refusals:
         return _form(now, refusals=seen.refusals), 409
     rows = [{"date": on.isoformat(), "working": works, "name": name} for on, (works, name) in sorted(seen.days.items())]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from tierflow.admin.pages.shared import filters, remember_once, role_options, state_words, take_once
 from tierflow.admin.routes import ID
+from tierflow.admin.schemas.identities import IdentitySchema
 from tierflow.admin.schemas.people import (
     AccountSchema,
     EndSessionsSchema,
@@ -20,10 +21,11 @@ from tierflow.admin.schemas.people import (
     PeopleFilter,
 )
 from tierflow.admin.schemas.shared import last_day
-from tierflow.admin.service import delegations, grants, people, tokens
+from tierflow.admin.service import delegations, grants, identities, people, tokens
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import ROLE_LABELS, Actor
 from tierflow.web.access import reads, writes
+from tierflow.web.oidc import issuer
 from tierflow.web.schemas import ReasonSchema, flat_errors, form_data, load
 
 bp = Blueprint("accounts", __name__, url_prefix="/people", template_folder="../templates")
@@ -88,6 +90,8 @@ def _page(session: Session, actor: Actor, now: datetime, user_id: int, errors: A
         delegations=delegations.list_delegations(session, actor, {"user_id": user_id}, now).rows,
         sessions=people.sessions_of(session, actor, user_id, now),
         tokens=tokens.of_account(session, actor, user_id),
+        identities=identities.of_account(session, actor, user_id),
+        oidc=current_app.config.get("OIDC"),
         states=state_words(),
         role_labels=ROLE_LABELS,
         last_day=last_day,
@@ -183,4 +187,23 @@ def revoke_token(*, session: Session, actor: Actor, now: datetime, user_id: int,
     """End a token of the account."""
     tokens.revoke_of_account(session, actor, user_id, token_id, now)
     flash(_("The token is revoked."), "ok")
+    return redirect(url_for("accounts.show", user_id=user_id))
+
+
+@bp.post(f"/<{ID}:user_id>/identities")
+@writes("people.write", on_invalid=_page_again)
+def bind_identity(*, session: Session, actor: Actor, now: datetime, user_id: int) -> Response:
+    """Link an identity of the company's provider."""
+    subject = load(IdentitySchema(), form_data())["subject"]
+    identities.bind(session, actor, user_id, issuer(), subject, now)
+    flash(_("The company identity is linked."), "ok")
+    return redirect(url_for("accounts.show", user_id=user_id))
+
+
+@bp.post(f"/<{ID}:user_id>/identities/<{ID}:identity_id>/unbind")
+@writes("people.write", on_invalid=_page_again)
+def unbind_identity(*, session: Session, actor: Actor, now: datetime, user_id: int, identity_id: int) -> Response:
+    """Take the link away."""
+    identities.unbind(session, actor, user_id, identity_id, now)
+    flash(_("The link is taken away."), "ok")
     return redirect(url_for("accounts.show", user_id=user_id))

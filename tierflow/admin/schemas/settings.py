@@ -235,6 +235,14 @@ class DayChangeOut(Schema):
     after = fields.Boolean()
 
 
+class ImpactOut(Schema):
+    """Open due times: provisional ones the calendar makes firm, firm ones a person will be asked about."""
+
+    firmed = fields.Integer()
+    asked = fields.Integer()
+    is_capped = fields.Boolean(metadata={"description": "more are open than were looked at"})
+
+
 class CalendarPreviewOut(Schema):
     """What loading would do."""
 
@@ -242,6 +250,7 @@ class CalendarPreviewOut(Schema):
     calendar_version = fields.Integer()
     changes = fields.List(fields.Nested(DayChangeOut))
     refusals = fields.List(fields.Nested(RefusalOut))
+    impact = fields.Nested(ImpactOut)
 
 
 class NoticeOut(Schema):

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from tierflow.admin import rules
 from tierflow.common import audit
 from tierflow.common.audit import ChainHead
-from tierflow.common.calendars import CalendarDay, CalendarNotice, load_year, working_calendar
+from tierflow.common.calendars import CalendarDay, CalendarNotice, Impact, follow, foresee, load_year, working_calendar
 from tierflow.common.policies import policy_on
 from tierflow.common.users import User
 from tierflow.kernel.calendar import DayProof, Due, WorkingCalendar
@@ -63,13 +63,14 @@ class Year:
 
 @dataclass(frozen=True)
 class Preview:
-    """What loading a year would do."""
+    """What loading a year would do, to its days and to due times that are open."""
 
     year: int
     days: Days
     changes: tuple[rules.DayChange, ...]
     refusals: tuple[Refusal, ...]
     calendar_version: int
+    impact: Impact
 
 
 @dataclass(frozen=True)
@@ -142,19 +143,21 @@ def next_year_missing(session: Session, now: datetime) -> int | None:
     return None if working_calendar(session).is_published(following) else following
 
 
-def preview(session: Session, actor: Actor, wanted: int, days: Days, *, is_empty: bool) -> Preview:
+def preview(session: Session, actor: Actor, wanted: int, days: Days, now: datetime, *, is_empty: bool) -> Preview:
     """What loading these days would change, and why it may not be; nothing is stored."""
     require(actor, "calendar.write")
     calendar = working_calendar(session)
     plain = {on: works for on, (works, _name) in days.items()}
     refusals = rules.why_not_load(wanted, plain, calendar.published, is_empty=is_empty)
     changes: tuple[rules.DayChange, ...] = ()
+    impact = Impact(0, 0)
     if not refusals:
         after = WorkingCalendar({**calendar.published, wanted: plain}, calendar.version + 1)
         touched = [*([on for on in plain if on.year < wanted]), *_days_of(wanted)]
         before = [(on, _counts(calendar, on)) for on in touched]
         changes = rules.calendar_changes(before, {on: after.is_working_day(on) for on in touched})
-    return Preview(wanted, days, changes, refusals, calendar.version)
+        impact = foresee(session, after, now)
+    return Preview(wanted, days, changes, refusals, calendar.version, impact)
 
 
 def _counts(calendar: WorkingCalendar, on: date) -> bool:
@@ -172,7 +175,7 @@ def load(
     is_empty: bool = False,
     seen_version: int | None = None,
 ) -> CalendarNotice:
-    """Load a year; it is in force at once, the former version stays readable.
+    """Load a year; it is in force at once, open due times follow, the former version stays readable.
 
     `seen_version`: the calendar the preview was made on; `Conflict` when another was loaded meanwhile. Raises
     `Refused` for what does not fit.
@@ -180,7 +183,7 @@ def load(
     require(actor, "calendar.write")
     # One loading at a time, so that `seen_version` is the truth: the chain's lock is taken at commit anyway.
     session.execute(select(ChainHead.name).where(ChainHead.name == "audit").with_for_update())
-    looked = preview(session, actor, wanted, days, is_empty=is_empty)
+    looked = preview(session, actor, wanted, days, now, is_empty=is_empty)
     if seen_version is not None and looked.calendar_version != seen_version:
         raise Conflict(Refusal("conflict", text("Another calendar was loaded meanwhile: look at the preview again.")))
     if looked.refusals:
@@ -188,6 +191,7 @@ def load(
     notice = load_year(session, wanted, dict(days), source, actor.user_id or None, now)
     after = {"year": wanted, "source": source, "days": len(days), "changes": len(looked.changes)}
     audit.record(session, actor, "calendar.load", "calendar", notice.id, now, after=after)
+    follow(session, now)
     return notice
 
 

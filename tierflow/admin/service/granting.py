@@ -18,7 +18,7 @@ from tierflow.admin.service.shared import (
     lock_rows,
     tell_administrators,
 )
-from tierflow.common import approvals, audit, sessions
+from tierflow.common import approvals, audit, portfolios, sessions
 from tierflow.common.approvals import ApprovalCase, ApprovalSeat, Seen
 from tierflow.common.policies import policy_on
 from tierflow.common.users import Person, RoleGrant, User
@@ -189,6 +189,9 @@ def revoke(session: Session, actor: Actor, grant_id: int, reason: str, now: date
         left = lock_administrators(session, local_day(now))
         if user.person_id in left:
             refuse_if_any(rules.why_not_without(left, user.person_id))
+    if grant.approved_at is not None:
+        office = Role(grant.role)
+        refuse_if_any(portfolios.why_not_leave(session, user.id, local_day(now), role=office))
     done = session.execute(
         update(RoleGrant)
         .where(RoleGrant.id == grant_id, RoleGrant.approved_at.is_not(None), RoleGrant.revoked_at.is_(None))

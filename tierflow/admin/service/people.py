@@ -21,7 +21,7 @@ from tierflow.admin.service.shared import (
     tell_administrators,
     values_of,
 )
-from tierflow.common import audit, sessions
+from tierflow.common import audit, portfolios, sessions
 from tierflow.common.db import in_force
 from tierflow.common.reference import Department
 from tierflow.common.sessions import UserSession, end_sessions_of, revoke_tokens_of
@@ -190,7 +190,8 @@ def _check_department(session: Session, data: Mapping[str, Any], now: datetime) 
 def disable(session: Session, actor: Actor, user_id: int, reason: str, now: datetime) -> User:
     """Close an account: its sessions and tokens end at once. What it did stays as it was.
 
-    Raises `Refused` for one's own account and for the last administrator, `Conflict` when it is closed already.
+    Raises `Refused` for one's own account, for the last administrator and while open work lies with it, `Conflict`
+    when it is closed already.
     """
     require(actor, "people.write")
     user = account(session, user_id)
@@ -199,6 +200,7 @@ def disable(session: Session, actor: Actor, user_id: int, reason: str, now: date
     left = lock_administrators(session, local_day(now))
     if user.person_id in left and _is_sole_account(session, user, local_day(now)):
         refuse_if_any(rules.why_not_without(left, user.person_id))
+    refuse_if_any(portfolios.why_not_leave(session, user.id, local_day(now)))
     _switch(session, user, disabled_at=now)
     end_sessions_of(session, user.id)
     revoke_tokens_of(session, user.id, now)

@@ -120,9 +120,16 @@ class Clock(Model):
         Index(
             "ix_complaint_clock_calendar",
             "calendar_version",
+            "asked_version",
             "id",
             sqlite_where=sql("told_at IS NULL"),
             postgresql_where=sql("told_at IS NULL"),
+        ),
+        Index(
+            "ix_complaint_clock_asked",
+            "complaint_id",
+            sqlite_where=sql("told_at IS NULL AND calendar_version < asked_version"),
+            postgresql_where=sql("told_at IS NULL AND calendar_version < asked_version"),
         ),
         Index("ix_complaint_clock_month", "received_month", "id"),
     )
@@ -146,6 +153,7 @@ class Clock(Model):
     base_due_at: Mapped[datetime]  # without the extension
     is_provisional: Mapped[bool]
     calendar_version: Mapped[int]
+    asked_version: Mapped[int | None]  # the newest calendar that would move this firm due: a person decides
     warn_at: Mapped[datetime]
     late_at: Mapped[datetime]
     escalate_at: Mapped[datetime]

@@ -11,9 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tierflow.common import lookup
-from tierflow.complaints.models import Complaint, Consultation, Inquiry, Measure
+from tierflow.complaints.models import Clock, Complaint, Consultation, Inquiry, Measure
 from tierflow.complaints.rules.words import STATE_LABELS, State
-from tierflow.complaints.service import handling, scope
+from tierflow.complaints.service import handling, redating, scope
 from tierflow.complaints.service.intake import SUBJECT
 from tierflow.kernel.roles import Actor, Role, is_allowed
 from tierflow.kernel.text import mark
@@ -39,6 +39,9 @@ KINDS = {
     "complaint_meeting": Kind(mark("Special meeting to hold"), "people", "complaints.meeting", "complaint_id"),
     "complaint_measure": Kind(mark("Complaint: measure to carry out"), "tools", "complaints.measure", "measure_id"),
     "complaint_check": Kind(mark("Complaint: measure to check"), "clipboard-check", "complaints.measure", "measure_id"),
+    "complaint_redating": Kind(
+        mark("Complaint: due time and the amended calendar"), "calendar-check", "complaints.redate", "complaint_id"
+    ),
     "inquiry": Kind(mark("Inquiry to answer"), "question-circle", "complaints.inquiry", "inquiry_id"),
 }
 
@@ -69,6 +72,11 @@ def source(actor: Actor) -> Iterable[Any]:
         .where(Measure.owner_id.in_(mine), Measure.agreed_at.is_not(None), Measure.done_at.is_(None))
     )
     if regions := actor.scopes(Role.SALES_MANAGER):
+        yield (
+            row("complaint_redating", *whole)
+            .join(Clock, Clock.complaint_id == Complaint.id)
+            .where(Complaint.region_id.in_(regions), redating.is_asked())
+        )
         yield (
             row("complaint_check", Measure.id, measure, Measure.done_at, Measure.due_at, Measure.region_id)
             .join(Complaint, Complaint.id == Measure.complaint_id)

@@ -19,7 +19,7 @@ from tierflow.complaints.rules import acts
 from tierflow.complaints.rules.words import State
 from tierflow.complaints.service import clocks, extensions, papers, scope
 from tierflow.complaints.service.intake import SUBJECT, announce, check_said_at
-from tierflow.complaints.service.sweep import Recipients
+from tierflow.complaints.service.recipients import Recipients
 from tierflow.kernel.errors import Conflict, Invalid, NotFound, Refusal, Refused, refuse_if_any
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, require

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from tierflow.common import approvals
@@ -131,16 +131,15 @@ def void_pending(session: Session, clock: Clock, actor: Actor, now: datetime, re
     session.flush()
 
 
+def lapsing(now: datetime) -> Select[tuple[int]]:
+    """The waiting requests whose limit has passed, by the index of those that wait."""
+    passed = select(Clock.id).where(Clock.id == Extension.clock_id, Clock.base_due_at < now)
+    return select(Extension.id).where(Extension.outcome.is_(None), passed.exists())
+
+
 def lapsed(session: Session, now: datetime, limit: int = 200) -> list[Extension]:
     """Waiting requests whose limit has passed."""
-    query = (
-        select(Extension)
-        .join(Clock, Clock.id == Extension.clock_id)
-        .where(Extension.outcome.is_(None), Clock.base_due_at < now)
-        .order_by(Extension.id)
-        .limit(limit)
-    )
-    return list(session.scalars(query))
+    return list(session.scalars(select(Extension).where(Extension.id.in_(lapsing(now))).limit(limit)))
 
 
 def void_lapsed(session: Session, now: datetime) -> int:

@@ -22,7 +22,7 @@ from tierflow.complaints.rules.clock import department_due, paused_working_days
 from tierflow.complaints.rules.words import Event, Severity
 from tierflow.complaints.service import clocks, extensions, opinions, papers, scope
 from tierflow.complaints.service.intake import SUBJECT, call_meeting
-from tierflow.complaints.service.sweep import Recipients
+from tierflow.complaints.service.recipients import Recipients
 from tierflow.kernel.errors import Conflict, Invalid, NotFound, Refusal, refuse_if_any
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, require

@@ -19,7 +19,7 @@ from tierflow.common.uploads import Upload
 from tierflow.complaints.models import Clock, Complaint
 from tierflow.complaints.rules.words import SEVERITY_LABELS, Severity, State
 from tierflow.complaints.service import clocks, papers, scope
-from tierflow.complaints.service.sweep import Recipients
+from tierflow.complaints.service.recipients import Recipients
 from tierflow.kernel.errors import Invalid, Refusal, Refused
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, Role, require

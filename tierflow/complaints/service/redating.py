@@ -12,7 +12,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tierflow.common import audit
-from tierflow.common.calendars import CalendarNotice, working_calendar
+from tierflow.common.calendars import CalendarNotice, Impact, working_calendar
+from tierflow.common.notices import notify
 from tierflow.common.policies import policy_numbered
 from tierflow.complaints.models import Clock, Complaint
 from tierflow.complaints.rules.clock import LATE_BY, ClockTerms
@@ -20,6 +21,8 @@ from tierflow.complaints.rules.redating import Outcome, Redated, redate
 from tierflow.complaints.rules.words import Event
 from tierflow.complaints.service import clocks, scope
 from tierflow.complaints.service.intake import SUBJECT
+from tierflow.complaints.service.recipients import Recipients
+from tierflow.kernel.calendar import WorkingCalendar
 from tierflow.kernel.errors import Conflict, Refusal
 from tierflow.kernel.roles import SYSTEM, Actor, require
 from tierflow.kernel.text import text
@@ -36,35 +39,85 @@ class Proposed:
     would_be: Redated
 
 
-def behind(session: Session, limit: int = BATCH, after: int = 0) -> list[tuple[Clock, Complaint]]:
-    """Running clocks reckoned with an older calendar than the one in force, by id."""
-    version = working_calendar(session).version
+def is_behind(version: int) -> Any:
+    """SQL condition: running clocks not yet compared with the calendar of this version."""
+    unasked = Clock.asked_version.is_(None) | (Clock.asked_version < version)
+    return Clock.told_at.is_(None) & (Clock.calendar_version < version) & unasked
+
+
+def is_asked() -> Any:
+    """SQL condition: running clocks whose firm due an amended calendar would move, and nobody has decided."""
+    return Clock.told_at.is_(None) & (Clock.calendar_version < Clock.asked_version)
+
+
+def anything_asked(session: Session, actor: Actor) -> bool:
+    """Whether any complaint the actor may see waits for such a decision."""
+    query = select(Clock.id).join(Complaint, Complaint.id == Clock.complaint_id)
+    return session.scalar(query.where(is_asked(), *scope.seen_by(actor)).limit(1)) is not None
+
+
+def behind(session: Session, limit: int = BATCH) -> list[tuple[Clock, Complaint]]:
+    """Running clocks not yet compared with the calendar in force, those of the oldest calendar first."""
     rows = session.execute(
         select(Clock, Complaint)
         .join(Complaint, Complaint.id == Clock.complaint_id)
-        .where(Clock.told_at.is_(None), Clock.calendar_version < version, Clock.id > after)
-        .order_by(Clock.id)
+        .where(is_behind(working_calendar(session).version))
+        .order_by(Clock.calendar_version, Clock.asked_version, Clock.id)
         .limit(limit)
     )
     return [(row.Clock, row.Complaint) for row in rows]
 
 
-def run(session: Session, now: datetime) -> dict[str, int]:
-    """Settle every due time the new calendar leaves alone or makes firm. What it would move waits: `proposed`."""
+def run(session: Session, now: datetime, limit: int = BATCH) -> dict[str, int]:
+    """Settle the due times the new calendar leaves alone or makes firm; about those it would move, ask a person.
+
+    A batch at most; counts by outcome. Call again while it returns something.
+    """
     counts: Counter[str] = Counter()
-    last = 0
-    while rows := behind(session, after=last):
-        unmoved = []
-        for clock, complaint in rows:
-            last = clock.id
-            found = _redated(session, clock)
-            counts[found.outcome.value] += 1
-            if found.outcome is Outcome.MOVE:
-                _move(session, complaint, clock, found, Event.PUBLISHED, SYSTEM, now, "")
-            elif found.outcome is Outcome.SAME:
-                unmoved.append((clock.id, found))
-        _stamp(session, unmoved)
+    unmoved: list[tuple[int, Redated]] = []
+    asked: list[Complaint] = []
+    version = working_calendar(session).version
+    for clock, complaint in behind(session, limit):
+        found = _redated(session, clock)
+        counts[found.outcome.value] += 1
+        if found.outcome is Outcome.MOVE:
+            _move(session, complaint, clock, found, Event.PUBLISHED, SYSTEM, now, "")
+        elif found.outcome is Outcome.SAME:
+            unmoved.append((clock.id, found))
+        else:
+            clock.asked_version = version
+            asked.append(complaint)
+    _stamp(session, unmoved)
+    _ask(session, asked, version, now)
     return dict(counts)
+
+
+def foresee(session: Session, calendar: WorkingCalendar, now: datetime, limit: int = 2000) -> Impact:
+    """What a calendar that is not loaded yet would do to open due times; nothing is stored."""
+    query = select(Clock).where(Clock.told_at.is_(None)).order_by(Clock.next_at, Clock.id).limit(limit + 1)
+    found = session.scalars(query).all()
+    outcomes: Counter[Outcome] = Counter()
+    for clock in found[:limit]:
+        terms = _terms(session, clock.policy_version)
+        would_be = redate(clocks.facts_of(clock), clock.due_at, clock.is_provisional, terms, calendar, now)
+        if would_be.outcome is Outcome.SAME and clock.is_provisional and not would_be.planned.is_provisional:
+            outcomes[Outcome.MOVE] += 1  # it stays where it is and becomes firm
+        outcomes[would_be.outcome] += 1
+    return Impact(outcomes[Outcome.MOVE], outcomes[Outcome.ASK], len(found) > limit)
+
+
+def _ask(session: Session, asked: list[Complaint], version: int, now: datetime) -> None:
+    """One notice to the sales managers of each region concerned; the inbox names every complaint."""
+    people = Recipients(session, now)
+    for region_id in sorted({complaint.region_id for complaint in asked}):
+        first = min((c for c in asked if c.region_id == region_id), key=lambda c: (c.due_at, c.id))
+        message = text(
+            "The working calendar was amended: open due times of complaints would move, %(number)s first. Decide each.",
+            number=first.number,
+        )
+        key = f"complaint.redating.{version}.{region_id}"
+        subject = (SUBJECT, first.id)
+        notify(session, people.sales_managers(region_id), "complaint.redating", message, subject, now, dedupe_key=key)
 
 
 def proposed(session: Session, actor: Actor, limit: int = 200) -> list[Proposed]:

@@ -1,5 +1,13 @@
 """JSON of account opening: everything the screens do, under /api/v1."""
 
-from tierflow.onboarding.api import applications, customers, deciding, papers
+from tierflow.onboarding.api import applications, customers, deciding, keeping, papers, portfolio, takeover
 
-BLUEPRINTS = (applications.blp, papers.blp, deciding.blp, customers.blp)
+BLUEPRINTS = (
+    applications.blp,
+    papers.blp,
+    deciding.blp,
+    customers.blp,
+    keeping.blp,
+    takeover.blp,
+    portfolio.blp,
+)

@@ -6,24 +6,33 @@ from flask import Flask
 
 from tierflow.kernel.text import mark
 from tierflow.onboarding.pages import (  # noqa: F401 - each registers its views on the blueprint
+    contracts,
     customers,
     deciding,
     editing,
     explaining,
     files,
+    handover,
     listing,
     papers,
+    phone,
     printing,
     reading,
+    renewing,
+    standing,
+    takeover,
+    wall,
 )
 from tierflow.onboarding.pages.blueprint import bp
 from tierflow.onboarding.pages.finding import find
+from tierflow.web.customer_page import Head
 from tierflow.web.inbox import Kind
 from tierflow.web.navigation import Nav
 
 NAV = [
     Nav(mark("Customers"), 10, mark("Account opening"), "person-vcard", "onboarding.applications", "application.read"),
     Nav(mark("Customers"), 11, mark("Customer list"), "buildings", "onboarding.customers", "customer.read"),
+    Nav(mark("Customers"), 12, mark("What expires when"), "calendar-x", "onboarding.wall", "customer.read"),
 ]
 
 KINDS = {
@@ -33,6 +42,8 @@ KINDS = {
     "application.returned": Kind(
         mark("Returned for correction"), "arrow-return-left", "onboarding.edit_application", "application_id"
     ),
+    "paper_renewal": Kind(mark("Paper to examine"), "patch-check", "onboarding.renewal", "renewal_id"),
+    "paper_renewal.returned": Kind(mark("Paper to correct"), "arrow-return-left", "onboarding.renewal", "renewal_id"),
     "customer": Kind(mark("Customer"), "buildings", "onboarding.customer", "customer_id"),
 }
 
@@ -43,3 +54,7 @@ def init(app: Flask) -> None:
     app.extensions["nav"] += NAV
     app.extensions["inbox_kinds"].update(KINDS)
     app.extensions["finders"].append(find)
+    app.extensions["customer_heads"].append(Head("customer.read", standing.head))
+    takeover.init(app)
+    handover.init(app)
+    contracts.init(app)

@@ -19,7 +19,7 @@ from tierflow.kernel.errors import Invalid
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, require
 from tierflow.kernel.text import mark, text
-from tierflow.onboarding.pages import chain, reading, views
+from tierflow.onboarding.pages import chain, reading, standing, views
 from tierflow.onboarding.pages.blueprint import CUSTOMER, ROW_ID, bp
 from tierflow.onboarding.pages.listing import managers, number
 from tierflow.onboarding.rules.entry import CLASS_LABELS
@@ -45,7 +45,7 @@ from tierflow.web.shell import day, moment
 
 PAGE = "customers"
 NARROWING = ("q", "region", "manager", "class", "line", "papers")
-PAPERS = ("expiring", "expired")
+PAPERS = ("expiring", "expired", "suspended")
 YEAR = timedelta(days=365)
 
 
@@ -112,6 +112,8 @@ def _row(row: CustomerRow, now: datetime) -> dict[str, Any]:
         "region": row.region,
         "manager": row.account_manager,
         "since": day(customer.approved_on),
+        "is_suspended": row.is_suspended,
+        "is_disqualified": customer.disqualified_on is not None,
         "lines": [
             {"name": views.line_name(product), "class_label": views.class_label(line)} for line, product in row.lines
         ],
@@ -181,6 +183,8 @@ COLUMNS = [
     Column(text("Sales region"), lambda row: row.region),
     Column(text("Account manager"), lambda row: row.account_manager),
     Column(text("First paper to expire"), lambda row: row.expires_on, "day"),
+    Column(text("Suspended"), lambda row: text("yes") if row.is_suspended else "", width=10),
+    Column(text("Disqualified on"), lambda row: row.customer.disqualified_on, "day"),
     Column(text("Customer since"), lambda row: row.customer.approved_on, "day"),
 ]
 
@@ -220,7 +224,8 @@ OWN_TABS = [("onboarding.customer", mark("Customer file")), ("onboarding.custome
 def customer(*, session: Session, actor: Actor, now: datetime, customer_id: int) -> str:
     """One customer as it stands today."""
     found = customer_file(session, actor, customer_id, now)
-    return _page("onboarding/customer.html", session, actor, now, found, "onboarding.customer", view=_file(found, now))
+    view = {**_file(found, now), **standing.keeping(session, actor, found.customer)}
+    return _page("onboarding/customer.html", session, actor, now, found, "onboarding.customer", view=view)
 
 
 @bp.get(f"{CUSTOMER}/history")
@@ -308,7 +313,7 @@ def _file(found: CustomerFile, now: datetime) -> dict[str, Any]:
             }
             for line, product in found.lines
         ],
-        "papers": views.papers(found.papers, url, local_day(now)),
+        "papers": standing.papers(found.papers, url, local_day(now)),
         "offices": [office.name for office in found.offices],
     }
 

@@ -6,31 +6,34 @@ certificate; the old papers are still taken.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from tierflow.kernel.errors import Refusal
-from tierflow.kernel.text import Text, mark, text
+from tierflow.kernel.qualification import PAPER_LABELS, UNDATED, label, wanting
+from tierflow.kernel.text import Text, text
 
 CLAUSE = "CHEM-7.1"
 
-PAPER_LABELS: Mapping[str, str] = {
-    "merged_licence": mark("merged business licence"),
-    "business_licence": mark("business licence"),
-    "organisation_code_certificate": mark("organisation code certificate"),
-    "tax_registration_national": mark("tax registration (national)"),
-    "tax_registration_local": mark("tax registration (local)"),
-    "tax_registration_joint": mark("tax registration (joint)"),
-    "annex1_signed": mark("annex 1, signed and sealed"),
-}
+__all__ = [
+    "ONLY_SCAN",
+    "PAPER_LABELS",
+    "TAX_PAPERS",
+    "PaperFact",
+    "expires_within",
+    "label",
+    "missing_papers",
+    "paper_refusals",
+    "paper_set_refusals",
+    "wrong_dates",
+]
 
 # The merged licence is the tax registration too, so finance examines it as well.
 TAX_PAPERS = frozenset(
     {"merged_licence", "tax_registration_national", "tax_registration_local", "tax_registration_joint"}
 )
-# Made for the application, not issued by an authority: its scan is all there is.
-ONLY_SCAN = frozenset({"annex1_signed"})
+ONLY_SCAN = UNDATED
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,6 @@ class PaperFact:
     is_long_term: bool = False
     has_file: bool = True
     names_code: bool | None = None
-
-
-def label(kind: str) -> Text:
-    """The paper's name, for a sentence."""
-    return Text(PAPER_LABELS[kind])
 
 
 def wrong_dates(valid_from: date | None, valid_to: date | None, is_long_term: bool, on: date) -> dict[str, Text]:
@@ -74,16 +72,8 @@ def missing_papers(kinds: Iterable[str]) -> tuple[str, ...]:
     Whoever has begun with the old papers is asked for the rest of them, everybody else for the merged licence.
     """
     have = set(kinds)
-    missing: list[str] = []
-    if "merged_licence" not in have:
-        old = ["business_licence", "organisation_code_certificate"]
-        if "tax_registration_joint" not in have:
-            old += ["tax_registration_national", "tax_registration_local"]
-        started = have & {*PAPER_LABELS} - ONLY_SCAN
-        missing += [kind for kind in old if kind not in have] if started else ["merged_licence"]
-    if "annex1_signed" not in have:
-        missing.append("annex1_signed")
-    return tuple(missing)
+    missing = wanting(have, have)
+    return missing if "annex1_signed" in have else (*missing, "annex1_signed")
 
 
 def paper_set_refusals(papers: Sequence[PaperFact]) -> tuple[Refusal, ...]:

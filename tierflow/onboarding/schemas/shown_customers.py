@@ -52,6 +52,7 @@ class CustomerRowSchema(Schema):
     region = fields.String()
     lines = fields.List(fields.Nested(HeldLineSchema))
     expires_on = fields.Date(allow_none=True)
+    is_suspended = fields.Boolean()
 
 
 class CustomerPageSchema(Schema):

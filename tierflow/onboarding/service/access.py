@@ -99,8 +99,11 @@ def file_for(session: Session, actor: Actor, file_id: int) -> StoredFile:
     """A stored file, when the actor may see what it belongs to; else `NotFound`."""
     require(actor, "customer.read")
     stored = session.get(StoredFile, file_id)
-    if stored is None or stored.subject_type != SUBJECT:
+    if stored is None or stored.subject_type not in (SUBJECT, "customer"):
         raise NotFound
+    if stored.subject_type == "customer":
+        customers.get_visible(session, actor, stored.subject_id)
+        return stored
     if is_allowed(actor, "application.read"):
         condition = (Application.id == stored.subject_id) & (visible(actor) | _asked(actor))
         if session.scalar(select(Application.id).where(condition)) is not None:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from tierflow.common import audit, lookup
+from tierflow.common import audit, lookup, suspension
 from tierflow.common.customers import Customer, CustomerLine
 from tierflow.common.numbering import next_number
 from tierflow.kernel.errors import Refusal, Refused
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor
 from tierflow.kernel.text import text
-from tierflow.onboarding.models import Application, Disqualified, Paper
+from tierflow.onboarding.models import Application, Disqualified
 from tierflow.onboarding.service.admitting import Admission
-from tierflow.onboarding.service.drafts import lines_of
+from tierflow.onboarding.service.drafts import lines_of, papers_of
 
 CUSTOMER = "customer"
 
@@ -54,7 +54,10 @@ def admit(session: Session, application: Application, found: Admission, actor: A
                 )
             )
     application.customer_id = customer.id
-    session.execute(update(Paper).where(Paper.application_id == application.id).values(customer_id=customer.id))
+    for paper in papers_of(session, application.id):
+        paper.customer_id = customer.id
+        days = (paper.valid_from, paper.valid_to)
+        suspension.accept(session, customer.id, paper.kind, ("paper", paper.id), days, local_day(now), now)
     _readmit(session, application, found, now)
     code = customer.credit_code or customer.organisation_code or ""
     lookup.index(session, (CUSTOMER, customer.id), [customer.name], [customer.number, code, customer.phone_key])

@@ -18,6 +18,7 @@ from tierflow.common.customers import Customer, CustomerLine, CustomerOffice, vi
 from tierflow.common.db import in_force
 from tierflow.common.policies import policy_on
 from tierflow.common.reference import Office, ProductLine, Region
+from tierflow.common.suspension import PaperCover, is_suspended, suspended
 from tierflow.common.users import User
 from tierflow.kernel.errors import NotFound
 from tierflow.kernel.months import local_day
@@ -33,7 +34,8 @@ EVENTS_SHOWN = 20
 
 @dataclass(frozen=True)
 class CustomerFilters:
-    """How the list is narrowed. `papers`: "expired" today, or "expiring" within the policy's longest warning."""
+    """How the list is narrowed. `papers`: "expired" today, "expiring" within the policy's longest
+    warning, or "suspended"."""
 
     region_id: int | None = None
     account_manager_id: int | None = None
@@ -53,6 +55,7 @@ class CustomerRow:
     region: str
     lines: Sequence[HeldLine]
     expires_on: date | None
+    is_suspended: bool = False
 
 
 class HeldLine(NamedTuple):
@@ -118,7 +121,7 @@ def list_customers(
     size: int = 30,
     sort: str = "number",
 ) -> Page[CustomerRow]:
-    """The customers the actor may see, a page by key; three queries.
+    """The customers the actor may see, a page by key; five queries.
 
     `sort`: one of `SORTS`: by number, the order they were opened in, or by name in the order of pinyin; `-` downwards.
     """
@@ -132,9 +135,11 @@ def list_customers(
     )
     page = page_of(session, query, _order(sort), cursor=cursor, size=size)
     ids = [row[0].id for row in page.rows]
-    lines, ends = _lines(session, ids, on), _ends(session, ids)
+    lines, ends, stopped = _lines(session, ids, on), _ends(session, ids), suspended(session, ids, on)
     rows = [
-        CustomerRow(customer, manager, region, lines.get(customer.id, []), ends.get(customer.id))
+        CustomerRow(
+            customer, manager, region, lines.get(customer.id, []), ends.get(customer.id), customer.id in stopped
+        )
         for customer, manager, region in page.rows
     ]
     return Page(rows, page.after, page.before, page.size)
@@ -159,14 +164,16 @@ def _narrowed(session: Session, filters: CustomerFilters, on: date) -> list[Any]
         if filters.customer_class is not None:
             held = held.where(CustomerLine.customer_class == filters.customer_class)
         conditions.append(Customer.id.in_(held))
-    if filters.papers is not None:
+    if filters.papers == "suspended":
+        conditions.append(is_suspended(on))
+    elif filters.papers is not None:
         last = on - timedelta(days=1)
         first = None
         if filters.papers == "expiring":
             first, last = on, on + timedelta(days=max(policy_on(session, on).integers("papers.warn_days")))
-        ending = select(Paper.customer_id).where(Paper.customer_id.is_not(None), Paper.valid_to <= last)
+        ending = select(PaperCover.customer_id).where(PaperCover.superseded_at.is_(None), PaperCover.valid_to <= last)
         if first is not None:
-            ending = ending.where(Paper.valid_to >= first)
+            ending = ending.where(PaperCover.valid_to >= first)
         conditions.append(Customer.id.in_(ending))
     if filters.q and lookup.fold(filters.q):
         found: Any = lookup.matching(CUSTOMER, filters.q)
@@ -183,12 +190,14 @@ def _lines(session: Session, customer_ids: Sequence[int], on: date) -> Mapping[i
 
 
 def _ends(session: Session, customer_ids: Sequence[int]) -> Mapping[int, date]:
+    """When the first paper that is waited for runs out, by customer."""
     query = (
-        select(Paper.customer_id, func.min(Paper.valid_to))
-        .where(Paper.customer_id.in_(customer_ids), Paper.valid_to.is_not(None))
-        .group_by(Paper.customer_id)
+        select(PaperCover.customer_id, func.min(PaperCover.valid_to))
+        .where(PaperCover.customer_id.in_(customer_ids), PaperCover.superseded_at.is_(None))
+        .where(PaperCover.valid_to.is_not(None))
+        .group_by(PaperCover.customer_id)
     )
-    return {of: end for of, end in session.execute(query) if of is not None and end is not None}
+    return {of: end for of, end in session.execute(query) if end is not None}
 
 
 def customer_card(session: Session, actor: Actor, customer_id: int) -> CustomerCard:

@@ -29,7 +29,7 @@ def waiting(session: Session, application: Application, case: ApprovalCase, acto
         title=case.title,
         step=Text(ACCOUNT_OPENING.step(case.step).label),
     )
-    _tell(session, _deciders(session, case, case.step, now), "waiting", message, application, case, actor, now)
+    _tell(session, deciders(session, case, case.step, now), "waiting", message, application, case, actor, now)
 
 
 def decided(
@@ -57,7 +57,7 @@ def withdrawn(
     """Tell those it waited for that it does so no longer."""
     if step is not None:
         message = text("%(title)s was withdrawn by its submitter.", title=case.title)
-        _tell(session, _deciders(session, case, step, now), "withdrawn", message, application, case, actor, now)
+        _tell(session, deciders(session, case, step, now), "withdrawn", message, application, case, actor, now)
 
 
 def asked(session: Session, application: Application, row: AskedOpinion, actor: Actor, now: datetime) -> None:
@@ -80,7 +80,7 @@ def asked(session: Session, application: Application, row: AskedOpinion, actor: 
     )
 
 
-def _deciders(session: Session, case: ApprovalCase, key: str, now: datetime) -> set[int]:
+def deciders(session: Session, case: ApprovalCase, key: str, now: datetime) -> set[int]:
     """Accounts that can decide a step today; four eyes leave out whoever has another seat already."""
     step = ACCOUNT_OPENING.step(key)
     on = local_day(now)

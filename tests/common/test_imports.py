@@ -1,0 +1,378 @@
+"""The machinery of imports, with departments as the rows: read, map, check, apply all or nothing, revert."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import openpyxl
+import pytest
+from flask import Flask
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.orm import Session
+
+from tests import builders
+from tests.conftest import NOW, StandingClock
+from tierflow.common.db import db, transaction
+from tierflow.common.imports import (
+    Cells,
+    Column,
+    Finding,
+    ImportBatch,
+    Importer,
+    ImportRow,
+    Row,
+    reading,
+    register,
+    service,
+    work,
+)
+from tierflow.common.imports.importer import Chunks
+from tierflow.common.reference import Department
+from tierflow.kernel.errors import Conflict, Forbidden, Invalid, Refused
+from tierflow.kernel.roles import Actor, Role
+from tierflow.kernel.text import text
+
+HEADS = ("代码", "名称", "备注")
+
+
+def _parse(number: int, cells: Cells, context: Any) -> Row:
+    row = Row(number, {"code": cells.get("code"), "name": cells.get("name")})
+    if not cells.get("code"):
+        row.findings.append(Finding("code", text("Please fill this in.")))
+    else:
+        row.unique["code"] = str(cells["code"])
+    if cells.get("name"):
+        row.likely["name"] = str(cells["name"])
+    return row
+
+
+def _compare(session: Session, rows: Sequence[Row], context: Any) -> None:
+    codes = {row.data["code"] for row in rows}
+    known = set(session.scalars(select(Department.code).where(Department.code.in_(codes))))
+    for row in rows:
+        if row.data["code"] in known:
+            row.findings.append(Finding("code", text("This is here already."), "duplicate"))
+
+
+def _apply(session: Session, batch: ImportBatch, chunks: Chunks, actor: Actor, now: datetime) -> dict[str, int]:
+    count = 0
+    for chunk in chunks:
+        session.execute(insert(Department), [{**data, "from_on": date(2026, 1, 1)} for _, data in chunk])
+        count += len(chunk)
+    return {"departments": count}
+
+
+def _undo(session: Session, batch: ImportBatch, actor: Actor, now: datetime) -> dict[str, int]:
+    codes = [
+        row["code"] for row in session.scalars(select(ImportRow.data).where(ImportRow.batch_id == batch.id)) if row
+    ]
+    if session.scalar(select(Department.id).where(Department.code.in_(codes), Department.to_on.is_not(None))):
+        raise Refused([*_why()])
+    session.execute(delete(Department).where(Department.code.in_(codes)))
+    return {"departments": len(codes)}
+
+
+def _why() -> list[Any]:
+    from tierflow.kernel.errors import Refusal
+
+    return [Refusal("house", text("Something else has touched them."))]
+
+
+def _importer(kind: str, apply_action: str | None = None) -> Importer:
+    return register(
+        Importer(
+            kind,
+            "Departments",
+            "reference.write",
+            (Column("code", "code", ("代码",), required=True), Column("name", "name", ("名称",), required=True)),
+            lambda session, actor, now: None,
+            _parse,
+            _compare,
+            _apply,
+            _undo,
+            apply_action=apply_action,
+        )
+    )
+
+
+ALONE = _importer("test_departments")
+BY_TWO = _importer("test_departments_two", "grant.decide")
+
+
+def csv_file(*rows: Sequence[object], heads: Sequence[str] = HEADS, encoding: str = "utf-8") -> bytes:
+    return "\r\n".join(",".join("" if c is None else str(c) for c in row) for row in (heads, *rows)).encode(encoding)
+
+
+def xlsx_file(*rows: Sequence[object], heads: Sequence[str] = HEADS, above: Sequence[Sequence[object]] = ()) -> bytes:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (*above, heads, *rows):
+        sheet.append(list(row))
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def read(content: bytes) -> tuple[list[str], list[tuple[int, list[Any]]]]:
+    with reading.opened(content, reading.kind_of(content)) as table:
+        return table.heads, [row for batch in table.rows() for row in batch]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+def test_csv_is_read_in_every_encoding_spreadsheets_write(encoding: str) -> None:
+    heads, rows = read(csv_file(("D1", "销售一部", ""), ("", "", ""), ("D2", "", "东"), encoding=encoding))
+    assert heads == list(HEADS)
+    assert rows == [(2, ["D1", "销售一部", None]), (4, ["D2", None, "东"])]
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_csv_separators_are_found_out(separator: str) -> None:
+    content = separator.join(HEADS) + "\n" + separator.join(("D1", "“一,二”", "x"))
+    assert read(content.encode())[1] == [(2, ["D1", "“一,二”", "x"])]
+
+
+def test_xlsx_keeps_numbers_as_numbers_and_dates_as_days() -> None:
+    heads, rows = read(xlsx_file((9.11e17, datetime(2026, 11, 22), 5), above=[("部门一览表",), ()]))
+    assert heads == list(HEADS)
+    assert rows == [(4, [9.11e17, "2026-11-22", 5])]
+
+
+def far_cell() -> bytes:
+    """A small file whose one far cell makes a table of 16 billion cells."""
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet["A1"], sheet["B1"], sheet["XFD1048576"] = "a", "b", "c"
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def bomb() -> bytes:
+    """A zip whose directory says how much it would be."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in range(9):
+            archive.writestr(f"xl/{name}.xml", b"0" * (100 * 1024 * 1024))
+    return out.getvalue()
+
+
+def other_zip() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        far_cell,
+        bomb,
+        other_zip,
+        lambda: b"",
+        lambda: b"%PDF-1.7",
+        lambda: b"PK\x03\x04 and no more",
+        lambda: b"\xd0\xcf\x11\xe0",
+        lambda: b"only one head\n1\n",
+        lambda: csv_file(("D1", "\x00", "")),
+        lambda: b"a,b\n\xff\xff\x81,1\n",
+        lambda: csv_file(("D1", "x" * 6000, "")),
+        lambda: b'a,b\n"x,1\n',
+    ],
+)
+def test_what_is_no_table_is_refused_on_the_file(make: Callable[[], bytes]) -> None:
+    content = make()
+    with pytest.raises(Invalid) as refused:
+        read(content)
+    assert list(refused.value.errors) == ["file"]
+
+
+class Scene:
+    """Two administrators, and the steps of an import."""
+
+    def __init__(self, app: Flask, clock: StandingClock) -> None:
+        self.app, self.clock = app, clock
+        with transaction() as session:
+            self.ids = [builders.user(session, f"admin{n}", Role.ADMINISTRATOR).id for n in (1, 2)]
+
+    def actor(self, session: Session, which: int = 0) -> Actor:
+        from tierflow.common.users import User
+
+        return builders.actor(session, session.get_one(User, self.ids[which]))
+
+    def receive(self, content: bytes, importer: Importer = ALONE, which: int = 0) -> ImportBatch:
+        with transaction() as session:
+            return service.receive(session, self.actor(session, which), importer, "f.csv", content, NOW, spoken=str)
+
+    def act(
+        self, verb: Callable[..., Any], batch_id: int, *args: Any, importer: Importer = ALONE, which: int = 0
+    ) -> Any:
+        with transaction() as session:
+            return verb(session, self.actor(session, which), importer, batch_id, *args, NOW)
+
+    def work(self) -> int:
+        return work.work_off(self.clock, pause=0)
+
+    def checked(self, content: bytes, importer: Importer = ALONE) -> ImportBatch:
+        batch_id = self.receive(content, importer).id
+        batch = self.batch(batch_id)
+        assert batch.state == "mapping"
+        self.act(service.set_mapping, batch_id, batch.mapping, importer=importer)
+        assert self.work() == 1
+        return self.batch(batch_id)
+
+    def batch(self, batch_id: int) -> ImportBatch:
+        db.session().rollback()
+        batch = db.session().get_one(ImportBatch, batch_id, populate_existing=True)
+        db.session().expunge(batch)
+        return batch
+
+    def departments(self) -> int:
+        db.session().rollback()
+        return db.session().scalar(select(func.count()).select_from(Department)) or 0
+
+
+@pytest.fixture
+def scene(both_app: Flask, clock: StandingClock) -> Any:
+    with both_app.app_context():
+        yield Scene(both_app, clock)
+
+
+def test_a_good_file_is_applied_and_reverted(scene: Scene) -> None:
+    batch = scene.checked(csv_file(*[(f"D{n}", f"部{n}", "") for n in range(1200)]))
+    assert (batch.state, batch.total, batch.good, batch.bad) == ("checked", 1200, 1200, 0)
+    assert scene.departments() == 0
+    scene.act(service.hand_in, batch.id, {})
+    scene.work()
+    batch = scene.batch(batch.id)
+    assert (batch.state, batch.result, scene.departments()) == ("applied", {"departments": 1200}, 1200)
+    scene.act(service.revert, batch.id, "错了")
+    scene.work()
+    assert (scene.batch(batch.id).state, scene.departments()) == ("reverted", 0)
+
+
+def test_one_bad_row_keeps_everything_out_and_says_which(scene: Scene) -> None:
+    batch = scene.checked(csv_file(("D1", "一", ""), ("", "二", ""), ("D3", "一", ""), ("D1", "四", "")))
+    assert (batch.good, batch.doubtful, batch.bad) == (1, 1, 2)
+    with pytest.raises(Refused):
+        scene.act(service.hand_in, batch.id, {"doubts_seen": True, "leave_out_duplicates": True})
+    rows = {
+        number: (raw, [(f.field, f.severity) for f in found])
+        for number, raw, found in service.faulty_rows(db.session(), batch.id)
+    }
+    assert rows == {
+        3: ([None, "二", None], [("code", "bad")]),
+        4: (["D3", "一", None], [("name", "doubtful")]),
+        5: (["D1", "四", None], [("code", "bad")]),
+    }
+
+
+def test_duplicates_are_left_out_only_when_said_and_doubts_looked_at(scene: Scene) -> None:
+    with transaction() as session:
+        session.add(Department(code="D1", name="旧", from_on=date(2020, 1, 1)))
+    batch = scene.checked(csv_file(("D1", "一", ""), ("D2", "二", ""), ("D3", "二", "")))
+    assert (batch.good, batch.doubtful, batch.duplicate) == (1, 1, 1)
+    with pytest.raises(Refused) as refused:
+        scene.act(service.hand_in, batch.id, {})
+    assert {refusal.field for refusal in refused.value.refusals} == {"leave_out_duplicates", "doubts_seen"}
+    scene.act(service.hand_in, batch.id, {"doubts_seen": True, "leave_out_duplicates": True})
+    scene.work()
+    assert (scene.batch(batch.id).result, scene.departments()) == ({"departments": 2}, 3)
+
+
+def test_the_same_file_twice_changes_nothing(scene: Scene) -> None:
+    content = csv_file(("D1", "一", ""))
+    batch = scene.checked(content)
+    assert scene.receive(content).id == batch.id
+    scene.act(service.hand_in, batch.id, {})
+    scene.work()
+    with pytest.raises(Refused):
+        scene.receive(content)
+    assert scene.departments() == 1
+    scene.act(service.revert, batch.id, "错了")
+    scene.work()
+    assert scene.receive(content).id != batch.id  # taken back, it may come again
+
+
+def test_the_mapping_is_remembered_for_the_same_heads(scene: Scene) -> None:
+    heads = ("甲", "乙", "丙")
+    first = scene.receive(csv_file(("x", "D1", "一"), heads=heads))
+    assert scene.batch(first.id).mapping == {}
+    with pytest.raises(Invalid) as refused:
+        scene.act(service.set_mapping, first.id, {"code": 1})
+    assert list(refused.value.errors) == ["name"]
+    scene.act(service.set_mapping, first.id, {"code": 1, "name": 2})
+    second = scene.receive(csv_file(("x", "D2", "一"), heads=heads))
+    assert scene.batch(second.id).mapping == {"code": 1, "name": 2}
+
+
+def test_what_changed_since_the_preview_is_checked_again_and_nothing_is_half_done(scene: Scene) -> None:
+    batch = scene.checked(csv_file(("D1", "一", ""), ("D2", "二", "")))
+    scene.act(service.hand_in, batch.id, {})
+    with transaction() as session:
+        session.add(Department(code="D2", name="旧", from_on=date(2020, 1, 1)))
+    scene.work()
+    batch = scene.batch(batch.id)
+    assert (batch.state, batch.duplicate, scene.departments()) == ("checked", 1, 1)
+    assert service.failure_of(batch) is not None
+
+
+def test_a_dead_workers_batch_is_taken_up_again(scene: Scene) -> None:
+    batch_id = scene.receive(csv_file(("D1", "一", ""))).id
+    scene.act(service.set_mapping, batch_id, {"code": 0, "name": 1})
+    with transaction() as session:
+        session.get_one(ImportBatch, batch_id).claimed_at = NOW
+        session.add(ImportRow(batch_id=batch_id, number=2, verdict="good", data={"code": "half"}, raw=None))
+    assert scene.work() == 0
+    scene.clock.forward(minutes=6)
+    assert scene.work() == 1
+    assert scene.batch(batch_id).good == 1
+
+
+def test_a_revert_of_what_was_touched_is_refused_and_all_stays(scene: Scene) -> None:
+    batch = scene.checked(csv_file(("D1", "一", "")))
+    scene.act(service.hand_in, batch.id, {})
+    scene.work()
+    with transaction() as session:
+        session.scalars(select(Department)).one().to_on = date(2027, 1, 1)
+    scene.act(service.revert, batch.id, "错了")
+    scene.work()
+    assert (scene.batch(batch.id).state, scene.departments()) == ("applied", 1)
+
+
+def test_where_two_people_are_wanted_the_first_does_not_apply(scene: Scene) -> None:
+    batch = scene.checked(csv_file(("D1", "一", "")), BY_TWO)
+    scene.act(service.hand_in, batch.id, {}, importer=BY_TWO)
+    assert scene.work() == 0
+    with pytest.raises(Refused):
+        scene.act(service.apply, batch.id, importer=BY_TWO)
+    scene.act(service.apply, batch.id, importer=BY_TWO, which=1)
+    scene.work()
+    assert scene.departments() == 1
+
+
+def test_a_worker_does_not_apply_for_who_lost_the_office(scene: Scene) -> None:
+    from tierflow.common.users import RoleGrant
+
+    batch = scene.checked(csv_file(("D1", "一", "")))
+    scene.act(service.hand_in, batch.id, {})
+    with transaction() as session:
+        session.execute(delete(RoleGrant).where(RoleGrant.user_id == scene.ids[0]))
+    scene.work()
+    assert (scene.batch(batch.id).state, scene.departments()) == ("checked", 0)
+    with pytest.raises(Forbidden):
+        scene.act(service.hand_in, batch.id, {})
+
+
+def test_a_file_discarded_while_it_is_checked_leaves_no_rows(scene: Scene) -> None:
+    batch = scene.checked(csv_file(("D1", "一", "")))
+    scene.act(service.discard, batch.id)
+    assert db.session().scalar(select(func.count()).select_from(ImportRow)) == 0
+    with pytest.raises(Conflict):
+        scene.act(service.hand_in, batch.id, {})

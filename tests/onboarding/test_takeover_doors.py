@@ -1,0 +1,164 @@
+"""Taking over through both doors: the screens and the JSON are the same verbs."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import openpyxl
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests import builders
+from tests.conftest import StandingClock
+from tests.onboarding import lists, scenes
+from tierflow.common.customers import Customer
+from tierflow.common.db import db, transaction
+from tierflow.common.imports import ImportBatch, work
+
+
+class Door:
+    """One of the two doors, for somebody."""
+
+    def __init__(self, app: Flask, user_id: int, kind: str) -> None:
+        self.client: FlaskClient = builders.sign_in(app, user_id)
+        self.kind = kind
+        self.base = "/takeover" if kind == "page" else "/api/v1/takeover"
+        self.token = builders.csrf_of(self.client)
+
+    def post(self, path: str, data: dict[str, Any] | None = None) -> Any:
+        headers = {"X-CSRFToken": self.token}
+        if self.kind == "page":
+            return self.client.post(self.base + path, data=data or {}, headers=headers)
+        return self.client.post(self.base + path, json=data or {}, headers=headers)
+
+    def upload(self, content: bytes, name: str = "老客户.csv") -> Any:
+        data = {"file": (io.BytesIO(content), name)}
+        return self.client.post(self.base, data=data, headers={"X-CSRFToken": self.token})
+
+    def map(self, batch_id: int) -> Any:
+        mapping = {key: at for at, key in enumerate(lists.HEADS)}
+        if self.kind == "page":
+            return self.post(f"/{batch_id}/mapping", {f"mapping.{key}": at for key, at in mapping.items()})
+        return self.post(f"/{batch_id}/mapping", {"mapping": mapping})
+
+
+@pytest.fixture
+def people(app: Flask) -> scenes.Company:
+    with app.app_context(), transaction() as session:
+        return scenes.company(session)
+
+
+def _batch(app: Flask) -> ImportBatch:
+    with app.app_context():
+        batch = db.session().get_one(ImportBatch, 1)
+        db.session().expunge(batch)
+        return batch
+
+
+def _work(app: Flask, clock: StandingClock) -> None:
+    with app.app_context():
+        work.work_off(clock, pause=0)
+
+
+@pytest.mark.groundwork("CHEM-4")
+@pytest.mark.parametrize("kind", ["page", "api"])
+def test_prepared_by_the_sales_manager_approved_by_the_general_manager_reverted(
+    app: Flask, clock: StandingClock, people: scenes.Company, kind: str
+) -> None:
+    sales, gm = (Door(app, people.id_of(who), kind) for who in ("sales", "gm"))
+    good = 302 if kind == "page" else 200
+    assert sales.upload(lists.as_csv([lists.customer(n) for n in range(1, 41)])).status_code in (302, 201)
+    assert sales.map(1).status_code == good
+    _work(app, clock)
+    assert sales.post("/1/hand-in").status_code == good
+    assert sales.post("/1/apply").status_code == 403
+    assert gm.post("/1/apply").status_code == good
+    _work(app, clock)
+    assert _batch(app).state == "applied"
+    assert sales.post("/1/revert", {"reason": "名单有误"}).status_code == 403
+    assert gm.post("/1/revert", {}).status_code == 422
+    assert gm.post("/1/revert", {"reason": "名单有误"}).status_code == good
+    _work(app, clock)
+    assert _batch(app).state == "reverted"
+    with app.app_context():
+        assert db.session().query(Customer).count() == 0
+
+
+@pytest.mark.parametrize("kind", ["page", "api"])
+def test_a_file_with_errors_cannot_be_handed_in(
+    app: Flask, clock: StandingClock, people: scenes.Company, kind: str
+) -> None:
+    sales = Door(app, people.id_of("sales"), kind)
+    sales.upload(lists.as_csv([lists.customer(1), lists.customer(2, credit_code="9.11E+17")], "gb18030"))
+    sales.map(1)
+    _work(app, clock)
+    answer = sales.post("/1/hand-in", {"doubts_seen": "on" if kind == "page" else True})
+    assert answer.status_code == 409
+    assert _batch(app).state == "checked"
+
+
+@pytest.mark.parametrize("kind", ["page", "api"])
+def test_a_mapping_without_what_is_needed_is_refused_at_its_field(
+    app: Flask, people: scenes.Company, kind: str
+) -> None:
+    sales = Door(app, people.id_of("sales"), kind)
+    sales.upload(lists.as_csv([lists.customer(1)]))
+    answer = sales.post("/1/mapping", {"mapping.name": 0} if kind == "page" else {"mapping": {"name": 0}})
+    assert answer.status_code == 422
+    assert "客户经理" in answer.get_data(as_text=True) or "account_manager" in answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize(("who", "status"), [("sales", 200), ("sales_west", 404), ("gm", 200), ("li", 403)])
+def test_an_import_is_seen_by_who_made_it_and_who_decides(
+    app: Flask, people: scenes.Company, who: str, status: int
+) -> None:
+    Door(app, people.id_of("sales"), "page").upload(lists.as_csv([lists.customer(1)]))
+    other = Door(app, people.id_of(who), "page")
+    assert other.client.get("/takeover/1").status_code == status
+    assert other.client.get("/api/v1/takeover/1").status_code == status
+
+
+def test_the_rows_to_mend_come_as_a_file_with_their_reasons(
+    app: Flask, clock: StandingClock, people: scenes.Company
+) -> None:
+    sales = Door(app, people.id_of("sales"), "page")
+    bad = lists.customer(2, credit_code="9.11E+17", account_manager="=cmd()")
+    sales.upload(lists.as_csv([lists.customer(1), bad, lists.customer(3)]))
+    sales.map(1)
+    _work(app, clock)
+    answer = sales.post("/1/faults", {"form": "xlsx"})
+    rows = list(openpyxl.load_workbook(io.BytesIO(answer.data)).active.values)  # type: ignore[union-attr]
+    assert list(rows[0][2:4]) == ["客户名称", "统一社会信用代码"]
+    assert len(rows) == 2
+    assert rows[1][0] == 3
+    assert "统一社会信用代码" in str(rows[1][1])
+    assert "=cmd()" in rows[1]
+    page = sales.client.get("/takeover/1").get_data(as_text=True)
+    assert "9.11E+17" not in page  # the list names row and field
+    assert "客户经理" in page
+
+
+def test_the_empty_form_comes_back_mapped_by_itself(app: Flask, people: scenes.Company) -> None:
+    sales = Door(app, people.id_of("sales"), "page")
+    form = sales.client.get("/takeover/form").data
+    assert sales.upload(form, "模板.xlsx").status_code == 302
+    batch = _batch(app)
+    from tierflow.onboarding.service.takeover import CUSTOMERS
+
+    assert set(batch.mapping) == {column.key for column in CUSTOMERS.columns}
+
+
+def test_the_customers_page_says_where_it_came_from(app: Flask, clock: StandingClock, people: scenes.Company) -> None:
+    sales, gm = (Door(app, people.id_of(who), "page") for who in ("sales", "gm"))
+    sales.upload(lists.as_csv([lists.customer(1)]))
+    sales.map(1)
+    _work(app, clock)
+    sales.post("/1/hand-in")
+    assert "老客户" in gm.client.get("/").get_data(as_text=True)  # the inbox
+    gm.post("/1/apply")
+    _work(app, clock)
+    page = gm.client.get("/customers/1").get_data(as_text=True)
+    assert "存量接收" in page
+    assert gm.client.get("/takeover/1").status_code == 200

@@ -1,0 +1,147 @@
+"""What a domain gives to have its rows imported: columns, a pure row parser, and set-based verbs.
+
+    CUSTOMERS = register(Importer("customers", mark("Customers"), "takeover.write", COLUMNS, …))
+
+`begin(session, actor, now)` reads reference data once a run; `parse(number, cells, context)` reads one row, purely;
+`compare(session, rows, context)` looks at a chunk against the database; `apply` writes everything in one transaction,
+a chunk at a time; `settle` does in chunks afterwards what need not be done at once; `undo` takes an applied batch back.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy.orm import Session
+
+from tierflow.common.imports.reading import Cell
+from tierflow.common.imports.tables import ImportBatch
+from tierflow.kernel.roles import Actor
+from tierflow.kernel.text import Text
+
+Severity = Literal["doubtful", "duplicate", "bad"]
+ORDER: tuple[Severity, ...] = ("doubtful", "duplicate", "bad")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its key, its word (an English sentence, translated), other heads it is known by, and how it is filled.
+
+    `group` gathers columns on the mapping page; `sample` fills the form to download.
+    """
+
+    key: str
+    label: str
+    aliases: tuple[str, ...] = ()
+    required: bool = False
+    group: str = ""
+    hint: str = ""
+    sample: str = ""
+    is_code: bool = False
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong or strange in a field. `bad` keeps the file out; `duplicate` the row; `doubtful` wants a look."""
+
+    field: str
+    reason: Text
+    severity: Severity = "bad"
+
+
+@dataclass(slots=True)
+class Row:
+    """A row of the file: its number, what it says in our terms (JSON), and what was found.
+
+    `unique` are keys that no other row of the file may have, by field; `likely` those that are strange to see twice.
+    """
+
+    number: int
+    data: dict[str, Any]
+    findings: list[Finding] = field(default_factory=list)
+    unique: dict[str, str] = field(default_factory=dict)
+    likely: dict[str, str] = field(default_factory=dict)
+    raw: Sequence[Cell] = ()
+
+    @property
+    def verdict(self) -> str:
+        """The gravest finding, or good."""
+        return max((f.severity for f in self.findings), key=ORDER.index) if self.findings else "good"
+
+
+Cells = Mapping[str, Cell]
+Begin = Callable[[Session, Actor, datetime], Any]
+Parse = Callable[[int, Cells, Any], Row]
+Compare = Callable[[Session, Sequence[Row], Any], None]
+Chunks = Iterator[list[tuple[int, dict[str, Any]]]]
+Apply = Callable[[Session, ImportBatch, Chunks, Actor, datetime], dict[str, int]]
+Settle = Callable[[Session, ImportBatch, int], int]
+Undo = Callable[[Session, ImportBatch, Actor, datetime], dict[str, int]]
+
+
+@dataclass(frozen=True)
+class Importer:
+    """One kind of import. `action`: who prepares one; `apply_action`: who brings it into force, where that is another.
+
+    With an `apply_action` two people are needed: an import is no way around an approval.
+    """
+
+    kind: str
+    title: str
+    action: str
+    columns: tuple[Column, ...]
+    begin: Begin
+    parse: Parse
+    compare: Compare
+    apply: Apply
+    undo: Undo
+    settle: Settle | None = None
+    apply_action: str | None = None
+    promise: str = ""  # what applying means, in a sentence for who decides
+
+    @property
+    def deciding(self) -> str:
+        """The action of who applies and reverts."""
+        return self.apply_action or self.action
+
+    def column(self, key: str) -> Column:
+        """The column of that key."""
+        return next(column for column in self.columns if column.key == key)
+
+
+_importers: dict[str, Importer] = {}
+
+
+def register(importer: Importer) -> Importer:
+    """Make a kind of import known to the worker."""
+    _importers[importer.kind] = importer
+    return importer
+
+
+def importer_of(kind: str) -> Importer:
+    """The importer of a kind; KeyError for none."""
+    return _importers[kind]
+
+
+def folded(head: str) -> str:
+    """A head as compared: width and case folded, letters and digits only."""
+    return "".join(c for c in unicodedata.normalize("NFKC", head).casefold() if c.isalnum())
+
+
+def guess(importer: Importer, heads: Sequence[str], spoken: Callable[[str], str]) -> dict[str, int]:
+    """Which head is which column, as far as the words tell; `spoken` translates a column's word."""
+    at: dict[str, int] = {}
+    for index, head in enumerate(heads):
+        at.setdefault(folded(head), index)
+    found: dict[str, int] = {}
+    for column in importer.columns:
+        grouped = (column.group + column.label, spoken(column.group) + spoken(column.label))
+        alone = () if "." in column.key else (column.label, spoken(column.label))  # "valid to" is said of every paper
+        words = (column.key, *alone, *grouped, *column.aliases)
+        place = next((at[folded(word)] for word in words if folded(word) in at), None)
+        if place is not None and place not in found.values():
+            found[column.key] = place
+    return found

@@ -1,0 +1,223 @@
+"""What lies with one person, whatever the domain: counted before somebody leaves, moved when it is handed over.
+
+Each domain registers its shares (`app.py` composes them); nobody else knows whose columns they are.
+
+    register(Share("customers", mark("Customers"), count_customers, move_customers))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import NamedTuple
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from tierflow.common import audit
+from tierflow.common.approvals import ApprovalCase, AskedOpinion
+from tierflow.common.notices import Notice
+from tierflow.common.users import Delegation, grants_of
+from tierflow.kernel.approval import ENDED
+from tierflow.kernel.errors import Refusal
+from tierflow.kernel.months import local_day
+from tierflow.kernel.roles import Actor, Role
+from tierflow.kernel.text import Text, mark, text
+
+Count = Callable[[Session, int, date], int]
+
+
+class Change(NamedTuple):
+    """A handover as the shares see it: the accounts, who brings it about, and the moment."""
+
+    giver_id: int
+    taker_id: int
+    actor: Actor
+    now: datetime
+
+
+Move = Callable[[Session, Change], int]
+
+
+@dataclass(frozen=True)
+class Share:
+    """A kind of open work. `binds`: nobody leaves while there is some; else it ends by itself with the person.
+
+    `role`: the office without which nobody can hold it.
+    """
+
+    key: str
+    label: str
+    count: Count
+    move: Move
+    binds: bool = True
+    role: Role | None = None
+
+
+class Held(NamedTuple):
+    """How much of a share lies with somebody."""
+
+    share: Share
+    number: int
+
+
+_shares: dict[str, Share] = {}
+
+
+def register(share: Share) -> None:
+    """Make a share known; twice is once."""
+    _shares[share.key] = share
+
+
+def held_by(session: Session, user_id: int, on: date) -> list[Held]:
+    """What lies with an account on a day: one counting query a share, those that have some."""
+    found = [Held(share, share.count(session, user_id, on)) for share in _shares.values()]
+    return [held for held in found if held.number]
+
+
+def move_all(session: Session, change: Change) -> dict[str, int]:
+    """Give everything of one account to another; returns how much of each share."""
+    moved = {key: share.move(session, change) for key, share in _shares.items()}
+    return {key: number for key, number in moved.items() if number}
+
+
+def label_of(key: str) -> str:
+    """A share's word; its key when the share is gone."""
+    return _shares[key].label if key in _shares else key
+
+
+def why_not_leave(session: Session, user_id: int, on: date, *, role: Role | None = None) -> list[Refusal]:
+    """Nobody leaves, or loses an office, while open work would be left without a valid person (CHEM-3.3)."""
+    return [
+        Refusal(
+            "CHEM-3.3",
+            text(
+                "%(what)s: %(number)s still lie with this account; hand them over first.",
+                what=Text(held.share.label),
+                number=held.number,
+            ),
+        )
+        for held in held_by(session, user_id, on)
+        if held.share.binds and role in (None, held.share.role)
+    ]
+
+
+def why_not_take(session: Session, user_id: int, on: date, *, is_enabled: bool) -> list[Refusal]:
+    """Why an account cannot take a portfolio over: it must be an account manager's, in use, that day."""
+    if is_enabled and any(grant.role is Role.ACCOUNT_MANAGER for grant in grants_of(session, [user_id], on)[user_id]):
+        return []
+    reason = text("Who takes over must be an account manager on %(day)s.", day=on.isoformat())
+    return [Refusal("CHEM-3.3", reason, "taker_id")]
+
+
+# What common itself keeps: cases handed in, opinions asked, delegations, notices not read yet.
+
+
+def _cases(giver_id: int) -> tuple[object, ...]:
+    ended = [state.value for state in ENDED]
+    # A proposed role is its proposer's alone: rights are never handed on.
+    return (
+        ApprovalCase.submitter_id == giver_id,
+        ApprovalCase.state.not_in(ended),
+        ApprovalCase.subject_type != "role_grant",
+    )
+
+
+def count_rows(session: Session, model: type, *conditions: object) -> int:
+    """How many rows fit."""
+    return session.scalar(select(func.count()).select_from(model).where(*conditions)) or 0  # type: ignore[arg-type]
+
+
+def move_rows(session: Session, column: object, change: Change, *conditions: object) -> int:
+    """Write the taker where the giver stands in a column; returns how many rows."""
+    table = column.class_  # type: ignore[attr-defined]
+    done = session.execute(
+        update(table)
+        .where(column == change.giver_id, *conditions)  # type: ignore[arg-type]
+        .values({column.key: change.taker_id})  # type: ignore[attr-defined]
+        .execution_options(synchronize_session=False)
+    )
+    session.expire_all()
+    return int(done.rowcount)  # type: ignore[attr-defined]
+
+
+def _count_cases(session: Session, user_id: int, _on: date) -> int:
+    return count_rows(session, ApprovalCase, *_cases(user_id))
+
+
+def _move_cases(session: Session, change: Change) -> int:
+    return move_rows(session, ApprovalCase.submitter_id, change, *_cases(change.giver_id)[1:])
+
+
+def _open_opinions(user_id: int) -> tuple[object, ...]:
+    return (AskedOpinion.asked_id == user_id, AskedOpinion.answered_at.is_(None))
+
+
+def _count_opinions(session: Session, user_id: int, _on: date) -> int:
+    return count_rows(session, AskedOpinion, *_open_opinions(user_id))
+
+
+def _move_opinions(session: Session, change: Change) -> int:
+    return move_rows(session, AskedOpinion.asked_id, change, *_open_opinions(change.giver_id)[1:])
+
+
+def _live_delegations(user_id: int, on: date) -> tuple[object, ...]:
+    either = (Delegation.from_user_id == user_id) | (Delegation.to_user_id == user_id)
+    return (either, Delegation.revoked_at.is_(None), Delegation.to_on > on)
+
+
+def _count_delegations(session: Session, user_id: int, on: date) -> int:
+    return count_rows(session, Delegation, *_live_delegations(user_id, on))
+
+
+def _end_delegations(session: Session, change: Change) -> int:
+    """A stand-in was trusted in person: delegations end with the handover, they do not move."""
+    rows = session.scalars(select(Delegation).where(*_live_delegations(change.giver_id, local_day(change.now)))).all()  # type: ignore[arg-type]
+    for row in rows:
+        row.revoked_at, row.revoked_by_id = change.now, change.actor.user_id or change.taker_id
+        audit.record(session, change.actor, "delegation.revoke", "delegation", row.id, change.now)
+    session.flush()
+    return len(rows)
+
+
+def _unread(user_id: int) -> tuple[object, ...]:
+    return (Notice.user_id == user_id, Notice.read_at.is_(None))
+
+
+def _count_notices(session: Session, user_id: int, _on: date) -> int:
+    return count_rows(session, Notice, *_unread(user_id))
+
+
+def _copy_notices(session: Session, change: Change) -> int:
+    """What the giver had not read yet is told to the taker."""
+    rows = [
+        {
+            "user_id": change.taker_id,
+            "kind": row.kind,
+            "msgid": row.msgid,
+            "params": row.params,
+            "subject_type": row.subject_type,
+            "subject_id": row.subject_id,
+            "dedupe_key": f"handover.{row.id}",
+            "created_at": change.now,
+        }
+        for row in session.scalars(select(Notice).where(*_unread(change.giver_id)).order_by(Notice.id))  # type: ignore[arg-type]
+    ]
+    known = set(
+        session.scalars(
+            select(Notice.dedupe_key).where(
+                Notice.user_id == change.taker_id, Notice.dedupe_key.in_([row["dedupe_key"] for row in rows])
+            )
+        )
+    )
+    new = [row for row in rows if row["dedupe_key"] not in known]
+    if new:
+        session.execute(insert(Notice), new)
+    return len(new)
+
+
+register(Share("cases", mark("Approvals handed in and not ended"), _count_cases, _move_cases))
+register(Share("opinions", mark("Opinions asked and not given"), _count_opinions, _move_opinions))
+register(Share("delegations", mark("Delegations"), _count_delegations, _end_delegations, binds=False))
+register(Share("notices", mark("Warnings and notices not read"), _count_notices, _copy_notices, binds=False))

@@ -1,0 +1,184 @@
+"""Whether business with a customer stands still: suspended (CHEM-15) or disqualified (CHEM-17).
+
+Suspended is derived from the days that papers cover, at the moment of use, in one statement for any number of
+customers: no job, and no flag that a dead scheduler would leave wrong. Written by onboarding alone; whoever takes
+orders, plans or allocations asks here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, and_, exists, not_, or_, select, update
+from sqlalchemy import text as sql
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
+
+from tierflow.common.customers import Customer
+from tierflow.common.db import Model, pk
+from tierflow.kernel import qualification
+from tierflow.kernel.errors import Refusal
+from tierflow.kernel.qualification import DATED, JOINT, MERGED, OLD_PAPERS, SEPARATE, Cover, label
+from tierflow.kernel.text import Text, text
+
+_LIVE = "superseded_at IS NULL"
+
+
+class PaperCover(Model):
+    """The days that an examined paper or an accepted proof of renewal is good for.
+
+    `counts_from` is never before the day it was accepted; `valid_to` is inclusive, NULL means for good. A later one of
+    its kind supersedes it: it covers its days still, and is not waited for any more.
+    """
+
+    __tablename__ = "paper_cover"
+    __table_args__ = (
+        CheckConstraint(f"kind IN ({', '.join(repr(kind) for kind in DATED)})", name="kind"),
+        CheckConstraint("source IN ('paper', 'proof')", name="source"),
+        CheckConstraint("source = 'paper' OR valid_to IS NOT NULL", name="proof_ends"),
+        CheckConstraint("valid_to IS NULL OR valid_to >= counts_from", name="period"),
+        UniqueConstraint("source", "source_id"),
+        Index("ix_paper_cover_customer_id", "customer_id", "kind", "valid_to"),
+        Index("ix_paper_cover_end", "valid_to", "id", sqlite_where=sql(_LIVE), postgresql_where=sql(_LIVE)),
+    )
+
+    id: Mapped[int] = pk()
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"))
+    kind: Mapped[str]
+    source: Mapped[str]
+    source_id: Mapped[int]
+    counts_from: Mapped[date]
+    valid_to: Mapped[date | None]
+    accepted_at: Mapped[datetime]
+    superseded_at: Mapped[datetime | None]
+
+
+@dataclass(frozen=True)
+class Suspension:
+    """Business with a customer is suspended. `papers`: the kinds whose renewal ends it. `since`: None when a whole set
+    never was on file."""
+
+    customer_id: int
+    papers: tuple[str, ...]
+    since: date | None
+
+    @property
+    def reason(self) -> Text:
+        """Why, as a sentence."""
+        names = self.papers[0] if len(self.papers) == 1 else None
+        if names is None:
+            return text("Business is suspended until valid papers are on file (%(count)s).", count=len(self.papers))
+        return text("Business is suspended until a valid %(paper)s is on file.", paper=label(names))
+
+
+def _holds(customer_id: Any, kind: str, on: date) -> Any:
+    row = aliased(PaperCover)
+    return exists().where(
+        row.customer_id == customer_id,
+        row.kind == kind,
+        row.counts_from <= on,
+        or_(row.valid_to.is_(None), row.valid_to >= on),
+    )
+
+
+def is_suspended(on: date, customer_id: Any = Customer.id) -> Any:
+    """SQL condition: business with the customer of that column is suspended on a day."""
+
+    def held(kind: str) -> Any:
+        return _holds(customer_id, kind, on)
+
+    taxes = or_(held(JOINT), and_(*(held(kind) for kind in SEPARATE)))
+    return not_(or_(held(MERGED), and_(*(held(kind) for kind in OLD_PAPERS), taxes)))
+
+
+def covers_of(session: Session, customer_ids: Collection[int]) -> dict[int, list[Cover]]:
+    """All that covers these customers' papers, by customer. One query."""
+    found: dict[int, list[Cover]] = {customer_id: [] for customer_id in customer_ids}
+    columns = (PaperCover.customer_id, PaperCover.kind, PaperCover.counts_from, PaperCover.valid_to)
+    for customer_id, kind, first, last in session.execute(select(*columns).where(PaperCover.customer_id.in_(found))):
+        found[customer_id].append(Cover(kind, first, last))
+    return found
+
+
+def suspended(session: Session, customer_ids: Iterable[int], on: date) -> dict[int, Suspension]:
+    """Those of the customers with whom business is suspended on a day, and why. Two queries, however many."""
+    ids = set(customer_ids)
+    stopped = set(session.scalars(select(Customer.id).where(Customer.id.in_(ids), is_suspended(on)))) if ids else set()
+    return {
+        customer_id: Suspension(
+            customer_id, qualification.uncovered(covers, on), qualification.suspended_since(covers, on)
+        )
+        for customer_id, covers in (covers_of(session, stopped).items() if stopped else ())
+    }
+
+
+def is_disqualified(on: date) -> Any:
+    """SQL condition on `Customer`: its status was withdrawn by that day."""
+    return Customer.disqualified_on.is_not(None) & (Customer.disqualified_on <= on)
+
+
+def disqualified(session: Session, customer_ids: Iterable[int], on: date) -> dict[int, date]:
+    """Those of the customers whose status was withdrawn by a day, and since when."""
+    query = select(Customer.id, Customer.disqualified_on).where(Customer.id.in_(set(customer_ids)), is_disqualified(on))
+    return {customer_id: since for customer_id, since in session.execute(query) if since is not None}
+
+
+def refusals(session: Session, customer_id: int, on: date) -> tuple[Refusal, ...]:
+    """Why no new business is taken from a customer on a day; empty when it is."""
+    found = []
+    if since := disqualified(session, [customer_id], on).get(customer_id):
+        reason = text("This customer was disqualified on %(day)s.", day=since.isoformat())
+        found.append(Refusal("CHEM-17", reason, "customer"))
+    if suspension := suspended(session, [customer_id], on).get(customer_id):
+        found.append(Refusal("CHEM-15", suspension.reason, "customer"))
+    return tuple(found)
+
+
+def accept(
+    session: Session,
+    customer_id: int,
+    kind: str,
+    source: tuple[str, int],
+    days: tuple[date | None, date | None],
+    on: date,
+    now: datetime,
+) -> PaperCover | None:
+    """An examined paper, or proof of renewal, counts from now on; the one before it is not waited for any more.
+
+    `source`: ("paper", its id) or ("proof", its id). `days`: first (None: today) and last valid day (None: for good).
+    None for a paper that bears no days.
+    """
+    if kind in qualification.UNDATED:
+        return None
+    first, last = days
+    is_over = last is not None and last < on  # on file before tierflow, and run out there
+    row = PaperCover(
+        customer_id=customer_id,
+        kind=kind,
+        source=source[0],
+        source_id=source[1],
+        counts_from=(first or last or on) if is_over else max(first or on, on),
+        valid_to=last,
+        accepted_at=now,
+    )
+    older: Any = PaperCover.valid_to.is_not(None)
+    if last is not None:
+        older &= PaperCover.valid_to <= last
+    # The merged licence takes the place of all the old papers (CHEM-7.1).
+    kinds = DATED if kind == MERGED and source[0] == "paper" else (kind,)
+    session.execute(
+        update(PaperCover)
+        .where(
+            PaperCover.customer_id == customer_id,
+            PaperCover.kind.in_(kinds),
+            PaperCover.superseded_at.is_(None),
+            older | (PaperCover.kind != kind),
+        )
+        .values(superseded_at=now),
+        execution_options={"synchronize_session": False},
+    )
+    session.add(row)
+    session.flush()
+    return row

@@ -1,0 +1,89 @@
+"""Who hears of a clock's events (CHEM-12.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tierflow.common.users import RoleGrant, User, holders, live_grants, stand_ins
+from tierflow.complaints.rules.words import Event
+from tierflow.kernel.months import local_day
+from tierflow.kernel.roles import Role
+
+
+class Recipients:
+    """Who hears of what, looked up once for a whole sweep. Who has left hears nothing: whoever stands above does."""
+
+    def __init__(self, session: Session, now: datetime, account_manager_ids: Iterable[int] = ()) -> None:
+        self.session = session
+        self.on = local_day(now)
+        self._owners = self._reachable(account_manager_ids)
+        self._sales: dict[int | None, list[int]] | None = None
+        self._general: list[int] | None = None
+        self._known: dict[tuple[Event, int, int], list[int]] = {}
+
+    def of(self, kind: Event, region_id: int, account_manager_id: int) -> list[int]:
+        """Who hears of an event of a complaint in this region and these hands."""
+        key = (kind, region_id, account_manager_id)
+        if key not in self._known:
+            self._known[key] = list(dict.fromkeys(self._of(*key)))
+        return self._known[key]
+
+    def _of(self, kind: Event, region_id: int, account_manager_id: int) -> list[int]:
+        """Warnings go to the account manager; a breach to the sales manager too; an escalation to the GM."""
+        if kind is Event.ESCALATED:
+            return self.general_managers()
+        owner = self.owner(account_manager_id)
+        if kind is Event.BREACHED or not owner:
+            return [*owner, *self.sales_managers(region_id)]
+        return owner
+
+    def owner(self, account_manager_id: int) -> list[int]:
+        """The account manager and who stands in; nobody when the account is disabled."""
+        if account_manager_id not in self._owners:
+            self._owners.update(self._reachable([account_manager_id]))
+        return self._owners[account_manager_id]
+
+    def sales_managers(self, region_id: int) -> list[int]:
+        """Sales managers of a region and their stand-ins; the general manager where a region has none."""
+        if self._sales is None:
+            self._sales = self._sales_managers()
+        return [*self._sales.get(region_id, ()), *self._sales.get(None, ())] or self.general_managers()
+
+    def general_managers(self) -> list[int]:
+        """The general manager and who stands in."""
+        if self._general is None:
+            ids = [user.id for user in holders(self.session, Role.GENERAL_MANAGER, self.on)]
+            self._general = [each for several in self._reachable(ids).values() for each in several]
+        return self._general
+
+    def _sales_managers(self) -> dict[int | None, list[int]]:
+        """All of them by region (None: every region), in three queries whatever the number of regions."""
+        query = (
+            select(RoleGrant.region_id, User.id)
+            .join(User, User.id == RoleGrant.user_id)
+            .where(
+                RoleGrant.role == Role.SALES_MANAGER.value,
+                User.disabled_at.is_(None),
+                *live_grants(self.on),  # type: ignore[arg-type]
+            )
+            .order_by(User.id)
+        )
+        rows = self.session.execute(query).all()
+        reached = self._reachable(user_id for _region_id, user_id in rows)
+        found: dict[int | None, list[int]] = {}
+        for region_id, user_id in rows:
+            found.setdefault(region_id, []).extend(reached[user_id])
+        return found
+
+    def _reachable(self, user_ids: Iterable[int]) -> dict[int, list[int]]:
+        """Each of them who is enabled, and who stands in."""
+        ids = sorted(set(user_ids))
+        if not ids:
+            return {}
+        enabled = set(self.session.scalars(select(User.id).where(User.id.in_(ids), User.disabled_at.is_(None))))
+        instead = stand_ins(self.session, ids, self.on)
+        return {each: ([each] if each in enabled else []) + instead.get(each, []) for each in ids}

@@ -1,0 +1,273 @@
+"""Screens of policy drafts: values as a form with their clauses, the difference, trials on past months, adoption."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as BaseResponse
+
+from tierflow.common.policies import PolicyVersion, catalogue, policy_on
+from tierflow.common.reference import ProductLine
+from tierflow.grading.api.policy import BY_MOVE
+from tierflow.grading.models import BackTest
+from tierflow.grading.pages import views
+from tierflow.grading.pages.blueprint import ROW_ID, bp
+from tierflow.grading.schemas import given
+from tierflow.grading.service import drafts as service
+from tierflow.grading.service import runs, trials, watching
+from tierflow.kernel.months import Month, local_day
+from tierflow.kernel.policy import Term
+from tierflow.kernel.roles import Actor, is_allowed
+from tierflow.kernel.tonnage import format_tonnes, parse_tonnes
+from tierflow.web import charts
+from tierflow.web.access import reads, writes
+from tierflow.web.i18n import show
+from tierflow.web.paging import page_of
+from tierflow.web.schemas import flat_errors, form_data, load
+from tierflow.web.shell import moment
+
+DRAFT = f"/levels/policies/<{ROW_ID}:version>"
+TRIAL = f"/levels/trials/<{ROW_ID}:test_id>"
+
+
+def states() -> dict[str, tuple[str, str]]:
+    """A version's state as badge."""
+    return {"draft": ("warn", _("Draft")), "adopted": ("ok", _("Adopted")), "dropped": ("neutral", _("Dropped"))}
+
+
+@bp.get("/levels/policies")
+@reads("draft.read")
+def drafts(*, session: Session, actor: Actor, now: datetime) -> str:
+    """Every policy version and draft."""
+    rows = service.listed(session, actor)
+    return render_template(
+        "grading/drafts.html",
+        rows=rows,
+        badges=states(),
+        in_force=policy_on(session, local_day(now)).version,
+        may_write=is_allowed(actor, "draft.write"),
+    )
+
+
+@bp.post("/levels/policies")
+@writes("draft.write")
+def create_draft(*, session: Session, actor: Actor, now: datetime) -> BaseResponse:
+    """Begin a draft from the policy in force."""
+    row = service.create(session, actor, load(given.DraftSchema(), form_data()), now)
+    return redirect(url_for("grading.draft", version=row.version))
+
+
+@bp.get(DRAFT)
+@reads("draft.read")
+def draft(*, session: Session, actor: Actor, now: datetime, version: int) -> str:
+    """One version or draft: its values, what it changes, its trials."""
+    return _draft(session, actor, now, version, {}, (), None)
+
+
+def _draft(session: Session, actor: Actor, now: datetime, version: int, errors: Any, refusals: Any, typed: Any) -> str:
+    row = service.get(session, actor, version)
+    today = local_day(now)
+    is_draft = row.state == "draft"
+    by_key = flat_errors(errors)
+    for refusal in refusals:
+        if refusal.field:
+            by_key.setdefault(f"v-{refusal.field}", []).append(refusal.reason)
+    lines = watching.star_lines(session, today)
+    closed = runs.newest(session, lines[0].id) if lines else None
+    last = Month.of(closed.month) if closed is not None else Month.of(today).previous()
+    terms = catalogue()
+    return render_template(
+        "grading/draft.html",
+        row=row,
+        badge=states()[row.state],
+        groups=_groups(row, typed),
+        changes=[
+            {
+                "label": show(terms[each.key].label) if each.key in terms else each.key,
+                "clause": terms[each.key].clause if each.key in terms else "",
+                "before": written(terms.get(each.key), each.old),
+                "after": written(terms.get(each.key), each.new),
+            }
+            for each in service.changes(session, row, today)
+        ]
+        if is_draft
+        else [],
+        tests=[_test(session, row, test) for test in trials.of(session, row.id)],
+        lines=[(line.id, views.line_name(line)) for line in lines],
+        first=str(last.plus(-11)),
+        last=str(last),
+        may_write=is_draft and is_allowed(actor, "draft.write"),
+        may_adopt=is_draft and is_allowed(actor, "draft.adopt"),
+        errors=by_key,
+        refusals=[refusal for refusal in refusals if not refusal.field],
+    )
+
+
+def _groups(row: PolicyVersion, typed: Any) -> list[tuple[str, list[dict[str, Any]]]]:
+    titles = {"grading": _("Monthly levels"), "review": _("Periodic reviews")}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for key, term in sorted(catalogue().items()):
+        group = titles.get(key.partition(".")[0], _("Everything else"))
+        value = typed.get(f"v-{key}") if typed else written(term, row.values.get(key))
+        found.setdefault(group, []).append(
+            {
+                "name": f"v-{key}",
+                "label": show(term.label),
+                "unit": _("t") if term.unit == "grams" else show(term.unit) if term.unit else "",
+                "clause": term.clause,
+                "value": value,
+                "kind": term.kind,
+            }
+        )
+    order = [*titles.values(), _("Everything else")]
+    return sorted(found.items(), key=lambda group: order.index(group[0]))
+
+
+def written(term: Term | None, value: Any) -> str:
+    """A policy value as people type it: tonnes for grams, commas between the parts of a list."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, list | tuple):
+        return ", ".join(str(part) for part in value)
+    if term is not None and term.unit == "grams":
+        return format_tonnes(int(value))
+    return str(value)
+
+
+def read_values(form: Any) -> dict[str, Any]:
+    """The typed values by key; what cannot be read is handed on as typed, and refused by its term with a reason."""
+    found: dict[str, Any] = {}
+    for key, term in catalogue().items():
+        if f"v-{key}" in form:
+            found[key] = _read(term, form[f"v-{key}"].strip())
+    return found
+
+
+def _read(term: Term, typed: str) -> Any:
+    parts = [part.strip() for part in typed.replace("，", ",").replace("、", ",").split(",") if part.strip()]
+    read: dict[str, Any] = {
+        "flag": lambda: typed == "1",
+        "words": lambda: parts,
+        "integer": lambda: parse_tonnes(typed) if term.unit == "grams" else int(typed.replace(",", "")),
+        "integers": lambda: [int(part) for part in parts],
+    }
+    try:
+        return read.get(term.kind, lambda: typed)()
+    except ValueError:  # a NotANumber is one too
+        return typed
+
+
+def _again(
+    *, session: Session, actor: Actor, now: datetime, errors: Any, refusals: Any, version: int, **_route: Any
+) -> str:
+    typed = request.form.to_dict() if any(name.startswith("v-") for name in request.form) else None
+    return _draft(session, actor, now, version, errors, refusals, typed)
+
+
+@bp.post(DRAFT)
+@writes("draft.write", on_invalid=_again)
+def save_draft(*, session: Session, actor: Actor, now: datetime, version: int) -> BaseResponse:
+    """Change a draft's values."""
+    asked = load(given.DraftSchema(), {"source": request.form.get("source"), "values": read_values(request.form)})
+    service.save(session, actor, version, asked, now)
+    flash(_("Saved."), "ok")
+    return redirect(url_for("grading.draft", version=version))
+
+
+@bp.post(f"{DRAFT}/drop")
+@writes("draft.write", on_invalid=_again)
+def drop_draft(*, session: Session, actor: Actor, now: datetime, version: int) -> BaseResponse:
+    """Give a draft up."""
+    service.drop(session, actor, version, now)
+    return redirect(url_for("grading.drafts"))
+
+
+@bp.post(f"{DRAFT}/adopt")
+@writes("draft.adopt", on_invalid=_again)
+def adopt_draft(*, session: Session, actor: Actor, now: datetime, version: int) -> BaseResponse:
+    """Adopt a draft from a day on."""
+    service.adopt(session, actor, version, load(given.AdoptSchema(), form_data())["in_force_from"], now)
+    flash(_("Adopted."), "ok")
+    return redirect(url_for("grading.draft", version=version))
+
+
+@bp.post(f"{DRAFT}/trials")
+@writes("draft.write", on_invalid=_again)
+def start_trial(*, session: Session, actor: Actor, now: datetime, version: int) -> BaseResponse:
+    """Try a draft on closed months."""
+    test = trials.start(session, actor, version, load(given.TrialSchema(), form_data()), now)
+    return redirect(url_for("grading.trial", test_id=test.id))
+
+
+def _test(session: Session, row: PolicyVersion, test: BackTest) -> dict[str, Any]:
+    return {
+        "url": url_for("grading.trial", test_id=test.id),
+        "months": f"{Month.of(test.first_month)} – {Month.of(test.last_month)}",
+        "line": views.line_name(session.get_one(ProductLine, test.product_line_id)),
+        "at": moment(test.started_at),
+        "state": test.state,
+        "done": test.done,
+        "total": max(test.total, test.done, 1),
+        "is_stale": trials.stale(test, row),
+    }
+
+
+@bp.get(TRIAL)
+@reads("draft.read")
+def trial(*, session: Session, actor: Actor, now: datetime, test_id: int) -> str:
+    """A trial: who would have stood elsewhere, by month, region and customer."""
+    test = trials.get(session, actor, test_id)
+    row = session.get_one(PolicyVersion, test.policy_version_id)
+    wanted = load(given.TrialMovesSchema(), request.args.to_dict())
+    found = page_of(session, trials.moves(actor, test, wanted), BY_MOVE, cursor=wanted["cursor"])
+    told = trials.summary(session, test)
+    months = sorted(told["months"].items())
+    return render_template(
+        "grading/trial.html",
+        test=_test(session, row, test),
+        version=row.version,
+        levels=[(views.level_word(level), level, f"{real:,}", f"{would:,}") for level, real, would in told["levels"]],
+        chart=charts.stacked_bars(
+            [month[2:] for month, _count in months],
+            [
+                charts.Series(_("higher"), [count["higher"] for _month, count in months]),
+                charts.Series(_("lower"), [count["lower"] for _month, count in months]),
+            ],
+            title=_("Customers that would have stood elsewhere"),
+            empty=_("Nobody would have stood elsewhere"),
+        ),
+        months=[_counts(month, count) for month, count in months],
+        regions=[_counts(region, count) for region, count in sorted(told["regions"].items())],
+        rows=[
+            {
+                "url": url_for("onboarding.customer", customer_id=customer.id),
+                "name": customer.name,
+                "number": customer.number,
+                "region": region,
+                "month": str(Month.of(move.month)),
+                "tonnes": views.tonnes(move.grams),
+                "real": move.real_level,
+                "draft": move.draft_level,
+            }
+            for move, customer, region in found.rows
+        ],
+        page=found,
+        region_options=views.region_options(session, now),
+    )
+
+
+def _counts(label: str, count: Any) -> list[str]:
+    return [
+        label,
+        f"{count['higher']:,}",
+        format_tonnes(count["higher_grams"]),
+        f"{count['lower']:,}",
+        format_tonnes(count["lower_grams"]),
+        f"{count['same']:,}",
+    ]

@@ -1,0 +1,238 @@
+"""Screens of periodic reviews: the list, scores by rank, confirmation, the pack for the meeting."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import Response, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as BaseResponse
+
+from tierflow.common.policies import policy_numbered
+from tierflow.common.reference import ProductLine
+from tierflow.grading.api.policy import BY_PERIOD, BY_RANK
+from tierflow.grading.models import Review, ReviewScore
+from tierflow.grading.pages import review_book, views
+from tierflow.grading.pages.blueprint import ROW_ID, bp
+from tierflow.grading.rules.reviews import RECOMMENDATION_LABELS, review_policy
+from tierflow.grading.schemas import given
+from tierflow.grading.service import reviews as service
+from tierflow.kernel.roles import Actor, is_allowed, require
+from tierflow.web import charts
+from tierflow.web.access import reads, writes
+from tierflow.web.i18n import show
+from tierflow.web.paging import page_of
+from tierflow.web.schemas import flat_errors, load
+from tierflow.web.shell import day, moment
+
+REVIEW = f"/reviews/<{ROW_ID}:review_id>"
+
+KINDS = {"keep": "neutral", "raise": "ok", "lower": "warn", "end_class": "bad", "disqualify": "bad"}
+
+
+def kind_word(kind: str) -> str:
+    """A review's kind in words."""
+    return {"quarter": _("Quarterly review"), "halfyear": _("Half-yearly review"), "year": _("Yearly review")}[kind]
+
+
+def state_badge(state: str) -> tuple[str, str]:
+    """A review's state as badge."""
+    return {
+        "open": ("info", _("Scores are provisional")),
+        "frozen": ("warn", _("To be confirmed")),
+        "closed": ("ok", _("Closed")),
+    }[state]
+
+
+def advice(word: str) -> tuple[str, str]:
+    """A recommendation as badge."""
+    return KINDS[word], show(RECOMMENDATION_LABELS[word])
+
+
+def advice_options() -> list[tuple[str, str]]:
+    """Recommendations to choose from."""
+    return [(word, show(label)) for word, label in RECOMMENDATION_LABELS.items()]
+
+
+@bp.get("/reviews")
+@reads("review.read")
+def reviews(*, session: Session, actor: Actor, now: datetime) -> str:
+    """Reviews, newest period first."""
+    wanted = load(given.LevelPageSchema(), request.args.to_dict())
+    found = page_of(session, service.listed(actor), BY_PERIOD, cursor=wanted["cursor"])
+    return render_template("grading/reviews.html", rows=[_card(*row) for row in found.rows], page=found)
+
+
+def _card(review: Review, line: ProductLine) -> dict[str, Any]:
+    return {
+        "id": review.id,
+        "url": url_for("grading.review", review_id=review.id),
+        "period": review.period,
+        "kind": kind_word(review.kind),
+        "is_year": review.kind == "year",
+        "line": views.line_name(line),
+        "has_levels": line.scheme == "polyolefin",
+        "state": review.state,
+        "badge": state_badge(review.state),
+        "customers": f"{review.customers:,}",
+        "confirmed": f"{review.confirmed:,}",
+        "left": review.customers - review.confirmed,
+        "percent": 100 * review.confirmed // review.customers if review.customers else 0,
+        "scored": moment(review.scored_at) if review.scored_at else "—",
+        "policy": review.policy_version,
+    }
+
+
+@bp.get(REVIEW)
+@reads("review.read")
+def review(*, session: Session, actor: Actor, now: datetime, review_id: int) -> str:
+    """One review: scores by rank, confirmed one by one or in bulk."""
+    return _review(session, actor, now, review_id, {}, ())
+
+
+def _review(session: Session, actor: Actor, now: datetime, review_id: int, errors: Any, refusals: Any) -> str:
+    row = service.get(session, actor, review_id)
+    wanted = load(given.ScoresSchema(), request.args.to_dict() if request.method == "GET" else {})
+    found = page_of(session, service.scores(actor, row, wanted), BY_RANK, cursor=wanted["cursor"])
+    policy = review_policy(policy_numbered(session, row.policy_version))
+    return render_template(
+        "grading/review.html",
+        card=_card(row, session.get_one(ProductLine, row.product_line_id)),
+        rows=[score_row(*each) for each in found.rows],
+        page=found,
+        weights=[(weight_word(name), weight) for name, weight in policy.weights.items()],
+        bands=[(low // 100, high // 100, advice(word)) for low, high, word in policy.bands],
+        advices=advice_options(),
+        regions=views.region_options(session, now),
+        may_confirm=row.state == "frozen" and is_allowed(actor, "review.confirm"),
+        may_export=is_allowed(actor, "review.export"),
+        errors=flat_errors(errors),
+        refusals=refusals,
+    )
+
+
+def weight_word(name: str) -> str:
+    """What is weighed, in words."""
+    if name == "papers":
+        return _("Papers")
+    return views.indicator_word("plan_completion" if name == "completion" else name)
+
+
+def score_row(score: ReviewScore, customer: Any, region: str, manager: str) -> dict[str, Any]:
+    """A score as the table and the pack show it."""
+    shown = {
+        name: "—" if value is None else views.amount("evenness", value)
+        for name, value in (
+            ("completion", score.completion),
+            ("evenness", score.evenness),
+            ("payment", score.payment_discipline),
+        )
+    }
+    return {
+        "id": score.id,
+        "rank": score.rank,
+        "name": customer.name,
+        "number": customer.number,
+        "url": url_for("onboarding.customer", customer_id=customer.id),
+        "region": region,
+        "manager": manager,
+        "level": score.level or None,
+        "tonnes": views.tonnes(score.grams),
+        "previous": views.tonnes(score.previous_grams),
+        "planned": "—" if score.planned_grams is None else views.tonnes(score.planned_grams),
+        **shown,
+        "breaches": score.breaches,
+        "cooperation": "—" if score.cooperation is None else score.cooperation,
+        "score": "—" if score.score is None else f"{score.score // 100}.{score.score % 100:02d}",
+        "percent": (score.score or 0) // 100,
+        "advice": advice(score.recommended),
+        "confirmed": advice(score.confirmed) if score.confirmed else None,
+        "reason": score.reason,
+    }
+
+
+def _again(
+    *, session: Session, actor: Actor, now: datetime, errors: Any, refusals: Any, review_id: int, **_route: Any
+) -> str:
+    return _review(session, actor, now, review_id, errors, refusals)
+
+
+@bp.post(f"{REVIEW}/confirm")
+@writes("review.confirm", on_invalid=_again)
+def confirm_review(*, session: Session, actor: Actor, now: datetime, review_id: int) -> BaseResponse:
+    """Confirm the chosen recommendations, or all that are open."""
+    form = request.form
+    asked = load(
+        given.ReviewConfirmSchema(),
+        {
+            "ids": form.getlist("ids") if form.get("all") != "1" else [],
+            "recommendation": form.get("recommendation") or None,
+            "reason": form.get("reason", ""),
+        },
+    )
+    if form.get("all") != "1" and not asked["ids"]:
+        flash(_("Choose at least one customer."), "warn")
+        return redirect(url_for("grading.review", review_id=review_id))
+    number = service.confirm(session, actor, review_id, asked, now)
+    flash(_("%(number)s recommendations confirmed.", number=number), "ok")
+    return redirect(url_for("grading.review", review_id=review_id))
+
+
+@bp.get(f"{REVIEW}/pack")
+@reads("review.read")
+def review_pack(*, session: Session, actor: Actor, now: datetime, review_id: int) -> str:
+    """The pack for the operations meeting, or the GM office meeting of the year, on A4."""
+    row = service.get(session, actor, review_id)
+    card = _card(row, session.get_one(ProductLine, row.product_line_id))
+    found = service.pack(session, actor, row)
+    labels = [month[2:] for month, _grams, _planned in found["months"]]
+    return render_template(
+        "grading/review_pack.html",
+        card=card,
+        title=pack_title(row),
+        months=[(month, views.tonnes(grams), views.tonnes(planned)) for month, grams, planned in found["months"]],
+        lifted=charts.line(
+            labels,
+            [
+                charts.Series(_("Offtake"), [grams for _month, grams, _planned in found["months"]]),
+                charts.Series(_("Plan"), [planned for _month, _grams, planned in found["months"]]),
+            ],
+            title=_("Offtake against plan, t"),
+            form=views.short_tonnes,
+            empty=_("No data yet"),
+        ),
+        tens=charts.bars(
+            [charts.Point(f"{10 * n}–{10 * n + 10}", number) for n, number in enumerate(found["tens"])],
+            title=_("Customers by score"),
+            empty=_("No data yet"),
+        ),
+        recommended=[(advice(word), f"{found['recommended'].get(word, 0):,}") for word in RECOMMENDATION_LABELS],
+        best=[score_row(*each) for each in found["best"]],
+        worst=[score_row(*each) for each in found["worst"]],
+        exceptions=[score_row(*each) for each in found["exceptions"]],
+        printed_by=actor.name,
+        printed_at=moment(now),
+        on=day(now.date()),
+        back_url=card["url"],
+        may_export=is_allowed(actor, "review.export"),
+    )
+
+
+def pack_title(row: Review) -> str:
+    """What the pack is called: for which meeting."""
+    if row.kind == "year":
+        return _("%(period)s: yearly customer review, for the GM office meeting", period=row.period)
+    return _("%(period)s: customer review, for the operations meeting", period=row.period)
+
+
+@bp.post(f"{REVIEW}/export")
+@reads("review.export", preview=True)
+def export_review(*, session: Session, actor: Actor, now: datetime, review_id: int) -> Response:
+    """The pack as a workbook with charts: summary, months, every score."""
+    require(actor, "review.export")
+    row = service.get(session, actor, review_id)
+    found = service.pack(session, actor, row)
+    scores = session.execute(service.scores(actor, row, {}).order_by(ReviewScore.rank)).all()
+    return review_book.download(row, pack_title(row), found, [score_row(*each) for each in scores], actor, now)

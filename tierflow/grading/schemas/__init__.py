@@ -1,0 +1,1 @@
+"""What grading is given and what it shows."""

@@ -1,0 +1,183 @@
+"""What the acts of grading are given, as forms and JSON alike."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import marshmallow as ma
+from flask_babel import lazy_gettext as _l
+from marshmallow import fields
+
+from tierflow.common.standing import LEVELS
+from tierflow.grading.rules.levels import MOVES, Level
+from tierflow.grading.terms import RECOMMENDED
+from tierflow.web.fields import MonthField, Tonnes
+from tierflow.web.schemas import Integer, Line, Paragraph, RowId, Schema, between, length, one_of
+
+MOST_ROWS = 2_000
+
+
+class LevelPageSchema(Schema):
+    """A page of a list."""
+
+    cursor = Line(most=600, load_default=None)
+    size = Integer(validate=between(1, 200), load_default=30)
+
+
+class RunsSchema(LevelPageSchema):
+    """Which runs."""
+
+    product_line_id = RowId(load_default=None)
+
+
+class LevelStartSchema(Schema):
+    """Which month of which product line to close."""
+
+    product_line_id = RowId(required=True)
+    month = MonthField(required=True)
+
+
+class LineSchema(Schema):
+    """A product line."""
+
+    product_line_id = RowId(required=True)
+
+
+class NoteSchema(Schema):
+    """A remark that goes on record."""
+
+    note = Paragraph(most=500, load_default="")
+
+
+class DecisionsSchema(LevelPageSchema):
+    """Which decisions of a run: moves alone unless `move` says otherwise (`all`: everybody)."""
+
+    move = Line(validate=one_of((*MOVES, "moves", "all")), load_default=None)
+    level = Line(validate=one_of(LEVELS), load_default=None)
+    region_id = RowId(load_default=None)
+    account_manager_id = RowId(load_default=None)
+    q = Line(most=100, load_default=None)
+
+
+class WaysSchema(LevelPageSchema):
+    """Which customers on their way through the month; `only` keep: a level is at stake, gain: one can be won."""
+
+    product_line_id = RowId(load_default=None)
+    only = Line(validate=one_of(("keep", "gain")), load_default="keep")
+    level = Line(validate=one_of(LEVELS), load_default=None)
+    region_id = RowId(load_default=None)
+    account_manager_id = RowId(load_default=None)
+    q = Line(most=100, load_default=None)
+
+
+class PinSchema(Schema):
+    """A level by hand."""
+
+    product_line_id = RowId(required=True)
+    level = fields.Enum(Level, by_value=True, required=True)
+    from_on = fields.Date(load_default=None, allow_none=True)
+    to_on = fields.Date(required=True)
+    reason = Paragraph(required=True, most=500)
+
+
+class PinDecisionSchema(Schema):
+    """Yes or no to a level by hand; a no says why."""
+
+    verdict = Line(required=True, validate=one_of(("approve", "reject")))
+    remark = Paragraph(most=500, load_default="")
+
+    @ma.validates_schema
+    def _why(self, data: dict[str, Any], **_kwargs: Any) -> None:
+        if data.get("verdict") == "reject" and not data.get("remark"):
+            raise ma.ValidationError({"remark": [_l("Please fill this in.")]})
+
+
+class PinsSchema(LevelPageSchema):
+    """Which levels by hand."""
+
+    state = Line(validate=one_of(("waiting", "approved", "rejected")), load_default=None)
+
+
+class FactsRowSchema(Schema):
+    """What is known of a customer's month. Basis points; cooperation 0-100."""
+
+    number = Line(required=True, most=40)
+    planned_grams = Tonnes(load_default=None, allow_none=True, data_key="planned_tonnes")
+    cooperation = Integer(validate=between(0, 100), load_default=None, allow_none=True)
+    evenness = Integer(validate=between(0, 10_000), load_default=None, allow_none=True)
+    payment_discipline = Integer(validate=between(0, 10_000), load_default=None, allow_none=True)
+
+
+class FactsSchema(Schema):
+    """Indicators of a month."""
+
+    product_line_id = RowId(required=True)
+    month = MonthField(required=True)
+    rows = fields.List(fields.Nested(FactsRowSchema), required=True, validate=length(1, MOST_ROWS))
+
+
+class FactsListSchema(LevelPageSchema):
+    """Which month's indicators."""
+
+    product_line_id = RowId(load_default=None)
+    month = MonthField(load_default=None)
+
+
+PASTED = ("number", "planned_tonnes", "cooperation", "evenness", "payment_discipline")
+
+
+def pasted(written: str) -> list[dict[str, str]]:
+    """Rows as a spreadsheet pastes them: number, plan in tonnes, cooperation; tabs, commas or semicolons between."""
+    rows = []
+    for line in written.splitlines():
+        cells = [cell.strip() for cell in re.split(r"[\t;，；]|,(?!\d{3}\b)", line)]
+        if any(cells):
+            rows.append({name: cell for name, cell in zip(PASTED, cells, strict=False) if cell})
+    return rows
+
+
+class DraftSchema(Schema):
+    """A policy draft: where it comes from, and the values that change; those left out stay as they are."""
+
+    source = Line(required=True, most=200)
+    values = fields.Dict(keys=fields.String(), values=fields.Raw(allow_none=True), load_default=dict)
+
+
+class AdoptSchema(Schema):
+    """From which day a draft is in force."""
+
+    in_force_from = fields.Date(required=True)
+
+
+class TrialSchema(Schema):
+    """Which closed months to try a draft on."""
+
+    product_line_id = RowId(required=True)
+    first = MonthField(required=True)
+    last = MonthField(required=True)
+
+
+class TrialMovesSchema(LevelPageSchema):
+    """Which customers' months of a trial."""
+
+    month = MonthField(load_default=None)
+    region_id = RowId(load_default=None)
+    way = Line(validate=one_of(("higher", "lower")), load_default=None)
+
+
+class ScoresSchema(LevelPageSchema):
+    """Which scores of a review; `open`: not confirmed yet."""
+
+    recommended = Line(validate=one_of(RECOMMENDED), load_default=None)
+    open = fields.Boolean(load_default=False)
+    region_id = RowId(load_default=None)
+    q = Line(most=100, load_default=None)
+
+
+class ReviewConfirmSchema(Schema):
+    """Recommendations to confirm: ids of scores (none: all that are open), perhaps another one, why."""
+
+    ids = fields.List(RowId(), load_default=list, validate=length(0, 500))
+    recommendation = Line(validate=one_of(RECOMMENDED), load_default=None, allow_none=True)
+    reason = Paragraph(most=500, load_default="")

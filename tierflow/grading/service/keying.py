@@ -1,0 +1,93 @@
+"""Indicators of a month keyed in or pasted: plan and cooperation, until allocation writes them (CHEM-9.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, and_, select
+from sqlalchemy.dialects.postgresql import insert as insert_postgres
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy.orm import Session
+
+from tierflow.common import audit
+from tierflow.common.customers import Customer, CustomerLine, visible
+from tierflow.common.db import in_force, is_sqlite
+from tierflow.common.indicators import MonthFacts
+from tierflow.common.offtake import OfftakeMonth
+from tierflow.grading.service import runs
+from tierflow.grading.service.facts import INDICATOR_COLUMNS
+from tierflow.kernel.errors import Invalid, Refusal, Refused
+from tierflow.kernel.months import Month, local_day
+from tierflow.kernel.roles import Actor, require
+from tierflow.kernel.text import Text, text
+
+SUBJECT = "month_facts"
+
+
+def key(session: Session, actor: Actor, command: Mapping[str, Any], now: datetime) -> int:
+    """Set indicators of customers for a month: product_line_id, month, rows of {number, and what is known}.
+
+    All or nothing; a value left out stays as it was. What a closed month's decisions saw they keep: a change there is a
+    late fact. Raises `Invalid` by row, `Refused`. Returns how many customers it touched.
+    """
+    require(actor, "grading.key")
+    line = runs.scheme_line(session, command["product_line_id"])
+    month: Month = command["month"]
+    if month.start > local_day(now):
+        raise Refused(Refusal("CHEM-9.6", text("%(month)s has not begun.", month=str(month)), "month"))
+    rows = command["rows"]
+    ids = _known(session, actor, line.id, month, rows)
+    table: Any = MonthFacts.__table__
+    make = insert_sqlite if is_sqlite(session) else insert_postgres
+    for row in rows:
+        given = {name: row[name] for name in INDICATOR_COLUMNS if row.get(name) is not None}
+        place = {"product_line_id": line.id, "month": month.start, "customer_id": ids[row["number"]]}
+        statement = make(table).values(**place, **given, updated_at=now)
+        session.execute(statement.on_conflict_do_update(index_elements=list(place), set_={**given, "updated_at": now}))
+        after = {"month": str(month), **given}
+        audit.record(session, actor, "month_facts.key", SUBJECT, ids[row["number"]], now, after=after)
+    return len(rows)
+
+
+def _known(
+    session: Session, actor: Actor, line_id: int, month: Month, rows: Sequence[Mapping[str, Any]]
+) -> dict[str, int]:
+    held = [CustomerLine.customer_id == Customer.id, CustomerLine.product_line_id == line_id]
+    held.append(in_force(CustomerLine.from_on, CustomerLine.to_on, month.last_day))
+    query = (
+        select(Customer.number, Customer.id)
+        .join(CustomerLine, and_(*held))
+        .where(Customer.number.in_([row["number"] for row in rows]), visible(actor))
+    )
+    found: dict[str, int] = dict(session.execute(query).all())
+    errors: dict[int, dict[str, list[Text]]] = {}
+    seen: set[str] = set()
+    for at, row in enumerate(rows):
+        number = row["number"]
+        if number not in found:
+            errors[at] = {"number": [text("No customer of yours has this number and line: %(number)s.", number=number)]}
+        elif number in seen:
+            errors[at] = {"number": [text("%(number)s stands here twice.", number=number)]}
+        elif all(row.get(name) is None for name in INDICATOR_COLUMNS):
+            errors[at] = {"number": [text("%(number)s: no value is given.", number=number)]}
+        seen.add(number)
+    if errors:
+        raise Invalid({"rows": errors})
+    return found
+
+
+def listed(actor: Actor, line_id: int, month: Month) -> Select[Any]:
+    """Everybody who holds the line in the month with offtake and indicators, to be paged by number."""
+    require(actor, "grading.read")
+    line = CustomerLine
+    place = [MonthFacts.customer_id == Customer.id, MonthFacts.product_line_id == line_id]
+    lifted = [OfftakeMonth.customer_id == Customer.id, OfftakeMonth.product_line_id == line_id]
+    return (
+        select(Customer, OfftakeMonth.grams, MonthFacts)
+        .join(line, and_(line.customer_id == Customer.id, line.product_line_id == line_id))
+        .outerjoin(MonthFacts, and_(*place, MonthFacts.month == month.start))
+        .outerjoin(OfftakeMonth, and_(*lifted, OfftakeMonth.month == month.start))
+        .where(in_force(line.from_on, line.to_on, month.last_day), visible(actor))
+    )

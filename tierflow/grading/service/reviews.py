@@ -1,0 +1,339 @@
+"""Reviews by quarter, half-year and year: opened after the period, frozen with its last month, confirmed (CHEM-16)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Select, and_, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from tierflow.common import audit, lookup
+from tierflow.common.calendars import working_calendar
+from tierflow.common.customers import Customer, CustomerLine
+from tierflow.common.db import in_force
+from tierflow.common.indicators import BASIS_POINTS, MonthFacts
+from tierflow.common.offtake import OfftakeMonth
+from tierflow.common.policies import policy_numbered, policy_on
+from tierflow.common.reference import ProductLine, Region, lines_on
+from tierflow.common.standing import level_column
+from tierflow.common.users import User
+from tierflow.grading.models import GradingRun, Review, ReviewScore
+from tierflow.grading.rules.reviews import Seen, recommend, review_policy, score
+from tierflow.grading.service.looking import whose
+from tierflow.kernel.errors import Conflict, Invalid, NotFound, Refusal, Refused
+from tierflow.kernel.months import HalfYear, Month, Period, Quarter, Year, local_day
+from tierflow.kernel.roles import SYSTEM, Actor, require
+from tierflow.kernel.text import text
+
+SUBJECT = "review"
+CLAUSE = "CHEM-16"
+KINDS: tuple[type[Period], ...] = (Quarter, HalfYear, Year)
+
+PapersOk = Callable[[Session, Sequence[int], date], Mapping[int, bool]]
+"""Whose papers are in order on a day; a customer left out: no data."""
+
+
+def nothing_known(_session: Session, _ids: Sequence[int], _on: date) -> Mapping[int, bool]:
+    """No data on papers."""
+    return {}
+
+
+def open_due(session: Session, now: datetime, papers_ok: PapersOk = nothing_known) -> dict[str, int]:
+    """Open what ended last and is not open yet, from the 1st working day on; score what is open, freeze what can be."""
+    today = local_day(now)
+    opened = 0
+    for kind in KINDS:
+        period = kind.of(today).previous()
+        first = working_calendar(session).nth_working_day(period.last_day, 1)
+        if today >= first.on:
+            opened += sum(open_one(session, line, period, now) for line in lines_on(session, today))
+    frozen = 0
+    for review in session.scalars(select(Review).where(Review.state == "open").order_by(Review.id)).all():
+        frozen += refresh(session, review, now, papers_ok)
+    return {"opened": opened, "frozen": frozen}
+
+
+def open_one(session: Session, line: ProductLine, period: Period, now: datetime) -> bool:
+    """Open a period's review of a line, once."""
+    place = and_(Review.product_line_id == line.id, Review.period == str(period))
+    if session.scalar(select(Review.id).where(place)) is not None:
+        return False
+    review = Review(
+        product_line_id=line.id,
+        kind=type(period).__name__.lower(),
+        period=str(period),
+        first_month=period.months[0].start,
+        last_month=period.months[-1].start,
+        state="open",
+        policy_version=policy_on(session, period.last_day).version,
+        customers=0,
+        confirmed=0,
+        opened_at=now,
+    )
+    try:
+        with session.begin_nested():
+            session.add(review)
+            session.flush()
+    except IntegrityError:
+        return False  # somebody else opened it
+    audit.record(session, SYSTEM, "review.open", SUBJECT, review.id, now, after={"period": str(period)})
+    return True
+
+
+def refresh(session: Session, review: Review, now: datetime, papers_ok: PapersOk = nothing_known) -> bool:
+    """Work the scores of an open review out anew; True when they are frozen by it."""
+    rows = _scored(session, review, papers_ok)
+    session.execute(delete(ReviewScore).where(ReviewScore.review_id == review.id))
+    for at in range(0, len(rows), 5_000):
+        session.execute(insert(ReviewScore), rows[at : at + 5_000])
+    review.customers, review.scored_at = len(rows), now
+    if not _may_freeze(session, review):
+        return False
+    review.state = "frozen" if rows else "closed"
+    session.flush()
+    return True
+
+
+def _may_freeze(session: Session, review: Review) -> bool:
+    """A line without levels has no month to wait for."""
+    if session.get_one(ProductLine, review.product_line_id).scheme != "polyolefin":
+        return True
+    closed = select(GradingRun.id).where(
+        GradingRun.product_line_id == review.product_line_id,
+        GradingRun.month == review.last_month,
+        GradingRun.kind == "monthly",
+        GradingRun.state == "confirmed",
+    )
+    return session.scalar(closed.limit(1)) is not None
+
+
+def _scored(session: Session, review: Review, papers_ok: PapersOk) -> list[dict[str, Any]]:
+    policy = review_policy(policy_numbered(session, review.policy_version))
+    has_levels = session.get_one(ProductLine, review.product_line_id).scheme == "polyolefin"
+    found = session.execute(_question(review)).all()
+    last_day = Month.of(review.last_month).last_day
+    papers = papers_ok(session, [row.id for row in found], last_day)
+    rows = []
+    for row in found:
+        completion = None
+        if row.planned:
+            completion = min(BASIS_POINTS, int(row.planned_lifted or 0) * BASIS_POINTS // int(row.planned))
+        seen = Seen(
+            customer_class=row.customer_class,
+            has_levels=has_levels,
+            grams=int(row.grams or 0),
+            completion=completion,
+            evenness=None if row.evenness is None else int(row.evenness),
+            payment_discipline=None if row.payment is None else int(row.payment),
+            breaches=int(row.breaches or 0),
+            cooperation=row.cooperation,
+            papers_ok=papers.get(row.id),
+        )
+        scored = score(seen, policy)
+        rows.append(
+            {
+                "review_id": review.id,
+                "customer_id": row.id,
+                "customer_class": seen.customer_class,
+                "level": row.level if has_levels else "",
+                "grams": seen.grams,
+                "previous_grams": int(row.previous_grams or 0),
+                "planned_grams": None if row.planned is None else int(row.planned),
+                **{name: getattr(seen, name) for name in ("completion", "evenness", "payment_discipline")},
+                "breaches": seen.breaches,
+                "cooperation": seen.cooperation,
+                "papers_ok": seen.papers_ok,
+                "score": scored,
+                "recommended": recommend(seen, scored, policy),
+            }
+        )
+    numbers = {row.id: row.number for row in found}
+    rows.sort(key=lambda row: (-1 if row["score"] is None else -row["score"] - 2, numbers[row["customer_id"]]))
+    for rank, row in enumerate(rows, start=1):
+        row["rank"] = rank
+    return rows
+
+
+def _question(review: Review) -> Select[Any]:
+    """Everybody who holds the line at the period's end, with sums over its months; one question."""
+    line_id, months = review.product_line_id, (review.first_month, review.last_month)
+    first, last = Month.of(months[0]), Month.of(months[1])
+    before = first.plus(-(first.until(last) + 1)), first.previous()
+    facts, lifted = MonthFacts, OfftakeMonth
+    in_line = and_(lifted.product_line_id == line_id, lifted.customer_id == facts.customer_id)
+    known = (
+        select(
+            facts.customer_id,
+            func.sum(facts.planned_grams).label("planned"),
+            func.sum(lifted.grams).filter(facts.planned_grams.is_not(None)).label("planned_lifted"),
+            (func.sum(facts.evenness) // func.count(facts.evenness)).label("evenness"),
+            (func.sum(facts.payment_discipline) // func.count(facts.payment_discipline)).label("payment"),
+            func.sum(facts.breaches).label("breaches"),
+            func.max(facts.month).filter(facts.cooperation.is_not(None)).label("told"),
+        )
+        .outerjoin(lifted, and_(in_line, lifted.month == facts.month))
+        .where(facts.product_line_id == line_id, facts.month.between(*months))
+        .group_by(facts.customer_id)
+        .subquery()
+    )
+    sums, earlier = (
+        select(lifted.customer_id, func.sum(lifted.grams).label("grams"))
+        .where(lifted.product_line_id == line_id, lifted.month.between(*between))
+        .group_by(lifted.customer_id)
+        .subquery()
+        for between in (months, (before[0].start, before[1].start))
+    )
+    holds = [CustomerLine.customer_id == Customer.id, CustomerLine.product_line_id == line_id]
+    holds.append(in_force(CustomerLine.from_on, CustomerLine.to_on, last.last_day))
+    latest = [facts.customer_id == Customer.id, facts.product_line_id == line_id, facts.month == known.c.told]
+    return (
+        select(
+            Customer.id,
+            Customer.number,
+            CustomerLine.customer_class,
+            level_column(Customer.id, line_id, last.last_day).label("level"),
+            sums.c.grams,
+            earlier.c.grams.label("previous_grams"),
+            known.c.planned,
+            known.c.planned_lifted,
+            known.c.evenness,
+            known.c.payment,
+            known.c.breaches,
+            facts.cooperation,
+        )
+        .join(CustomerLine, and_(*holds))
+        .outerjoin(sums, sums.c.customer_id == Customer.id)
+        .outerjoin(earlier, earlier.c.customer_id == Customer.id)
+        .outerjoin(known, known.c.customer_id == Customer.id)
+        .outerjoin(facts, and_(*latest))
+    )
+
+
+def get(session: Session, actor: Actor, review_id: int) -> Review:
+    """One review; else `NotFound`."""
+    require(actor, "review.read")
+    review = session.get(Review, review_id)
+    if review is None:
+        raise NotFound
+    return review
+
+
+def listed(actor: Actor) -> Select[Any]:
+    """Reviews with their product line, to be paged by period's end and id."""
+    require(actor, "review.read")
+    query: Select[Any] = select(Review, ProductLine).join(ProductLine, ProductLine.id == Review.product_line_id)
+    return query
+
+
+def scores(actor: Actor, review: Review, wanted: Mapping[str, Any]) -> Select[Any]:
+    """A review's scores with customer, region and account manager, to be paged by rank."""
+    require(actor, "review.read")
+    query: Select[Any] = (
+        select(ReviewScore, Customer, Region.name, User.name)
+        .join(Customer, Customer.id == ReviewScore.customer_id)
+        .join(Region, Region.id == Customer.region_id)
+        .join(User, User.id == Customer.account_manager_id)
+        .where(ReviewScore.review_id == review.id, whose(actor))
+    )
+    if wanted.get("recommended"):
+        query = query.where(ReviewScore.recommended == wanted["recommended"])
+    if wanted.get("open"):
+        query = query.where(ReviewScore.confirmed.is_(None))
+    if wanted.get("region_id"):
+        query = query.where(Customer.region_id == wanted["region_id"])
+    if wanted.get("q"):
+        query = query.where(Customer.id.in_(lookup.matching("customer", wanted["q"])))
+    return query
+
+
+def confirm(session: Session, actor: Actor, review_id: int, command: Mapping[str, Any], now: datetime) -> int:
+    """Confirm recommendations: ids of scores (none: all that are open), perhaps another recommendation, a reason.
+
+    Another recommendation, or several at once, needs a reason. It starts nothing by itself: whoever confirms takes the
+    procedure it names. Raises `Refused`, `Invalid`. Returns how many were confirmed.
+    """
+    require(actor, "review.confirm")
+    review = get(session, actor, review_id)
+    if review.state != "frozen":
+        words = text("Scores are not final before the period's last month is closed.")
+        if review.state == "closed":
+            words = text("This review is closed.")
+        raise Refused(Refusal(CLAUSE, words))
+    ids, other = command.get("ids") or [], command.get("recommendation")
+    if not command.get("reason") and (other or len(ids) != 1):
+        raise Invalid({"reason": [text("Several at once, or another recommendation: say why.")]})
+    where = [ReviewScore.review_id == review.id, ReviewScore.confirmed.is_(None)]
+    if ids:
+        where.append(ReviewScore.id.in_(ids))
+    done = session.execute(
+        update(ReviewScore)
+        .where(*where)
+        .values(
+            confirmed=other or ReviewScore.recommended,
+            reason=command.get("reason") or "",
+            confirmed_by_id=actor.user_id,
+            confirmed_at=now,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    number = int(done.rowcount)  # type: ignore[attr-defined]
+    if number == 0 or (ids and number != len(set(ids))):
+        raise Conflict(Refusal("conflict", text("Some of these were confirmed meanwhile; look at the list again.")))
+    review.confirmed += number
+    after = {"confirmed": number, "recommendation": other, "reason": command.get("reason") or ""}
+    audit.record(session, actor, "review.confirm", SUBJECT, review.id, now, after=after)
+    if review.confirmed == review.customers:
+        review.state, review.closed_by_id, review.closed_at = "closed", actor.user_id, now
+        audit.record(session, actor, "review.close", SUBJECT, review.id, now)
+    session.flush()
+    return number
+
+
+def pack(session: Session, actor: Actor, review: Review) -> dict[str, Any]:
+    """What the meeting sees: offtake against plan by month, scores in tens, recommendations, the first and the last."""
+    require(actor, "review.read")
+    months = (review.first_month, review.last_month)
+    lifted = dict(
+        session.execute(
+            select(OfftakeMonth.month, func.sum(OfftakeMonth.grams))
+            .where(OfftakeMonth.product_line_id == review.product_line_id, OfftakeMonth.month.between(*months))
+            .group_by(OfftakeMonth.month)
+        ).all()
+    )
+    planned = dict(
+        session.execute(
+            select(MonthFacts.month, func.sum(MonthFacts.planned_grams))
+            .where(MonthFacts.product_line_id == review.product_line_id, MonthFacts.month.between(*months))
+            .group_by(MonthFacts.month)
+        ).all()
+    )
+    first, last = Month.of(months[0]), Month.of(months[1])
+    every = [first.plus(n) for n in range(first.until(last) + 1)]
+    tens: Counter[int] = Counter()
+    recommended: Counter[str] = Counter()
+    levels: Counter[str] = Counter()
+    keys = (ReviewScore.score // 1000, ReviewScore.recommended, ReviewScore.confirmed, ReviewScore.level)
+    counted = select(*keys, func.count()).where(ReviewScore.review_id == review.id).group_by(*keys)
+    for ten, advised, confirmed, level, number in session.execute(counted):
+        if ten is not None:
+            tens[min(int(ten), 9)] += number
+        recommended[confirmed or advised] += number
+        levels[level] += number
+    ranked = scores(actor, review, {})
+    return {
+        "months": [(str(m), int(lifted.get(m.start) or 0), int(planned.get(m.start) or 0)) for m in every],
+        "tens": [tens[n] for n in range(10)],
+        "recommended": recommended,
+        "levels": levels,
+        "best": session.execute(ranked.order_by(ReviewScore.rank).limit(10)).all(),
+        "worst": session.execute(ranked.order_by(ReviewScore.rank.desc()).limit(10)).all(),
+        "exceptions": session.execute(
+            ranked.where(func.coalesce(ReviewScore.confirmed, ReviewScore.recommended) != "keep")
+            .order_by(ReviewScore.rank)
+            .limit(200)
+        ).all(),
+    }

@@ -1,0 +1,280 @@
+"""Trying a draft on past months: the same rule over the very facts the closed months saw, customer by customer.
+
+A draft's levels go on from its own, not from the real ones; both begin where the customer really stood. Done stretch by
+stretch, each in a transaction of its own; closing the page stops nothing (CMTE-2.1).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Select, case, func, insert, select
+from sqlalchemy.orm import Session
+
+from tierflow.common import audit
+from tierflow.common.customers import Customer, CustomerLine
+from tierflow.common.db import is_sqlite, transaction
+from tierflow.common.policies import PolicyVersion
+from tierflow.common.reference import Region
+from tierflow.grading.models import BackTest, BackTestMove, BackTestTally, GradingRun, LevelDecisionRow
+from tierflow.grading.rules.levels import LADDER, Level, earned, level_policy
+from tierflow.grading.service import drafts, facts, runs
+from tierflow.grading.service.closing import PAUSE, STRETCH
+from tierflow.grading.service.looking import whose
+from tierflow.kernel.approval import digest
+from tierflow.kernel.errors import NotFound, Refusal, refuse_if_any
+from tierflow.kernel.months import Month
+from tierflow.kernel.roles import Actor, require
+from tierflow.kernel.text import text
+
+AT_ONCE = 30_000  # customer-months a request tries by itself
+MOST_MONTHS = 36
+
+
+def start(session: Session, actor: Actor, version: int, command: Mapping[str, Any], now: datetime) -> BackTest:
+    """Try a draft on closed months: product_line_id, first, last. Raises `Refused` when a month is not closed."""
+    require(actor, "draft.write")
+    row = drafts.get(session, actor, version)
+    line = runs.scheme_line(session, command["product_line_id"])
+    first, last = command["first"], command["last"]
+    closed = _runs(session, line.id, first, last)
+    found = []
+    if last < first:
+        found.append(Refusal("house", text("The first month comes after the last."), "last"))
+    elif first.until(last) >= MOST_MONTHS:
+        found.append(Refusal("house", text("At most %(most)s months at once.", most=MOST_MONTHS), "first"))
+    elif len(closed) < first.until(last) + 1:
+        words = text("Some of these months are not closed; only closed months can be tried.")
+        found.append(Refusal("CMTE-2.1", words, "first"))
+    refuse_if_any(found)
+    held = select(CustomerLine.customer_id).where(CustomerLine.product_line_id == line.id).distinct()
+    test = BackTest(
+        policy_version_id=row.id,
+        values_hash=digest(row.values),
+        values=row.values,
+        product_line_id=line.id,
+        first_month=first.start,
+        last_month=last.start,
+        state="computing",
+        total=session.scalar(select(func.count()).select_from(held.subquery())) or 0,
+        done=0,
+        cursor=0,
+        started_by_id=actor.user_id or None,
+        started_at=now,
+    )
+    session.add(test)
+    session.flush()
+    after = {"version": version, "first": str(first), "last": str(last)}
+    audit.record(session, actor, "backtest.start", "backtest", test.id, now, after=after)
+    if test.total * len(closed) <= AT_ONCE:
+        while test.state == "computing":
+            _stretch(session, test, closed, STRETCH)
+    return test
+
+
+def _runs(session: Session, line_id: int, first: Month, last: Month) -> list[GradingRun]:
+    query = select(GradingRun).where(
+        GradingRun.product_line_id == line_id,
+        GradingRun.kind == "monthly",
+        GradingRun.state == "confirmed",
+        GradingRun.month.between(first.start, last.start),
+    )
+    return list(session.scalars(query.order_by(GradingRun.month)))
+
+
+def compute(session: Session, test_id: int, *, size: int = STRETCH) -> None:
+    """Go on with a trial to its end, a transaction for each stretch, with pauses."""
+    while True:
+        with transaction(session):
+            test = session.get_one(BackTest, test_id)
+            if test.state != "computing":
+                return
+            months = Month.of(test.first_month), Month.of(test.last_month)
+            _stretch(session, test, _runs(session, test.product_line_id, *months), size)
+        if is_sqlite(session):
+            time.sleep(PAUSE)
+
+
+def computing(session: Session) -> list[int]:
+    """Trials that are still under way."""
+    return list(session.scalars(select(BackTest.id).where(BackTest.state == "computing").order_by(BackTest.id)))
+
+
+def _stretch(session: Session, test: BackTest, closed: list[GradingRun], size: int) -> None:
+    ids = session.scalars(
+        select(CustomerLine.customer_id)
+        .where(CustomerLine.product_line_id == test.product_line_id, CustomerLine.customer_id > test.cursor)
+        .distinct()
+        .order_by(CustomerLine.customer_id)
+        .limit(size)
+    ).all()
+    if ids:
+        _try(session, test, closed, ids[0], ids[-1])
+        test.cursor = ids[-1]
+        test.done += len(ids)
+    if len(ids) < size:
+        test.state = "done"
+    session.flush()
+
+
+def _try(session: Session, test: BackTest, closed: list[GradingRun], first_id: int, last_id: int) -> None:
+    policy = level_policy(drafts.as_draft(session.get_one(PolicyVersion, test.policy_version_id), test.values))
+    seen, judged = LevelDecisionRow, bool(policy.gates or policy.forces)
+    query = select(Customer.id, Customer.region_id).where(Customer.id.between(first_id, last_id))
+    regions: dict[int, int] = dict(session.execute(query).all())
+    levels: dict[int, tuple[Level, int]] = {}
+    tally: dict[tuple[date, int, str, str], list[int]] = defaultdict(lambda: [0, 0])
+    moves = []
+    columns = [getattr(seen, name) for name in facts.INDICATOR_COLUMNS]
+    for run in closed:
+        place = [seen.run_id == run.id, seen.customer_id.between(first_id, last_id)]
+        rows = session.execute(
+            select(
+                seen.customer_id, seen.customer_class, seen.held, seen.idle_before, seen.level, seen.grams, *columns
+            ).where(*place)
+        ).all()
+        later = _adjusted(session, run, first_id, last_id)
+        for found in rows:
+            customer_id, customer_class, held, idle_before, real, grams, *values = later.get(found[0], found)
+            level, idle = levels.get(customer_id) or (Level(held), idle_before)
+            known = facts.known(grams, *values) if judged else {}
+            out, idle = earned(customer_class, level, grams, known, idle, policy)
+            levels[customer_id] = (out.level, idle)
+            place_ = (run.month, regions[customer_id], real, out.stored[0])
+            count = tally[place_]
+            count[0] += 1
+            count[1] += grams
+            if real != out.stored[0]:
+                moves.append(
+                    {
+                        "backtest_id": test.id,
+                        "month": run.month,
+                        "customer_id": customer_id,
+                        "grams": grams,
+                        "real_level": real,
+                        "draft_level": out.stored[0],
+                    }
+                )
+    _keep(session, test.id, tally, moves)
+
+
+def _adjusted(session: Session, run: GradingRun, first_id: int, last_id: int) -> dict[int, Any]:
+    """Facts as adjustments know them, laid over the monthly run's."""
+    seen = LevelDecisionRow
+    columns = [getattr(seen, name) for name in facts.INDICATOR_COLUMNS]
+    rows = session.execute(
+        select(seen.customer_id, seen.customer_class, seen.held, seen.idle_before, seen.level, seen.grams, *columns)
+        .join(GradingRun, GradingRun.id == seen.run_id)
+        .where(
+            GradingRun.product_line_id == run.product_line_id,
+            GradingRun.month == run.month,
+            GradingRun.kind == "adjusting",
+            GradingRun.state == "confirmed",
+            seen.customer_id.between(first_id, last_id),
+        )
+        .order_by(GradingRun.id)
+    )
+    return {row[0]: row for row in rows}
+
+
+def _keep(
+    session: Session,
+    test_id: int,
+    tally: Mapping[tuple[date, int, str, str], list[int]],
+    moves: list[dict[str, Any]],
+) -> None:
+    rows = [
+        {
+            "backtest_id": test_id,
+            "month": month,
+            "region_id": region,
+            "real_level": real,
+            "draft_level": draft,
+            "customers": number,
+            "grams": grams,
+        }
+        for (month, region, real, draft), (number, grams) in sorted(tally.items())
+    ]
+    if rows:
+        session.execute(insert(BackTestTally), rows)
+    if moves:
+        session.execute(insert(BackTestMove), moves)
+
+
+def of(session: Session, version_id: int) -> list[BackTest]:
+    """A draft's trials, newest first."""
+    query = select(BackTest).where(BackTest.policy_version_id == version_id)
+    return list(session.scalars(query.order_by(BackTest.id.desc()).limit(10)))
+
+
+def get(session: Session, actor: Actor, test_id: int) -> BackTest:
+    """One trial; else `NotFound`."""
+    require(actor, "draft.read")
+    test = session.get(BackTest, test_id)
+    if test is None:
+        raise NotFound
+    return test
+
+
+def summary(session: Session, test: BackTest) -> dict[str, Any]:
+    """By month and by region: customers and grams that would have stood higher or lower; levels at the last month."""
+    tally = BackTestTally
+    rows = session.execute(
+        select(
+            tally.month,
+            Region.name,
+            tally.real_level,
+            tally.draft_level,
+            func.sum(tally.customers),
+            func.sum(tally.grams),
+        )
+        .join(Region, Region.id == tally.region_id)
+        .where(tally.backtest_id == test.id)
+        .group_by(tally.month, Region.name, tally.real_level, tally.draft_level)
+        .order_by(tally.month, Region.name)
+    )
+    ranks = {level.value: level.rank for level in LADDER}
+    months: dict[str, Counter[str]] = defaultdict(Counter)
+    regions: dict[str, Counter[str]] = defaultdict(Counter)
+    real: Counter[str] = Counter()
+    draft: Counter[str] = Counter()
+    for month, region, was, would, number, grams in rows:
+        way = "higher" if ranks[would] > ranks[was] else "lower" if ranks[would] < ranks[was] else "same"
+        for count in (months[str(Month.of(month))], regions[region]):
+            count[way] += int(number)
+            count[f"{way}_grams"] += int(grams)
+        if month == test.last_month:
+            real[was] += int(number)
+            draft[would] += int(number)
+    levels = [(level.value, real[level.value], draft[level.value]) for level in LADDER]
+    return {"months": dict(months), "regions": dict(regions), "levels": levels}
+
+
+def moves(actor: Actor, test: BackTest, wanted: Mapping[str, Any]) -> Select[Any]:
+    """Customers' months that would have ended at another level, to be paged by month and customer."""
+    require(actor, "draft.read")
+    move = BackTestMove
+    query: Select[Any] = (
+        select(move, Customer, Region.name)
+        .join(Customer, Customer.id == move.customer_id)
+        .join(Region, Region.id == Customer.region_id)
+        .where(move.backtest_id == test.id, whose(actor))
+    )
+    if wanted.get("month"):
+        query = query.where(move.month == wanted["month"].start)
+    if wanted.get("region_id"):
+        query = query.where(Customer.region_id == wanted["region_id"])
+    if wanted.get("way"):
+        ranks = {level.value: level.rank for level in LADDER}
+        real, draft = case(ranks, value=move.real_level), case(ranks, value=move.draft_level)
+        query = query.where(draft > real if wanted["way"] == "higher" else draft < real)
+    return query
+
+
+def stale(test: BackTest, row: PolicyVersion) -> bool:
+    """Whether the draft was edited since it was tried."""
+    return test.values_hash != digest(row.values)

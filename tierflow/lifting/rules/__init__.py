@@ -1,0 +1,1 @@
+"""The rules of lifting: pure, numbers in grams and fen."""

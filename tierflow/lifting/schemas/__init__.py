@@ -1,0 +1,1 @@
+"""What may be said about orders, and what is told."""

@@ -1,0 +1,1 @@
+"""The verbs and queries of lifting."""

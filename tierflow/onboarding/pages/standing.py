@@ -1,0 +1,91 @@
+"""How a customer stands, for its page: suspended or not, what clears it, its papers and what was handed in anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from flask import render_template, url_for
+from markupsafe import Markup
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tierflow.common.approvals import ApprovalCase
+from tierflow.common.customers import Customer
+from tierflow.common.files import StoredFile
+from tierflow.common.suspension import Suspension, is_suspended, suspended
+from tierflow.kernel.months import local_day
+from tierflow.kernel.qualification import DATED, PAPER_LABELS
+from tierflow.kernel.roles import Actor, is_allowed
+from tierflow.onboarding.models import Paper, PaperRenewal
+from tierflow.onboarding.pages import views
+from tierflow.onboarding.service import examining, renewing
+from tierflow.web.i18n import show
+from tierflow.web.shell import day, moment
+
+Renewals = Sequence[tuple[PaperRenewal, ApprovalCase]]
+
+
+def head(session: Session, actor: Actor, customer_id: int, now: datetime) -> Markup:
+    """The line above every tab: disqualified, or suspended with what clears it; nothing while all is well."""
+    on = local_day(now)
+    asked = select(Customer.disqualified_on, is_suspended(on)).where(Customer.id == customer_id)
+    withdrawn, stopped = session.execute(asked).one()
+    if withdrawn is None and not stopped:
+        return Markup("")
+    found = suspended(session, [customer_id], on).get(customer_id)
+    renewals = renewing.of_customer(session, actor, customer_id) if found else ()
+    shown = {
+        "disqualified_on": day(withdrawn),
+        "suspension": suspension(found, renewals, customer_id),
+        "may_renew": is_allowed(actor, "paper.renew"),
+    }
+    return Markup(render_template("onboarding/_standing.html", standing=shown))  # noqa: S704 - a template of ours
+
+
+def keeping(session: Session, actor: Actor, customer: Customer) -> dict[str, Any]:
+    """What the keeper of the file sees and may do besides."""
+    return {
+        "may_renew": is_allowed(actor, "paper.renew") and examining.keeper(session, actor, customer),
+        "renewals": [renewal(row, case) for row, case in renewing.of_customer(session, actor, customer.id)],
+    }
+
+
+def suspension(found: Suspension | None, renewals: Renewals, customer_id: int) -> dict[str, Any] | None:
+    """The banner: since when, and for each paper that clears it where it is handed in or examined."""
+    if found is None:
+        return None
+    waiting = {row.kind: row.id for row, _case in renewals if row.outcome is None}
+    return {
+        "since": day(found.since),
+        "papers": [
+            {
+                "label": show(PAPER_LABELS[kind]),
+                "url": url_for("onboarding.renew_paper", customer_id=customer_id, kind=kind),
+                "proof_url": url_for("onboarding.renew_paper", customer_id=customer_id, kind=kind, proof=1),
+                "waiting_url": url_for("onboarding.renewal", renewal_id=waiting[kind]) if kind in waiting else None,
+            }
+            for kind in found.papers
+        ],
+    }
+
+
+def papers(rows: Iterable[tuple[Paper, StoredFile]], url: Callable[[int], str], today: date) -> list[dict[str, Any]]:
+    """The newest version of each paper, with the way to renew it; older versions stay in the history."""
+    newest = {paper.kind: (paper, stored) for paper, stored in rows}
+    shown = views.papers(newest.values(), url, today)
+    for (paper, _stored), row in zip(newest.values(), shown, strict=True):
+        if paper.kind in DATED and paper.customer_id is not None:
+            row["renew_url"] = url_for("onboarding.renew_paper", customer_id=paper.customer_id, kind=paper.kind)
+    return shown
+
+
+def renewal(row: PaperRenewal, case: ApprovalCase) -> dict[str, Any]:
+    """A paper handed in anew, in one line."""
+    return {
+        "url": url_for("onboarding.renewal", renewal_id=row.id),
+        "what": show(renewing.what(row)),
+        "at": moment(row.handed_in_at),
+        "badge": views.state_badge(case),
+    }

@@ -1,0 +1,141 @@
+"""The wall: what expires when, with its figures, its filters and its export (CHEM-15)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from flask import Response, render_template, request, url_for
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from tierflow.common.reference import regions_on
+from tierflow.kernel.months import local_day
+from tierflow.kernel.qualification import DATED, PAPER_LABELS
+from tierflow.kernel.roles import Actor, is_allowed, require
+from tierflow.kernel.text import Text, text
+from tierflow.onboarding.pages import views
+from tierflow.onboarding.pages.blueprint import bp
+from tierflow.onboarding.pages.listing import managers
+from tierflow.onboarding.schemas import keeping as wanted
+from tierflow.onboarding.service import wall as service
+from tierflow.onboarding.service.wall import WallFilters, WallRow
+from tierflow.web import exports
+from tierflow.web.access import reads
+from tierflow.web.exports import Column
+from tierflow.web.i18n import show
+from tierflow.web.schemas import load
+
+NARROWING = ("region_id", "account_manager_id", "kind", "within", "expired")
+
+
+def asked(args: Any) -> WallFilters:
+    """The filter an address asks for."""
+    given = load(wanted.WallSchema(), {name: args[name] for name in NARROWING if args.get(name)})
+    return WallFilters(**{name: given[name] for name in NARROWING})
+
+
+@bp.get("/customers/expiring")
+@reads("customer.read")
+def wall(*, session: Session, actor: Actor, now: datetime) -> str:
+    """What expires when, the soonest first."""
+    filters, on = asked(request.args), local_day(now)
+    page = service.wall(session, actor, filters, now, cursor=request.args.get("cursor"))
+    return render_template(
+        "onboarding/wall.html",
+        rows=[_row(row, now, actor) for row in page.rows],
+        page=page,
+        tiles=_tiles(service.tally(session, actor, filters, now), filters),
+        regions=[(row.id, row.name) for row in regions_on(session, on)],
+        managers=managers(session, actor, on),
+        kinds=[(kind, show(PAPER_LABELS[kind])) for kind in DATED],
+        has_filter=any(request.args.get(name) for name in NARROWING),
+    )
+
+
+def _row(row: WallRow, now: datetime, actor: Actor) -> dict[str, Any]:
+    cover, customer = row.cover, row.customer
+    may_renew = is_allowed(actor, "paper.renew") and not row.is_waiting
+    return {
+        "url": url_for("onboarding.customer", customer_id=customer.id),
+        "name": customer.name,
+        "number": customer.number,
+        "paper": show(PAPER_LABELS[cover.kind]),
+        "is_proof": row.is_proof,
+        "region": row.region,
+        "manager": row.account_manager,
+        "validity": views.validity(cover.counts_from, cover.valid_to, False, local_day(now)),
+        "is_suspended": row.is_suspended,
+        "is_waiting": row.is_waiting,
+        "renew_url": url_for("onboarding.renew_paper", customer_id=customer.id, kind=cover.kind) if may_renew else None,
+    }
+
+
+def _tiles(found: service.Tally, filters: WallFilters) -> list[dict[str, Any]]:
+    kept: dict[str, Any] = {
+        "region_id": filters.region_id,
+        "account_manager_id": filters.account_manager_id,
+        "kind": filters.kind,
+    }
+    tiles = [
+        {
+            "label": _("Expired"),
+            "value": found.expired,
+            "note": _("business suspended unless proof was accepted"),
+            "kind": "bad" if found.expired else "ok",
+            "url": url_for("onboarding.wall", expired=1, **kept),
+        }
+    ]
+    return tiles + [
+        {
+            "label": _("Within %(days)s days", days=days),
+            "value": count,
+            "kind": "warn" if count and days == found.within[0][0] else None,
+            "url": url_for("onboarding.wall", within=days, **kept),
+        }
+        for days, count in found.within
+    ]
+
+
+COLUMNS = [
+    Column(text("Number"), lambda row: row.customer.number, width=12),
+    Column(text("Company name"), lambda row: row.customer.name, width=36),
+    Column(text("Paper"), lambda row: Text(PAPER_LABELS[row.cover.kind]), width=26),
+    Column(text("Proof of renewal"), lambda row: text("yes") if row.is_proof else "", width=10),
+    Column(text("Last valid day"), lambda row: row.cover.valid_to, "day"),
+    Column(text("Days left"), lambda row: row.days_left, "integer"),
+    Column(text("Suspended"), lambda row: text("yes") if row.is_suspended else "", width=10),
+    Column(text("Renewal handed in"), lambda row: text("yes") if row.is_waiting else "", width=12),
+    Column(text("Sales region"), lambda row: row.region),
+    Column(text("Account manager"), lambda row: row.account_manager),
+    Column(text("Contact person"), lambda row: row.customer.contact_name),
+    Column(text("Telephone"), lambda row: row.customer.phone, "code"),
+]
+
+
+@bp.post("/customers/expiring/export")
+@reads("customer.export", preview=True)
+def export_wall(*, session: Session, actor: Actor, now: datetime) -> Response:
+    """The wall as a file, with the filter of the page it was asked from."""
+    return exports.download(
+        _every(session, actor, asked(request.form), now),
+        COLUMNS,
+        form="csv" if request.form.get("form") == "csv" else "xlsx",
+        name="expiring",
+        title=_("What expires when"),
+        actor=actor,
+        now=now,
+    )
+
+
+def _every(session: Session, actor: Actor, filters: WallFilters, now: datetime) -> Iterator[WallRow]:
+    require(actor, "customer.export")
+    cursor, given = None, 0
+    while given <= exports.MOST_ROWS:
+        page = service.wall(session, actor, filters, now, cursor=cursor, size=1000)
+        given += len(page.rows)
+        yield from page.rows
+        cursor = page.after
+        if cursor is None:
+            return

@@ -1,0 +1,183 @@
+"""JSON of an import, for any importer: everything its screens do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from flask_smorest.fields import Upload
+from marshmallow import fields
+from sqlalchemy.orm import Session
+
+from tierflow.common.imports import ImportBatch, Importer, service
+from tierflow.common.imports.tables import STATES, ImportRowError
+from tierflow.kernel.roles import Actor
+from tierflow.web.access import reads, writes
+from tierflow.web.fields import Moment
+from tierflow.web.i18n import show, translator
+from tierflow.web.imports import ROW_ID, SEVERITIES, HandInSchema, MappingSchema, upload_limit
+from tierflow.web.paging import Sort, page_of
+from tierflow.web.schemas import Integer, Line, ReasonSchema, Schema, between, one_of
+
+
+class FileSchema(Schema):
+    """The list: xlsx or CSV."""
+
+    file = Upload(required=True)
+
+
+class PageSchema(Schema):
+    """Which page of a list, and how many rows."""
+
+    cursor = Line(most=500, load_default=None)
+    size = Integer(validate=between(1, 100), load_default=30)
+
+
+class FindingsPageSchema(PageSchema):
+    """Which findings."""
+
+    severity = Line(validate=one_of(SEVERITIES), load_default=None)
+
+
+class BatchOut(Schema):
+    """An import: the file, where it stands, and its rows counted."""
+
+    id = fields.Integer()
+    file_name = fields.String()
+    sha256 = fields.String()
+    sheet = fields.String()
+    heads = fields.List(fields.String())
+    mapping = fields.Dict(keys=fields.String(), values=fields.Integer())
+    state = fields.String(metadata={"enum": list(STATES)})
+    total = fields.Integer()
+    good = fields.Integer()
+    doubtful = fields.Integer()
+    duplicate = fields.Integer()
+    bad = fields.Integer()
+    result = fields.Dict(keys=fields.String(), values=fields.Integer())
+    failure = fields.Function(lambda batch: show(found) if (found := service.failure_of(batch)) else None)
+    created_at = Moment()
+    checked_at = Moment(allow_none=True)
+    applied_at = Moment(allow_none=True)
+    reverted_at = Moment(allow_none=True)
+
+
+class FindingOut(Schema):
+    """What was found in a field of a row."""
+
+    number = fields.Integer()
+    field = fields.String()
+    severity = fields.String()
+    reason = fields.Function(lambda row: show(service.sentence(row)))
+
+
+class BatchPageOut(Schema):
+    """A page of imports."""
+
+    rows = fields.List(fields.Nested(BatchOut))
+    after = fields.String(allow_none=True)
+    before = fields.String(allow_none=True)
+
+
+class FindingPageOut(Schema):
+    """A page of findings."""
+
+    rows = fields.List(fields.Nested(FindingOut))
+    after = fields.String(allow_none=True)
+    before = fields.String(allow_none=True)
+
+
+Verb = Callable[..., ImportBatch]
+
+
+def register(blp: Any, importer: Importer, *, prefix: str, read: str) -> None:
+    """Put an importer's JSON on an API blueprint."""
+    one = f"{prefix}/<{ROW_ID}:batch_id>"
+
+    @blp.route(prefix, methods=["GET"])
+    @reads(read)
+    @blp.arguments(PageSchema, location="query")
+    @blp.response(200, BatchPageOut)
+    def list_imports(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
+        """The imports you may see, newest first."""
+        order = [Sort("id", ImportBatch.id, True)]
+        page = page_of(session, service.batches(actor, importer), order, cursor=wanted["cursor"], size=wanted["size"])
+        return {"rows": [batch for batch, _who in page.rows], "after": page.after, "before": page.before}
+
+    @blp.route(prefix, methods=["POST"])
+    @writes(importer.action)
+    @blp.arguments(FileSchema, location="files")
+    @blp.response(201, BatchOut)
+    def upload(sent: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
+        """Take a file in; the same file again gives the import under way."""
+        name, content = sent["file"].filename or "", sent["file"].stream.read()
+        return service.receive(session, actor, importer, name, content, now, spoken=translator("zh"))
+
+    @blp.route(one, methods=["GET"])
+    @reads(read)
+    @blp.response(200, BatchOut)
+    def read_import(*, session: Session, actor: Actor, now: datetime, batch_id: int) -> Any:
+        """One import."""
+        return service.get(session, actor, importer, batch_id)
+
+    @blp.route(f"{one}/findings", methods=["GET"])
+    @reads(read)
+    @blp.arguments(FindingsPageSchema, location="query")
+    @blp.response(200, FindingPageOut)
+    def list_findings(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime, batch_id: int) -> Any:
+        """What was found, by row."""
+        batch = service.get(session, actor, importer, batch_id)
+        order = [Sort("number", ImportRowError.number), Sort("id", ImportRowError.id)]
+        query = service.findings(batch.id, wanted["severity"])
+        page = page_of(session, query, order, cursor=wanted["cursor"], size=wanted["size"])
+        return {"rows": page.rows, "after": page.after, "before": page.before}
+
+    @blp.route(f"{one}/mapping", methods=["POST"])
+    @writes(importer.action)
+    @blp.arguments(MappingSchema)
+    @blp.response(200, BatchOut)
+    def map_columns(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, batch_id: int) -> Any:
+        """Say which column is which; the rows are then checked."""
+        return service.set_mapping(session, actor, importer, batch_id, data["mapping"], now)
+
+    @blp.route(f"{one}/hand-in", methods=["POST"])
+    @writes(importer.action)
+    @blp.arguments(HandInSchema)
+    @blp.response(200, BatchOut)
+    def hand_in(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, batch_id: int) -> Any:
+        """Hand it in, or have it imported where one person is enough."""
+        return service.hand_in(session, actor, importer, batch_id, data, now)
+
+    _plain(blp, importer.action, f"{one}/check", "check_again", service.check_again, importer, "Check the rows anew.")
+    _plain(blp, importer.action, f"{one}/discard", "discard", service.discard, importer, "Give it up.")
+    _reasoned(blp, importer.deciding, f"{one}/revert", "revert", service.revert, importer, "Take all of it back.")
+    if importer.apply_action:
+        _plain(
+            blp,
+            importer.deciding,
+            f"{one}/apply",
+            "apply",
+            service.apply,
+            importer,
+            "Approve it: all rows are imported.",
+        )
+        _reasoned(blp, importer.deciding, f"{one}/send-back", "send_back", service.send_back, importer, "Send it back.")
+    blp.url_value_preprocessor(upload_limit(frozenset({f"{blp.name}.upload"})))
+
+
+def _plain(blp: Any, action: str, rule: str, name: str, verb: Verb, importer: Importer, told: str) -> None:
+    def view(*, session: Session, actor: Actor, now: datetime, batch_id: int) -> Any:
+        return verb(session, actor, importer, batch_id, now)
+
+    view.__name__, view.__doc__ = name, told
+    blp.route(rule, methods=["POST"])(writes(action)(blp.response(200, BatchOut)(view)))
+
+
+def _reasoned(blp: Any, action: str, rule: str, name: str, verb: Verb, importer: Importer, told: str) -> None:
+    def view(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, batch_id: int) -> Any:
+        return verb(session, actor, importer, batch_id, data["reason"], now)
+
+    view.__name__, view.__doc__ = name, told
+    documented = blp.arguments(ReasonSchema)(blp.response(200, BatchOut)(view))
+    blp.route(rule, methods=["POST"])(writes(action)(documented))
