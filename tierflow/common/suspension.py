@@ -73,7 +73,7 @@ class Suspension:
         return text("Business is suspended until a valid %(paper)s is on file.", paper=label(names))
 
 
-def _holds(customer_id: Any, kind: str, on: date) -> Any:
+def _holds(customer_id: Any, kind: str, on: Any) -> Any:
     row = aliased(PaperCover)
     return exists().where(
         row.customer_id == customer_id,
@@ -83,7 +83,7 @@ def _holds(customer_id: Any, kind: str, on: date) -> Any:
     )
 
 
-def is_suspended(on: date, customer_id: Any = Customer.id) -> Any:
+def is_suspended(on: Any, customer_id: Any = Customer.id) -> Any:
     """SQL condition: business with the customer of that column is suspended on a day."""
 
     def held(kind: str) -> Any:

@@ -1,7 +1,7 @@
 """What the other domains add to a customer's page: tabs, and a line at its top. `app.py` puts them together.
 
 A tab is a page of its own, so that the customer's page stays as quick with ten domains as with one; what everybody
-must see at once (may I sell today?) is a head, shown above every tab. A head may ask the database once.
+must see at once (may I sell today?) is a head above every tab; while all is well a head asks the database nothing.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from flask import current_app, url_for
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
+from tierflow.common.customer_today import CustomerToday
 from tierflow.kernel.errors import NotFound
 from tierflow.kernel.roles import Actor, is_allowed
 from tierflow.web.i18n import show
 
 Render = Callable[[Session, Actor, int, datetime], Markup]
+RenderHead = Callable[[Session, Actor, CustomerToday, datetime], Markup]
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,10 @@ class Tab:
 
 @dataclass(frozen=True)
 class Head:
-    """A line above every tab."""
+    """A line above every tab, drawn from what the page knows already."""
 
     action: str
-    render: Render
+    render: RenderHead
 
 
 def init() -> dict[str, list[Any]]:
@@ -65,10 +67,10 @@ def tabs(actor: Actor, customer_id: int, own: list[tuple[str, str]], active: str
     return links
 
 
-def heads(session: Session, actor: Actor, customer_id: int, now: datetime) -> list[Markup]:
+def heads(session: Session, actor: Actor, today: CustomerToday, now: datetime) -> list[Markup]:
     """What stands above every tab."""
     found: list[Head] = current_app.extensions["customer_heads"]
-    return [one.render(session, actor, customer_id, now) for one in found if is_allowed(actor, one.action)]
+    return [one.render(session, actor, today, now) for one in found if is_allowed(actor, one.action)]
 
 
 def _tabs(actor: Actor) -> list[Tab]:

@@ -8,6 +8,7 @@ from flask import render_template, url_for
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
+from tierflow.common.customer_today import CustomerToday
 from tierflow.kernel.roles import Actor
 from tierflow.kernel.text import mark
 from tierflow.lifting.models import LiftingOrder
@@ -20,9 +21,9 @@ from tierflow.web.paging import Sort, page_of
 SHOWN = 20
 
 
-def head(session: Session, actor: Actor, customer_id: int, now: datetime) -> Markup:
+def head(session: Session, actor: Actor, today: CustomerToday, now: datetime) -> Markup:
     """Per line yes or no, every reason, who clears it."""
-    found = selling.may_sell(session, actor, customer_id, now)
+    customer_id, found = today.customer.id, selling.answers_for(session, today)
     shared = [
         reason
         for reason in (found.answers[0].reasons if found.answers else [])

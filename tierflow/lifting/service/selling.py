@@ -9,9 +9,10 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tierflow.common.customers import CustomerLine, get_visible
-from tierflow.common.db import in_force
-from tierflow.common.reference import ProductLine, lines_on
+from tierflow.common.customer_today import CustomerToday, lines_held
+from tierflow.common.customers import Customer, get_visible
+from tierflow.common.reference import ProductLine
+from tierflow.common.suspension import is_suspended
 from tierflow.kernel.errors import Refusal
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, require
@@ -53,19 +54,20 @@ class Selling:
 def may_sell(session: Session, actor: Actor, customer_id: int, now: datetime) -> Selling:
     """What an order for each line would meet today: the same reasons that refuse it."""
     require(actor, "customer.read")
-    customer, today = get_visible(session, actor, customer_id), local_day(now)
-    stopped = [stop.refusal for stop in business.stops(session, [customer.id], today).get(customer.id, [])]
-    classes = {
-        row.product_line_id: row.customer_class
-        for row in session.scalars(
-            select(CustomerLine).where(
-                CustomerLine.customer_id == customer.id, in_force(CustomerLine.from_on, CustomerLine.to_on, today)
-            )
-        )
-    }
+    customer, on = get_visible(session, actor, customer_id), local_day(now)
+    suspended = session.scalar(select(is_suspended(on)).where(Customer.id == customer_id))
+    return answers_for(session, CustomerToday(customer, on, bool(suspended), lines_held(session, customer_id, on)))
+
+
+def answers_for(session: Session, today: CustomerToday) -> Selling:
+    """The same for a customer whose day is known already: while nothing stops it, nothing more is asked."""
+    customer = today.customer
+    is_stopped = today.is_suspended or today.is_disqualified
+    found = business.stops(session, [customer.id], today.on).get(customer.id, []) if is_stopped else []
+    stopped = [stop.refusal for stop in found]
     answers = [
-        Answer(line, classes.get(line.id), [*stopped, *([] if line.id in classes else [_no_class()])])
-        for line in lines_on(session, today)
+        Answer(line, held.customer_class if held else None, [*stopped, *([] if held else [_no_class()])])
+        for line, held in today.held
     ]
     held = 0
     if stopped:

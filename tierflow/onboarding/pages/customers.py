@@ -17,9 +17,9 @@ from tierflow.common import filters
 from tierflow.common.reference import lines_on, regions_on
 from tierflow.kernel.errors import Invalid
 from tierflow.kernel.months import local_day
-from tierflow.kernel.roles import Actor, require
+from tierflow.kernel.roles import Actor, is_allowed, require
 from tierflow.kernel.text import mark, text
-from tierflow.onboarding.pages import chain, reading, standing, views
+from tierflow.onboarding.pages import chain, reading, standing, takeover, views
 from tierflow.onboarding.pages.blueprint import CUSTOMER, ROW_ID, bp
 from tierflow.onboarding.pages.listing import managers, number
 from tierflow.onboarding.rules.entry import CLASS_LABELS
@@ -232,7 +232,7 @@ def customer(*, session: Session, actor: Actor, now: datetime, customer_id: int)
 @reads("customer.read")
 def customer_past(*, session: Session, actor: Actor, now: datetime, customer_id: int) -> str:
     """What led to that: the approvals of its opening, and every change."""
-    card = customer_card(session, actor, customer_id)
+    card = customer_card(session, actor, customer_id, now)
     past = customer_history(session, actor, customer_id)
     opened_by = [
         {"number": one.application.number, "url": url_for("onboarding.application", application_id=one.application.id)}
@@ -248,6 +248,7 @@ def customer_past(*, session: Session, actor: Actor, now: datetime, customer_id:
         rounds=_rounds(past.decisions),
         events=reading.events(session, past.events),
         openings=opened_by,
+        taken_over=takeover.origin(session, customer_id) if is_allowed(actor, "takeover.read") else None,
     )
 
 
@@ -256,7 +257,7 @@ def customer_past(*, session: Session, actor: Actor, now: datetime, customer_id:
 def customer_part(*, session: Session, actor: Actor, now: datetime, customer_id: int, key: str) -> str:
     """What another domain shows about the customer."""
     tab = customer_page.tab(actor, key)
-    card = customer_card(session, actor, customer_id)
+    card = customer_card(session, actor, customer_id, now)
     part = tab.render(session, actor, customer_id, now)
     return _page("onboarding/customer_part.html", session, actor, now, card, key, part=part)
 
@@ -270,7 +271,7 @@ def _page(
         customer=row,
         subtitle=" · ".join((row.number, card.region.name, _("customer since %(day)s", day=day(row.approved_on)))),
         tabs=customer_page.tabs(actor, row.id, OWN_TABS, tab),
-        heads=customer_page.heads(session, actor, row.id, now),
+        heads=customer_page.heads(session, actor, card.today(session, local_day(now)), now),
         **parts,
     )
 

@@ -8,14 +8,13 @@ from typing import Any
 
 from flask import render_template, url_for
 from markupsafe import Markup
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tierflow.common.approvals import ApprovalCase
+from tierflow.common.customer_today import CustomerToday
 from tierflow.common.customers import Customer
 from tierflow.common.files import StoredFile
-from tierflow.common.suspension import Suspension, is_suspended, suspended
-from tierflow.kernel.months import local_day
+from tierflow.common.suspension import Suspension, suspended
 from tierflow.kernel.qualification import DATED, PAPER_LABELS
 from tierflow.kernel.roles import Actor, is_allowed
 from tierflow.onboarding.models import Paper, PaperRenewal
@@ -27,15 +26,13 @@ from tierflow.web.shell import day, moment
 Renewals = Sequence[tuple[PaperRenewal, ApprovalCase]]
 
 
-def head(session: Session, actor: Actor, customer_id: int, now: datetime) -> Markup:
+def head(session: Session, actor: Actor, today: CustomerToday, now: datetime) -> Markup:
     """The line above every tab: disqualified, or suspended with what clears it; nothing while all is well."""
-    on = local_day(now)
-    asked = select(Customer.disqualified_on, is_suspended(on)).where(Customer.id == customer_id)
-    withdrawn, stopped = session.execute(asked).one()
-    if withdrawn is None and not stopped:
+    customer_id, withdrawn = today.customer.id, today.customer.disqualified_on
+    if withdrawn is None and not today.is_suspended:
         return Markup("")
-    found = suspended(session, [customer_id], on).get(customer_id)
-    renewals = renewing.of_customer(session, actor, customer_id) if found else ()
+    found = suspended(session, [customer_id], today.on).get(customer_id)
+    renewals = renewing.handed_in(session, customer_id) if found else ()
     shown = {
         "disqualified_on": day(withdrawn),
         "suspension": suspension(found, renewals, customer_id),
@@ -48,7 +45,7 @@ def keeping(session: Session, actor: Actor, customer: Customer) -> dict[str, Any
     """What the keeper of the file sees and may do besides."""
     return {
         "may_renew": is_allowed(actor, "paper.renew") and examining.keeper(session, actor, customer),
-        "renewals": [renewal(row, case) for row, case in renewing.of_customer(session, actor, customer.id)],
+        "renewals": [renewal(row, case) for row, case in renewing.handed_in(session, customer.id)],
     }
 
 

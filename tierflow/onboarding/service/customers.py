@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from tierflow.common import approvals, lookup
 from tierflow.common.approvals import ApprovalCase
 from tierflow.common.audit import AuditEntry
+from tierflow.common.customer_today import CustomerToday, Held, lines_held
 from tierflow.common.customers import Customer, CustomerLine, CustomerOffice, visible
 from tierflow.common.db import in_force
 from tierflow.common.policies import policy_on
@@ -82,6 +83,11 @@ class CustomerCard:
     customer: Customer
     region: Region
     account_manager: User
+    is_suspended: bool
+
+    def today(self, session: Session, on: date) -> CustomerToday:
+        """The same, with its classes."""
+        return CustomerToday(self.customer, on, self.is_suspended, lines_held(session, self.customer.id, on))
 
 
 @dataclass(frozen=True)
@@ -89,8 +95,17 @@ class CustomerFile(CustomerCard):
     """A customer as it stands today: classes, papers, where it was distributed to."""
 
     offices: Sequence[Office]
-    lines: Sequence[HeldLine]
+    held: Sequence[Held]
     papers: Sequence[ScannedPaper]
+
+    @property
+    def lines(self) -> list[HeldLine]:
+        """The lines it has a class on."""
+        return [HeldLine(line, product) for product, line in self.held if line is not None]
+
+    def today(self, session: Session, on: date) -> CustomerToday:
+        """The same; nothing is asked again."""
+        return CustomerToday(self.customer, on, self.is_suspended, self.held)
 
 
 @dataclass(frozen=True)
@@ -200,10 +215,11 @@ def _ends(session: Session, customer_ids: Sequence[int]) -> Mapping[int, date]:
     return {of: end for of, end in session.execute(query) if end is not None}
 
 
-def customer_card(session: Session, actor: Actor, customer_id: int) -> CustomerCard:
+def customer_card(session: Session, actor: Actor, customer_id: int, now: datetime) -> CustomerCard:
     """Who a customer is, in one query. Raises `NotFound` when it is not theirs to see."""
     require(actor, "customer.read")
-    found = session.execute(_card(actor), {"customer_id": customer_id}).one_or_none()
+    given = {"customer_id": customer_id, "on_day": local_day(now)}
+    found = session.execute(_card(actor), given).one_or_none()
     if found is None:
         raise NotFound
     return CustomerCard(*found)
@@ -211,20 +227,20 @@ def customer_card(session: Session, actor: Actor, customer_id: int) -> CustomerC
 
 def customer_file(session: Session, actor: Actor, customer_id: int, now: datetime) -> CustomerFile:
     """A customer as it stands today, in four queries. Raises `NotFound`."""
-    card = customer_card(session, actor, customer_id)
+    card = customer_card(session, actor, customer_id, now)
     return CustomerFile(
         **vars(card),
         offices=session.scalars(_OFFICES, {"customer_id": customer_id}).all(),
-        lines=_lines(session, [customer_id], local_day(now)).get(customer_id, []),
+        held=lines_held(session, customer_id, local_day(now)),
         papers=papers_with_files(session, _IS_OF_CUSTOMER, {"customer_id": customer_id}),
     )
 
 
 # Writing these statements costs more than running them; they depend on the reader's offices alone.
 @lru_cache(maxsize=512)
-def _card(actor: Actor) -> Select[Customer, Region, User]:
+def _card(actor: Actor) -> Select[Customer, Region, User, bool]:
     return (
-        select(Customer, Region, User)
+        select(Customer, Region, User, is_suspended(bindparam("on_day", type_=Date())).label("is_suspended"))
         .join(Region, Region.id == Customer.region_id)
         .join(User, User.id == Customer.account_manager_id)
         .where(Customer.id == bindparam("customer_id"), visible(actor))

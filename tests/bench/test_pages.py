@@ -1,0 +1,27 @@
+"""A hundredth of the benchmark, for what does not depend on the machine: how often a page asks the database."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.run import PAGES, Figures, measure
+from tests.databases import fresh_databases
+
+MOST_QUERIES = {"inbox": 8, "customer page": 8}
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def figures(request: pytest.FixtureRequest) -> tuple[Figures, Figures]:
+    with fresh_databases(request.param) as fresh:
+        return measure(fresh(), 10, 5, rounds=1), measure(fresh(), 1000, 200, rounds=1)
+
+
+def test_inbox_and_customer_page_ask_eight_times_at_most(figures: tuple[Figures, Figures]) -> None:
+    _, large = figures
+    assert set(large.queries) == {*PAGES, "approval"}
+    assert {name: large.queries[name] for name, most in MOST_QUERIES.items() if large.queries[name] > most} == {}
+
+
+def test_no_page_asks_more_as_data_grow(figures: tuple[Figures, Figures]) -> None:
+    small, large = figures
+    assert large.queries == small.queries
