@@ -161,7 +161,7 @@ def test_every_page_opens_and_says_what_it_is_about(scene: Scene, clock: Standin
         "/levels/facts?month=2026-01": "客户a有限公司",
         "/levels/pins": "手工",
         f"/levels/customers/{customer}/pin": "依次",
-        f"/customers/{customer}/levels": "1,500",
+        f"/customers/{customer}/of/levels": "1,500",
     }
     client = sign_in(scene.app, scene.people["sm"])
     for path, words in pages.items():
