@@ -9,6 +9,7 @@ from tierflow.grading.schemas.preview import LevelIndicatorSchema
 from tierflow.web.fields import Tonnes
 
 _LEVEL = {"enum": [level.value for level in Level]}
+_LEVEL_OR_NONE = {"enum": [*_LEVEL["enum"], None]}
 
 
 class LevelRunOut(Schema):
@@ -59,7 +60,7 @@ class LevelDecisionOut(Schema):
     move = fields.String(required=True, metadata={"enum": list(MOVES)})
     clauses = fields.List(fields.String(), required=True)
     idle_months = fields.Integer(required=True)
-    before = fields.String(allow_none=True, metadata=_LEVEL)
+    before = fields.String(allow_none=True, metadata=_LEVEL_OR_NONE)
 
 
 class LevelDecisionPageOut(Schema):
@@ -86,7 +87,7 @@ class LevelOutlookOut(Schema):
     would = fields.String(required=True, metadata=_LEVEL)
     tonnes = Tonnes(required=True, attribute="grams")
     keep_tonnes = Tonnes(required=True, allow_none=True, attribute="keep_grams")
-    gain = fields.String(required=True, allow_none=True, metadata=_LEVEL)
+    gain = fields.String(required=True, allow_none=True, metadata=_LEVEL_OR_NONE)
     gain_tonnes = Tonnes(required=True, allow_none=True, attribute="gain_grams")
     held_back_by = fields.List(fields.Nested(LevelIndicatorSchema), required=True)
     days_left = fields.Integer(required=True)
@@ -97,7 +98,7 @@ class LevelMonthSeenOut(Schema):
 
     month = fields.String(required=True)
     tonnes = Tonnes(required=True, attribute="grams")
-    level = fields.String(required=True, allow_none=True, metadata=_LEVEL)
+    level = fields.String(required=True, allow_none=True, metadata=_LEVEL_OR_NONE)
     move = fields.String(required=True, allow_none=True)
     run_id = fields.Integer(required=True, allow_none=True)
 
