@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select, text, update
 
+from tests import builders
 from tests.grading.scenes import APR, FEB, JAN, MAR, Scene, after, at
 from tierflow.common.audit import AuditEntry
 from tierflow.common.db import db, transaction
@@ -183,16 +184,7 @@ def test_nothing_late_is_nothing_to_adjust(scene: Scene) -> None:
 def test_a_gate_of_the_policy_holds_a_rise(both_app: Flask, planned: int | None, level_: str, move: str) -> None:
     scene = Scene(both_app, "a")
     with both_app.app_context(), transaction() as session:
-        session.execute(
-            text(
-                'UPDATE policy_version SET "values" = '
-                + (
-                    'json_set("values", \'$."grading.gates"\', json(\'["plan_completion:8000"]\'))'
-                    if db.engine.dialect.name == "sqlite"
-                    else "jsonb_set(\"values\"::jsonb, '{grading.gates}', '[\"plan_completion:8000\"]')"
-                )
-            )
-        )
+        builders.adopt(session, {"grading.gates": ["plan_completion:8000"]})
     scene.lift("a", JAN, "10")
     scene.lift("a", FEB, "1500")
     if planned is not None:

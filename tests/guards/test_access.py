@@ -24,20 +24,20 @@ def test_the_running_app_is_the_reviewed_table(app: Flask) -> None:
     assert reviewed == running
 
 
-def test_an_app_with_an_undeclared_view_does_not_start(app: Flask) -> None:
-    app.view_functions["stray"] = lambda: "hello"
+def test_an_app_with_an_undeclared_view_does_not_start(own_app: Flask) -> None:
+    own_app.view_functions["stray"] = lambda: "hello"
     with pytest.raises(RuntimeError, match="stray declares no access"):
-        declared(app)
+        declared(own_app)
 
 
-def test_actions_are_of_the_table_and_methods_of_the_kind(app: Flask) -> None:
-    app.view_functions["stray"] = reads("nothing.read")(lambda: "hello")
+def test_actions_are_of_the_table_and_methods_of_the_kind(own_app: Flask) -> None:
+    own_app.view_functions["stray"] = reads("nothing.read")(lambda: "hello")
     with pytest.raises(RuntimeError, match=r"nothing\.read is not in the permission table"):
-        declared(app)
-    app.view_functions["stray"] = reads("self.read")(lambda: "hello")
-    app.url_map.add(Rule("/stray", endpoint="stray", methods=["POST"]))
+        declared(own_app)
+    own_app.view_functions["stray"] = reads("self.read")(lambda: "hello")
+    own_app.url_map.add(Rule("/stray", endpoint="stray", methods=["POST"]))
     with pytest.raises(RuntimeError, match="GET reads and every other method writes"):
-        declared(app)
+        declared(own_app)
 
 
 def test_exports_and_reveals_are_posted(app: Flask) -> None:
@@ -156,6 +156,9 @@ def test_nothing_is_public_but_what_must_be(app: Flask) -> None:
         "session.check_second_factor",
         "session.language",
         "session.login",
+        "session.oidc_back",
+        "session.oidc_begin",
+        "session.oidc_sign_in",
         "session.second_factor",
         "session.sign_in",
         "session.theme",

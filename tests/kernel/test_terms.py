@@ -19,6 +19,7 @@ REVIEWED = [
     ("login.window_minutes", 15, "house"),
     ("password.minimum_length", 12, "house"),
     ("second_factor.roles", ("general_manager", "administrator"), "house"),
+    ("oidc.match_verified_email", False, "house"),
     ("api_token.max_days", 365, "house"),
     ("upload.max_bytes", 10_485_760, "house"),
     ("upload.kinds", ("pdf", "jpg", "png"), "house"),

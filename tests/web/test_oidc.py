@@ -155,10 +155,7 @@ def test_a_verified_address_matches_where_policy_says_so(
 
 
 def _policy(session: Any, match: bool) -> None:
-    from tierflow.common.policies import PolicyVersion
-
-    row = session.scalars(select(PolicyVersion).order_by(PolicyVersion.id.desc())).first()
-    row.values = {**row.values, "oidc.match_verified_email": match}
+    builders.adopt(session, {"oidc.match_verified_email": match})
 
 
 def test_a_second_factor_is_still_asked_for(app: Flask, provider: IdentityProvider, wang: int) -> None:
@@ -176,11 +173,7 @@ def test_a_second_factor_is_still_asked_for(app: Flask, provider: IdentityProvid
 
 def test_roles_that_need_a_second_factor_must_set_one_up(app: Flask, provider: IdentityProvider, wang: int) -> None:
     with app.app_context(), transaction() as session:
-        from tierflow.common.policies import PolicyVersion
-
-        row = session.scalars(select(PolicyVersion).order_by(PolicyVersion.id.desc())).first()
-        assert row is not None
-        row.values = {**row.values, "second_factor.roles": ["account_manager"]}
+        builders.adopt(session, {"second_factor.roles": ["account_manager"]})
     client = app.test_client()
     carry_on(client, back(client, provider))
     assert client.get("/customers").headers["Location"] == "/second-factor"

@@ -90,7 +90,8 @@ def is_suspended(on: Any, customer_id: Any = Customer.id) -> Any:
         return _holds(customer_id, kind, on)
 
     taxes = or_(held(JOINT), and_(*(held(kind) for kind in SEPARATE)))
-    return not_(or_(held(MERGED), and_(*(held(kind) for kind in OLD_PAPERS), taxes)))
+    # Written as an AND, which knows it is a boolean: NOT (... OR ...) has no type and is read as 0 or 1 on SQLite.
+    return and_(not_(held(MERGED)), not_(and_(*(held(kind) for kind in OLD_PAPERS), taxes)))
 
 
 def covers_of(session: Session, customer_ids: Collection[int]) -> dict[int, list[Cover]]:

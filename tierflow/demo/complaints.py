@@ -170,16 +170,20 @@ class _Case:
         told_to = "采购部经理"
         self.act(answering.tell, self.manager, self.id, at, channel="phone", told_at=at, told_to=told_to, reply=reply)
 
-    def settle(self, at: datetime) -> None:
-        """The measure done, checked, and the complaint closed."""
-        for measure in self.cast.session.scalars(
-            select(Measure.id).where(Measure.complaint_id == self.id, Measure.done_at.is_(None))
-        ).all():
+    def settle(self, at: datetime) -> Story:
+        """The measure done, checked an hour later, and the complaint closed after another."""
+        undone = select(Measure.id).where(Measure.complaint_id == self.id, Measure.done_at.is_(None))
+        measures = self.cast.session.scalars(undone).all()
+        for measure in measures:
             self.act(answering.complete, self.manager, measure, at, proof="客户签收单与回执已归档。")
-            self.act(answering.check, self.sales_manager, measure, at + HOUR, verdict="pass", remark="")
+        at += HOUR
+        yield at
+        for measure in measures:
+            self.act(answering.check, self.sales_manager, measure, at, verdict="pass", remark="")
+        at += HOUR
+        yield at
         note = "客户电话回访，对处理表示满意。" if self.grievance.satisfaction > 3 else "客户认为处理偏慢。"
-        command = {"satisfaction": self.grievance.satisfaction, "note": note}
-        self.act(answering.close, self.manager, self.id, at + 2 * HOUR, **command)
+        self.act(answering.close, self.manager, self.id, at, satisfaction=self.grievance.satisfaction, note=note)
 
 
 def _told(case: _Case) -> Story:
@@ -244,7 +248,7 @@ def _answered(case: _Case, at: datetime) -> Story:
         return
     at = case.at(grievance.took + 4, 10)
     yield at
-    case.settle(at)
+    yield from case.settle(at)
     if grievance.breach:
         at += 3 * HOUR
         yield at

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from tierflow.admin.schemas.settings import PolicyFilter, PolicyOut
+from tierflow.admin.schemas.policy import PolicyFilter, PolicyOut
 from tierflow.admin.service import policy
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor

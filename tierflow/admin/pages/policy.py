@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from tierflow.admin.pages.shared import filters
-from tierflow.admin.schemas.settings import PolicyFilter
+from tierflow.admin.schemas.policy import PolicyFilter
 from tierflow.admin.service import policy
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import ROLE_LABELS, Actor

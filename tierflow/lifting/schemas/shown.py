@@ -36,7 +36,7 @@ class OrderCardOut(Schema):
     lifted_grams = Tonnes(data_key="lifted")
     owes_fen = Yuan(data_key="owes")
     pay_by_on = fields.Date()
-    paid_on = fields.Date()
+    paid_on = fields.Date(allow_none=True)
     placed_at = Moment()
     held = fields.List(fields.Nested(OrderHeldOut))
 
@@ -45,8 +45,8 @@ class OrderPageOut(Schema):
     """A page of orders."""
 
     rows = fields.List(fields.Nested(OrderCardOut))
-    after = fields.String()
-    before = fields.String()
+    after = fields.String(allow_none=True)
+    before = fields.String(allow_none=True)
 
 
 class MoneyOut(Schema):
@@ -117,9 +117,9 @@ class OrderOut(OrderCardOut):
     releasable_grams = Tonnes(data_key="releasable")
     liftable_grams = Tonnes(data_key="liftable")
     free_fen = Yuan(data_key="free")
-    settled_fen = Yuan(data_key="settled")
-    let_out_on = fields.Date()
-    let_out_reason = fields.String()
+    settled_fen = Yuan(data_key="settled", allow_none=True)
+    let_out_on = fields.Date(allow_none=True)
+    let_out_reason = fields.String(allow_none=True)
     money = fields.List(fields.Nested(MoneyOut))
     slips = fields.List(fields.Nested(SlipOut))
     settlements = fields.List(fields.Nested(SettlementOut))
@@ -158,8 +158,8 @@ class GatePageOut(Schema):
     """A page of waiting slips."""
 
     rows = fields.List(fields.Nested(GateSlipOut))
-    after = fields.String()
-    before = fields.String()
+    after = fields.String(allow_none=True)
+    before = fields.String(allow_none=True)
 
 
 class ProposalOut(Schema):
@@ -182,7 +182,7 @@ class LineOut(Schema):
     fen = Yuan(data_key="amount")
     matched_fen = Yuan(data_key="matched")
     memo = fields.String()
-    put_aside_reason = fields.String()
+    put_aside_reason = fields.String(allow_none=True)
     proposal = fields.Nested(ProposalOut, allow_none=True)
 
 
@@ -190,8 +190,8 @@ class LinePageOut(Schema):
     """A page of receipts."""
 
     rows = fields.List(fields.Nested(LineOut))
-    after = fields.String()
-    before = fields.String()
+    after = fields.String(allow_none=True)
+    before = fields.String(allow_none=True)
 
 
 class StatementOut(Schema):
@@ -215,7 +215,7 @@ class SellingLineOut(Schema):
 
     product_line_id = fields.Integer()
     product_line = fields.String()
-    customer_class = fields.String()
+    customer_class = fields.String(allow_none=True)
     may_sell = fields.Boolean()
     reasons = fields.List(fields.Nested(SellingReasonOut))
 

@@ -224,7 +224,7 @@ OWN_TABS = [("onboarding.customer", mark("Customer file")), ("onboarding.custome
 def customer(*, session: Session, actor: Actor, now: datetime, customer_id: int) -> str:
     """One customer as it stands today."""
     found = customer_file(session, actor, customer_id, now)
-    view = {**_file(found, now), **standing.keeping(session, actor, found.customer)}
+    view = {**_file(found, now), **standing.keeping(session, actor, found)}
     return _page("onboarding/customer.html", session, actor, now, found, "onboarding.customer", view=view)
 
 

@@ -38,6 +38,11 @@ EVENTS = {
 }
 
 
+def _event(key: str) -> dict[str, str]:
+    label, kind, icon = EVENTS[key]
+    return {"text": show(label), "kind": kind, "icon": icon}
+
+
 @bp.get("/distributions")
 @reads("distribution.read")
 def distributions(*, session: Session, actor: Actor, now: datetime) -> str:
@@ -58,7 +63,7 @@ def distributions(*, session: Session, actor: Actor, now: datetime) -> str:
             "url": url_for("onboarding.customer", customer_id=sent.customer.id),
             "name": sent.customer.name,
             "number": sent.customer.number,
-            "event": dict(zip(("text", "kind", "icon"), EVENTS[sent.row.event], strict=True)),
+            "event": _event(sent.row.event),
             "what": ", ".join(views.label(field) for field in sent.row.what if not field.startswith("line.")),
             "to": sent.office or _("finance department"),
             "sent": moment(sent.row.sent_at),

@@ -13,14 +13,14 @@ from sqlalchemy.orm import Session
 
 from tierflow.common.approvals import ApprovalCase
 from tierflow.common.customer_today import CustomerToday
-from tierflow.common.customers import Customer
 from tierflow.common.files import StoredFile
 from tierflow.common.suspension import Suspension, suspended
 from tierflow.kernel.qualification import DATED, PAPER_LABELS
 from tierflow.kernel.roles import Actor, Role, is_allowed
 from tierflow.onboarding.models import CustomerChange, Paper, PaperRenewal
 from tierflow.onboarding.pages import views
-from tierflow.onboarding.service import changing, disqualifying, examining, renewing
+from tierflow.onboarding.service import examining, renewing
+from tierflow.onboarding.service.customers import CustomerCard
 from tierflow.web.i18n import show
 from tierflow.web.shell import day, moment
 
@@ -42,12 +42,11 @@ def head(session: Session, actor: Actor, today: CustomerToday, now: datetime) ->
     return Markup(render_template("onboarding/_standing.html", standing=shown))  # noqa: S704 - a template of ours
 
 
-def keeping(session: Session, actor: Actor, customer: Customer) -> dict[str, Any]:
+def keeping(session: Session, actor: Actor, card: CustomerCard) -> dict[str, Any]:
     """What the keeper of the file sees and may do besides."""
+    customer, change, proposal = card.customer, card.change, card.proposal_id
     mine = is_allowed(actor, "change.write") and examining.keeper(session, actor, customer)
     is_live = customer.disqualified_on is None
-    change = next((row for row in changing.of_customer(session, customer.id) if row.outcome is None), None)
-    proposal = disqualifying.proposal_waiting(session, customer.id)
     is_manager = is_allowed(actor, "disqualification.write") and actor.holds(Role.SALES_MANAGER, customer.region_id)
     may_read = is_allowed(actor, "disqualification.read")
     return {
