@@ -170,10 +170,12 @@ def _page(sources: tuple[Source, ...], actor: Actor, later: bool) -> Select[Any]
 
 @lru_cache(maxsize=512)
 def _number(sources: tuple[Source, ...], actor: Actor) -> Select[Any] | None:
-    parts = [
-        select(query.with_only_columns(literal(1).label("one"), maintain_column_froms=True).limit(CAP + 1).subquery())
-        for query in _selects(sources, actor)
-    ]
+    parts = []
+    for query in _selects(sources, actor):
+        columns = query.selected_columns
+        # In the order of the index: asked for any hundred of them, a planner may walk the whole table instead.
+        ordered = query.order_by(columns["due"], columns["subject_id"]).limit(CAP + 1)
+        parts.append(select(ordered.with_only_columns(literal(1).label("one"), maintain_column_froms=True).subquery()))
     return select(func.count()).select_from(union_all(*parts).subquery()) if parts else None
 
 
