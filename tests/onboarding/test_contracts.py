@@ -22,7 +22,7 @@ from tierflow.common.db import db, transaction
 from tierflow.common.notices import Notice
 from tierflow.common.uploads import Upload
 from tierflow.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refused
-from tierflow.onboarding.models_takeover import Contract
+from tierflow.onboarding.models import Contract
 from tierflow.onboarding.rules.contracts import days_left, refusals_to_enter, state_of
 from tierflow.onboarding.service import contracts as service
 

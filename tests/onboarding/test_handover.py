@@ -24,8 +24,7 @@ from tierflow.common.users import Delegation, RoleGrant, User
 from tierflow.complaints.models import Inquiry
 from tierflow.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 from tierflow.kernel.text import text
-from tierflow.onboarding.models import Application
-from tierflow.onboarding.models_takeover import Handover
+from tierflow.onboarding.models import Application, Handover
 from tierflow.onboarding.rules.handover import Standing, refusals_to_propose, standing
 from tierflow.onboarding.service import handover as service
 

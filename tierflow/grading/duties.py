@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from tierflow.common.calendars import working_calendar
 from tierflow.grading.models import GradingRun
-from tierflow.grading.service import closing, reviews, runs, trials, watching
+from tierflow.grading.service import closing, escalating, reviews, runs, trials, watching
 from tierflow.kernel.months import Month, local_day
 from tierflow.kernel.roles import SYSTEM
 
@@ -30,7 +30,7 @@ def propose(session: Session, now: datetime) -> dict[str, int]:
 
 def escalate(session: Session, now: datetime) -> dict[str, int]:
     """Runs nobody confirmed in time go to the general manager."""
-    return {"escalated": runs.escalate(session, now)}
+    return {"escalated": escalating.escalate(session, now)}
 
 
 def warn(session: Session, now: datetime) -> dict[str, int]:

@@ -26,14 +26,13 @@ from tierflow.common.offtake import Offtake
 from tierflow.common.policies import policy_on
 from tierflow.common.reference import ProductLine
 from tierflow.common.standing import StandingRow
-from tierflow.common.users import holders
 from tierflow.grading.models import GradingChunk, GradingRun, LevelDecisionRow
 from tierflow.grading.rules.levels import level_policy
 from tierflow.grading.service import closing, facts
 from tierflow.kernel.errors import Conflict, NotFound, Refusal, Refused, refuse_if_any
 from tierflow.kernel.months import Month, local_day
-from tierflow.kernel.roles import SYSTEM, Actor, Role, require
-from tierflow.kernel.text import Text, text
+from tierflow.kernel.roles import Actor, Role, require
+from tierflow.kernel.text import text
 
 SUBJECT = "grading_run"
 CLAUSE = "CHEM-9.5"
@@ -354,33 +353,6 @@ def _tell_managers(session: Session, run: GradingRun, now: datetime) -> None:
         )
         messages.append(notices.Message([manager], "grading.levels", words, (SUBJECT, run.id), f"levels.{run.id}"))
     notices.notify_many(session, messages, now)
-
-
-def escalate(session: Session, now: datetime) -> int:
-    """Note the proposed runs nobody confirmed in time, and tell the general managers (CHEM-9.5)."""
-    late = session.scalars(
-        select(GradingRun).where(
-            GradingRun.state == "proposed", GradingRun.due_at < now, GradingRun.escalated_at.is_(None)
-        )
-    ).all()
-    for run in late:
-        run.escalated_at = now
-        words: Text = text(
-            "The levels of %(month)s are not confirmed by the sales manager; you may confirm them.",
-            month=str(Month.of(run.month)),
-        )
-        people = [user.id for user in holders(session, Role.GENERAL_MANAGER, local_day(now))]
-        notices.notify(
-            session,
-            people,
-            "grading.escalated",
-            words,
-            (SUBJECT, run.id),
-            now,
-            dedupe_key=f"grading.escalated.{run.id}",
-        )
-        audit.record(session, SYSTEM, "grading.escalate", SUBJECT, run.id, now)
-    return len(late)
 
 
 def recent(session: Session, actor: Actor, line_id: int | None = None) -> Any:

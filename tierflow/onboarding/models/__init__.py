@@ -16,10 +16,12 @@ from tierflow.onboarding.models.leaving import (
     InspectionFinding,
     InspectionRound,
 )
+from tierflow.onboarding.models.takeover import Contract, Handover, TakenOver
 
 __all__ = [
     "Application",
     "ApplicationLine",
+    "Contract",
     "CustomerChange",
     "Disqualification",
     "Disqualified",
@@ -27,10 +29,12 @@ __all__ = [
     "Distribution",
     "EntryCheck",
     "FormerName",
+    "Handover",
     "Inspection",
     "InspectionFinding",
     "InspectionRound",
     "Paper",
     "PaperRenewal",
+    "TakenOver",
     "UploadLink",
 ]

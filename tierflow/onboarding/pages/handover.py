@@ -18,7 +18,7 @@ from tierflow.kernel.errors import Refusal
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, Role
 from tierflow.kernel.text import mark
-from tierflow.onboarding.models_takeover import Handover
+from tierflow.onboarding.models import Handover
 from tierflow.onboarding.pages.blueprint import ROW_ID, bp
 from tierflow.onboarding.rules.handover import STANDING_LABELS, Standing
 from tierflow.onboarding.schemas import portfolio as given

@@ -19,7 +19,6 @@ One module per part; the verbs and queries are reachable from here as well.
 `access` get_visible · case_of · may_edit · file_for (a scan, for whoever may see what it belongs to).
 """
 
-from tierflow.onboarding import models_takeover  # noqa: F401 - its tables are known before the first query
 from tierflow.onboarding.service import takeover  # noqa: F401 - the import is known to the worker
 from tierflow.onboarding.service.access import case_of, file_for, get_visible, may_edit
 from tierflow.onboarding.service.admitting import Admission, admission_of, preview_admission, preview_facts

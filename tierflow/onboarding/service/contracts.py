@@ -21,7 +21,7 @@ from tierflow.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refus
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, Role, require
 from tierflow.kernel.text import text
-from tierflow.onboarding.models_takeover import Contract
+from tierflow.onboarding.models import Contract
 from tierflow.onboarding.rules.contracts import days_left, refusals_to_enter, state_of
 from tierflow.web.paging import Page, Sort, page_of
 

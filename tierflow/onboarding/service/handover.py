@@ -28,8 +28,7 @@ from tierflow.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refus
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import SYSTEM, Actor, Role, require
 from tierflow.kernel.text import mark, text
-from tierflow.onboarding.models import Application
-from tierflow.onboarding.models_takeover import Contract, Handover
+from tierflow.onboarding.models import Application, Contract, Handover
 from tierflow.onboarding.rules.handover import CLAUSE, Standing, refusals_to_propose, standing
 from tierflow.onboarding.service.access import SUBJECT as APPLICATION
 from tierflow.onboarding.service.creating import CUSTOMER

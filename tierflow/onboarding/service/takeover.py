@@ -10,21 +10,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Date, Table, case, delete, exists, func, insert, literal, or_, select
+from sqlalchemy import Date, case, exists, func, insert, literal, select
 from sqlalchemy.orm import Session, aliased
 
 from tierflow.common import files, lookup
 from tierflow.common.approvals import ApprovalCase
-from tierflow.common.audit import AuditEntry
 from tierflow.common.customers import Customer, CustomerLine
-from tierflow.common.db import Base, UtcDateTime, among, insert_rows
+from tierflow.common.db import UtcDateTime, among, insert_rows
 from tierflow.common.imports import Finding, ImportBatch, Importer, Row, register
 from tierflow.common.imports.importer import Chunks
 from tierflow.common.imports.service import SUBJECT as IMPORT
-from tierflow.common.notices import Notice
 from tierflow.common.numbering import next_number
 from tierflow.common.reference import lines_on, regions_on
-from tierflow.common.runs import Warned
 from tierflow.common.suspension import PaperCover
 from tierflow.common.users import User, holders
 from tierflow.kernel.approval import EDITABLE, State
@@ -33,12 +30,12 @@ from tierflow.kernel.months import local_day
 from tierflow.kernel.qualification import MERGED
 from tierflow.kernel.roles import Actor, Role
 from tierflow.kernel.text import Text, mark, text
-from tierflow.onboarding.models import Application, Disqualified, DisqualifiedName, Paper
-from tierflow.onboarding.models_takeover import TakenOver
+from tierflow.onboarding.models import Application, Disqualified, DisqualifiedName, Paper, TakenOver
 from tierflow.onboarding.rules.takeover import folded
 from tierflow.onboarding.service.access import SUBJECT as APPLICATION
 from tierflow.onboarding.service.creating import CUSTOMER
 from tierflow.onboarding.service.takeover_rows import COLUMNS, Context, parse
+from tierflow.onboarding.service.taking_back import undo
 
 CLAUSE = "CHEM-3.3"
 KIND = "customers"
@@ -328,80 +325,6 @@ def settle(session: Session, batch: ImportBatch, limit: int) -> int:
     ]
     lookup.index_new(session, CUSTOMER, found)
     return len(found)
-
-
-# What an import itself wrote; everything else that names one of its customers has touched it.
-_OWN = frozenset({"taken_over", "customer_line", "paper", "paper_cover"})
-
-
-def undo(session: Session, batch: ImportBatch, _actor: Actor, _now: datetime) -> dict[str, int]:
-    """Take the customers of an import back, all of them. Raises `Refused` when anything else has touched one."""
-    if (touched := _touched(session, batch)) is not None:
-        reason = text("%(customer)s has been worked with since; the import cannot be taken back.", customer=touched)
-        raise Refused(Refusal(CLAUSE, reason))
-    ours = select(TakenOver.customer_id).where(TakenOver.batch_id == batch.id)
-    keys = lookup.SearchKey
-    session.execute(delete(keys).where(keys.subject_type == CUSTOMER, keys.subject_id.in_(ours)))
-    session.execute(delete(PaperCover).where(PaperCover.customer_id.in_(ours)))
-    session.execute(delete(Paper).where(Paper.customer_id.in_(ours)))
-    session.execute(delete(CustomerLine).where(CustomerLine.customer_id.in_(ours)))
-    ids = list(session.scalars(ours))
-    session.execute(delete(TakenOver).where(TakenOver.batch_id == batch.id))
-    for start in range(0, len(ids), 500):
-        session.execute(delete(Customer).where(Customer.id.in_(ids[start : start + 500])))
-    return {"customers": len(ids)}
-
-
-def _touched(session: Session, batch: ImportBatch) -> str | None:
-    """The name of a customer that something else refers to, or that is no longer as the import left it."""
-    ours = select(TakenOver.customer_id).where(TakenOver.batch_id == batch.id)
-    papers = select(Paper.id).where(Paper.customer_id.in_(ours))
-    conditions = [
-        Customer.version != 1,
-        Customer.id.in_(_subjects(AuditEntry, CUSTOMER, ours)),
-        Customer.id.in_(_subjects(Notice, CUSTOMER, ours)),
-        Customer.id.in_(_subjects(files.StoredFile, CUSTOMER, ours)),
-        Customer.id.in_(
-            select(CustomerLine.customer_id).where(CustomerLine.customer_id.in_(ours), CustomerLine.to_on.is_not(None))
-        ),
-        Customer.id.in_(
-            select(Paper.customer_id).where(
-                Paper.customer_id.in_(ours),
-                or_(
-                    Paper.added_at != batch.applied_at,
-                    Paper.id.in_(
-                        select(Warned.subject_id).where(Warned.topic == "paper", Warned.subject_id.in_(papers))
-                    ),
-                ),
-            )
-        ),
-    ]
-    renewed = PaperCover.accepted_at != batch.applied_at
-    later = select(PaperCover.customer_id).where(PaperCover.customer_id.in_(ours), renewed)
-    conditions.append(Customer.id.in_(later))
-    for table in Base.metadata.sorted_tables:
-        conditions += [Customer.id.in_(select(column).where(column.in_(ours))) for column in _references(table)]
-    for condition in conditions:
-        name = session.scalar(select(Customer.name).where(Customer.id.in_(ours), condition).limit(1))
-        if name is not None:
-            return name
-    changed = session.execute(
-        select(func.count()).select_from(CustomerLine).where(CustomerLine.customer_id.in_(ours))
-    ).scalar_one()
-    if changed != batch.result.get("lines"):
-        return session.scalar(select(Customer.name).where(Customer.id.in_(ours)).limit(1))
-    return None
-
-
-def _subjects(table: Any, subject: str, ours: Any) -> Any:
-    return select(table.subject_id).where(table.subject_type == subject, table.subject_id.in_(ours))
-
-
-def _references(table: Table) -> list[Any]:
-    """The columns of a table that name a customer, or through a paper of one."""
-    if table.name in _OWN:
-        return []
-    return [fk.parent for fk in table.foreign_keys if fk.column.table.name == "customer" and fk.column.name == "id"]
 
 
 def taken_over(session: Session, customer_id: int) -> tuple[TakenOver, ImportBatch, User] | None:
