@@ -16,7 +16,7 @@ from tierflow.common.notices import Notice
 from tierflow.common.standing import standing_on
 from tierflow.grading.models import GradingRun, LevelDecisionRow, LevelPin
 from tierflow.grading.rules.levels import Level
-from tierflow.grading.service import closing, late, pins, proving, runs
+from tierflow.grading.service import closing, escalating, late, pins, proving, runs
 from tierflow.kernel.errors import Conflict, Forbidden, Refused
 from tierflow.kernel.months import Month
 
@@ -138,9 +138,9 @@ def test_confirmed_by_the_sales_manager_and_by_the_gm_once_escalated(scene: Scen
         scene.confirm(run_id, at("2026-02-03 09:00"), "am")
     with pytest.raises(Refused, match="sales manager until 2026-02-06"):
         scene.confirm(run_id, at("2026-02-03 09:00"), "gm")
-    assert scene.ask(runs.escalate, due) == 0
-    assert scene.ask(runs.escalate, due + timedelta(seconds=1)) == 1
-    assert scene.ask(runs.escalate, due + timedelta(seconds=2)) == 0
+    assert scene.ask(escalating.escalate, due) == 0
+    assert scene.ask(escalating.escalate, due + timedelta(seconds=1)) == 1
+    assert scene.ask(escalating.escalate, due + timedelta(seconds=2)) == 0
     told = select(Notice.user_id).where(Notice.kind == "grading.escalated")
     assert scene.ask(lambda session: session.scalars(told).all()) == [scene.people["gm"]]
     scene.confirm(run_id, due + timedelta(hours=1), "gm")

@@ -13,7 +13,7 @@ from jinja2 import Environment, nodes
 
 from tests.guards.world import World, calls
 from tests.untranslated import ROOT, missing, sentences
-from tierflow.web.i18n import chinese
+from tierflow.web.i18n import catalogue_files, chinese
 
 HAN = re.compile(r"[\u3400-\u9fff]")
 WORD = re.compile(r"[A-Za-z]{2,}")
@@ -33,6 +33,17 @@ def test_no_translation_is_of_a_sentence_that_nobody_says() -> None:
             ids = {one.id if isinstance(one.id, str) else one.id[0] for one in read_po(lines)}
         unsaid[str(path.relative_to(ROOT))] = ids - said - {""}
     assert {path: ids for path, ids in unsaid.items() if ids} == {}
+
+
+def test_no_sentence_has_two_meanings() -> None:
+    """The catalogues are read as one: of two Chinese for one English the last one read would win."""
+    told: dict[str, set[str]] = {}
+    for path in catalogue_files():
+        with path.open("rb") as lines:
+            for one in read_po(lines):
+                if one.id:
+                    told.setdefault(one.id if isinstance(one.id, str) else one.id[0], set()).add(str(one.string))
+    assert {sentence: meanings for sentence, meanings in told.items() if len(meanings) > 1} == {}
 
 
 def test_the_translations_keep_the_places_of_the_sentences() -> None:

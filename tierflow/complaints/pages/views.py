@@ -133,7 +133,7 @@ def facts(found: Whole) -> list[dict[str, Any]]:
     return [
         {"label": _("Product"), "value": product_name(found.card.product)},
         {"label": _("Batch"), "value": complaint.batch, "mono": True},
-        {"label": _("Lifting order"), "value": complaint.lifting_order, "mono": True},
+        {"label": _("Lifting order number"), "value": complaint.lifting_order, "mono": True},
         {
             "label": _("Quantity"),
             "value": _("%(tonnes)s t", tonnes=format_tonnes(quantity)) if quantity is not None else None,
@@ -157,7 +157,7 @@ def measure_row(measure: Any, owner: str, now: datetime) -> dict[str, Any]:
     elif measure.done_at is not None:
         state = {"kind": "info", "text": _("Done, to be checked"), "icon": "hourglass-split"}
     elif measure.agreed_at is None:
-        state = {"kind": "neutral", "text": _("Proposed"), "icon": "pencil"}
+        state = {"kind": "neutral", "text": _("Drafted"), "icon": "pencil"}
     elif now > measure.due_at:
         state = {"kind": "bad", "text": _("Overdue"), "icon": "alarm-fill"}
     else:
