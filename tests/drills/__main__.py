@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 from tests.drills import api_fuzz, approvals, complaint_deadlines, scheduler, uploads
 
+ENGINES = ("sqlite", "postgresql")
 DRILLS: dict[str, Callable[[argparse.Namespace], object]] = {
     "api_fuzz": lambda asked: api_fuzz.main(asked.examples, asked.roles or api_fuzz.EVERYBODY),
-    "approvals": lambda asked: approvals.main(asked.acts),
+    "approvals": lambda asked: approvals.main(asked.acts, asked.engines),
     "complaint_deadlines": lambda _asked: not list(complaint_deadlines.differences()),
-    "scheduler": lambda asked: scheduler.main(asked.years),
+    "scheduler": lambda asked: scheduler.main(asked.years, asked.engines),
     "uploads": lambda asked: uploads.main(asked.uploads),
 }
 
@@ -24,6 +25,7 @@ def main() -> None:
     parser.add_argument("--roles", nargs="*", choices=api_fuzz.EVERYBODY, help="only these roles; all without it")
     parser.add_argument("--acts", type=int, default=10_000, help="racing approvals on each engine")
     parser.add_argument("--years", type=float, default=5, help="years of the scheduler on each engine")
+    parser.add_argument("--engines", nargs="*", choices=ENGINES, default=ENGINES, help="of approvals and scheduler")
     parser.add_argument("--uploads", type=int, default=10_000, help="malformed uploads")
     asked = parser.parse_args()
     for name in [asked.name] if asked.name else sorted(DRILLS):
