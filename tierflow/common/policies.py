@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, event, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tierflow.common.db import Model, pk
@@ -65,14 +65,35 @@ def as_value(row: PolicyVersion) -> Policy:
 
 
 def policy_on(session: Session, on: date) -> Policy:
-    """The version in force on a day."""
-    rows = session.scalars(
-        select(PolicyVersion)
-        .where(PolicyVersion.state == "adopted", PolicyVersion.in_force_from <= on)
-        .order_by(PolicyVersion.in_force_from.desc(), PolicyVersion.version.desc())
-        .limit(1)
-    )
-    return in_force([as_value(row) for row in rows], on)
+    """The version in force on a day; read once in a transaction, and again after one was drafted or adopted in it."""
+    held = _held(session)
+    if on not in held:
+        rows = session.scalars(
+            select(PolicyVersion)
+            .where(PolicyVersion.state == "adopted", PolicyVersion.in_force_from <= on)
+            .order_by(PolicyVersion.in_force_from.desc(), PolicyVersion.version.desc())
+            .limit(1)
+        ).all()
+        held = _held(session)  # asking may have begun the transaction
+        held[on] = in_force([as_value(row) for row in rows], on)
+    return held[on]
+
+
+def _held(session: Session) -> dict[date, Policy]:
+    """The versions this transaction has read, by day."""
+    transaction = session.get_transaction()
+    held: dict[date, Policy]
+    of, held = session.info.get("policies", (None, {}))
+    if of is not transaction or transaction is None:
+        held = {}
+        session.info["policies"] = (transaction, held)
+    return held
+
+
+@event.listens_for(Session, "before_flush")
+def _forget_when_changed(session: Session, _context: Any, _instances: Any) -> None:
+    if any(isinstance(row, PolicyVersion) for row in (*session.new, *session.dirty)):
+        session.info.pop("policies", None)
 
 
 def policy_numbered(session: Session, version: int) -> Policy:

@@ -262,11 +262,12 @@ def _move(
     )
     if expected_hash is not None:
         query = query.where(ApprovalCase.content_hash == expected_hash)
-    moved = session.execute(
-        query.values(**values).returning(ApprovalCase.id), execution_options={"synchronize_session": False}
-    ).scalar_one_or_none()
-    session.refresh(case)
+    moved = session.scalars(
+        query.values(**values).returning(ApprovalCase),
+        execution_options={"synchronize_session": False, "populate_existing": True},
+    ).one_or_none()
     if moved is None:
+        session.refresh(case)
         raise moved_on(case)
 
 

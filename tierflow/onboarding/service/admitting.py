@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ScalarSelect, func, select
 from sqlalchemy.orm import Session
 
 from tierflow.common import decisions, identifiers
@@ -203,7 +203,9 @@ def _line_facts(
     offered = in_force(ProductLine.from_on, ProductLine.to_on, on)
     query = select(ProductLine, offered).where(ProductLine.id.in_(ids))
     found = {line.id: (line, bool(live)) for line, live in session.execute(query)}
-    dealers = _dealers(session, region_id, ids, on)
+    dealers = _dealers(
+        session, region_id, [line_id for line_id, kind, gone in rows if kind == "dealer" and not gone], on
+    )
     facts = []
     for line_id, customer_class, is_struck in rows:
         line, live = found.get(line_id, (None, False))
@@ -221,18 +223,28 @@ def _line_facts(
     return tuple(facts)
 
 
+# Far beyond any number of places; counting on in a crowd would make every approval wait.
+MOST_COUNTED = 1_000
+
+
 def _dealers(session: Session, region_id: int | None, line_ids: Sequence[int], on: date) -> dict[int, int]:
-    if region_id is None:
+    """How many dealers a region has of each line today, counted up to `MOST_COUNTED`."""
+    if region_id is None or not line_ids:
         return {}
-    query = (
-        select(CustomerLine.product_line_id, func.count())
+    counts = [_dealers_counted(region_id, line_id, on).label(f"line_{line_id}") for line_id in line_ids]
+    return dict(zip(line_ids, session.execute(select(*counts)).one(), strict=True))
+
+
+def _dealers_counted(region_id: int, line_id: int, on: date) -> ScalarSelect[int]:
+    some = (
+        select(CustomerLine.customer_id)
         .join(Customer, Customer.id == CustomerLine.customer_id)
         .where(
             Customer.region_id == region_id,
-            CustomerLine.product_line_id.in_(line_ids),
+            CustomerLine.product_line_id == line_id,
             CustomerLine.customer_class == "dealer",
             in_force(CustomerLine.from_on, CustomerLine.to_on, on),
         )
-        .group_by(CustomerLine.product_line_id)
+        .limit(MOST_COUNTED)
     )
-    return {row[0]: row[1] for row in session.execute(query)}
+    return select(func.count()).select_from(some.subquery()).scalar_subquery()

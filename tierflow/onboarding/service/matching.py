@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import false, or_, select
+from sqlalchemy import Select, false, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from tierflow.common import customers
@@ -61,14 +61,13 @@ class Keys:
         )
         return found + [field for field, mine, theirs in pairs if mine and mine == theirs]
 
-    def condition(self, table: Any) -> Any:
-        """SQL condition for rows that agree in at least one field; each part has its index."""
-        parts = [
-            getattr(table, name) == value
+    def agreeing_ids(self, table: Any) -> list[Select[int]]:
+        """The ids of the rows that agree, a query for each field: each has its index, and an OR of them has none."""
+        return [
+            select(table.id).where(getattr(table, name) == value)
             for name in ("credit_code", "organisation_code", "name_key", "phone_key", "account_key")
             if (value := getattr(self, name))
         ]
-        return or_(false(), *parts)
 
 
 def find_matches(
@@ -111,11 +110,14 @@ def _customers(session: Session, actor: Actor, keys: Keys, besides_customer: int
 
 def _known_as(keys: Keys) -> Any:
     """Customers that agree today, or did under a former name."""
-    agrees = keys.condition(Customer)
+    ids = keys.agreeing_ids(Customer)
     if keys.name_key:
-        former = select(FormerName.customer_id).where(FormerName.name_key == keys.name_key)
-        agrees = agrees | Customer.id.in_(former)
-    return agrees
+        ids.append(select(FormerName.customer_id).where(FormerName.name_key == keys.name_key))
+    return _among(Customer.id, ids)
+
+
+def _among(column: Any, queries: Sequence[Select[int]]) -> Any:
+    return column.in_(union_all(*queries)) if queries else false()
 
 
 def _applications(session: Session, actor: Actor, keys: Keys, besides: int | None) -> list[Match]:
@@ -124,7 +126,10 @@ def _applications(session: Session, actor: Actor, keys: Keys, besides: int | Non
         select(Application, User.name, ApprovalCase.state, visible(actor))
         .join(User, User.id == Application.account_manager_id)
         .join(ApprovalCase, (ApprovalCase.subject_type == SUBJECT) & (ApprovalCase.subject_id == Application.id))
-        .where(keys.condition(Application), ApprovalCase.state.in_([state.value for state in alive]))
+        .where(
+            _among(Application.id, keys.agreeing_ids(Application)),
+            ApprovalCase.state.in_([state.value for state in alive]),
+        )
         .order_by(Application.id)
         .limit(MOST_MATCHES)
     )
