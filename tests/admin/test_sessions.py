@@ -186,6 +186,38 @@ def test_codes_are_throttled_too(company: Company) -> None:
     assert code(client, pyotp.TOTP(SECRET).at(NOW)) == 429
 
 
+@pytest.mark.parametrize("door", ["/password", "/api/v1/me/password"])
+def test_a_browser_left_open_is_no_place_to_guess_the_password(company: Company, door: str) -> None:
+    client = sign_in(company.app, "fin")
+    headers = {"X-CSRFToken": csrf_of(client)}
+
+    def guess(old: str) -> int:
+        given = {"old": old, "new": "a quite new password 7"}
+        sent = {"json": given} if door.startswith("/api/") else {"data": given}
+        return client.post(door, headers=headers, **sent).status_code
+
+    assert [guess("x" * 12) for _ in range(5)] == [422] * 5
+    assert guess(PASSWORD) == 429
+    with company.reading() as session:
+        assert session.scalar(select(func.count()).where(SecurityEvent.kind == "login.failed")) == 5
+
+
+def test_nor_to_guess_at_the_proof_a_new_factor_asks_for(company: Company) -> None:
+    with company.writing() as session:
+        session.execute(update(User).where(User.id == company.fin).values(totp_secret=SECRET, totp_confirmed_at=NOW))
+    client = builders.sign_in(company.app, company.fin)
+    headers = {"X-CSRFToken": csrf_of(client)}
+
+    def replace(password: str, present: str) -> int:
+        secret = pyotp.random_base32()
+        given = {"secret": secret, "code": pyotp.TOTP(secret).at(NOW), "password": password, "present_code": present}
+        return client.post("/api/v1/me/second-factor", json=given, headers=headers).status_code
+
+    assert [replace("x" * 12, "000000") for _ in range(3)] == [422] * 3
+    assert [replace(PASSWORD, "000000") for _ in range(2)] == [422] * 2
+    assert replace(PASSWORD, pyotp.TOTP(SECRET).at(NOW)) == 429
+
+
 def want_factor(company: Company, *roles: str) -> None:
     with company.writing() as session:
         builders.adopt(session, {"second_factor.roles": list(roles)})

@@ -41,6 +41,10 @@ class Invalid(TierflowError):
         super().__init__(repr(self.errors))
 
 
+class WrongSecret(Invalid):
+    """A password or a code that should show who asks was wrong: counted, so that it cannot be guessed."""
+
+
 class Conflict(Refused):
     """Somebody else was faster, or the page is stale (409); says what changed."""
 

@@ -29,10 +29,11 @@ from tierflow.common import sessions, uploads
 from tierflow.common.db import db, transaction
 from tierflow.common.idempotency import claim, keep_answer, release
 from tierflow.kernel.approval import digest
-from tierflow.kernel.errors import Conflict, Forbidden, Invalid, Refusal, Refused
+from tierflow.kernel.errors import Conflict, Forbidden, Invalid, Refusal, Refused, WrongSecret
 from tierflow.kernel.roles import PERMISSIONS, Actor, is_allowed
 from tierflow.kernel.text import text
-from tierflow.web.context import COOKIE, address, current_actor, now, today, wants_json
+from tierflow.web import signing_in
+from tierflow.web.context import COOKIE, address, current_actor, current_user, now, today, wants_json
 
 csrf = CSRFProtect()
 
@@ -83,13 +84,16 @@ def reads(action: str, *, preview: bool = False, unready_ok: bool = False) -> Ca
     return decorate
 
 
-def writes(action: str, *, on_invalid: OnInvalid | None = None, unready_ok: bool = False) -> Callable[[View], View]:
+def writes(
+    action: str, *, on_invalid: OnInvalid | None = None, unready_ok: bool = False, proves: bool = False
+) -> Callable[[View], View]:
     """A view that writes: one transaction, the actor read again inside it, the idempotency key honoured.
 
     Files that were sent are opened before it begins: one that takes seconds must not keep everybody from saving.
 
     `on_invalid(session=, actor=, now=, errors=, refusals=, **route)` shows a form again with what was typed when
     the view raises `Invalid` or `Refused`; without it the error page or JSON error answers.
+    `proves`: the view asks for the account's own password or code again; wrong ones count as failed sign-ins do.
     """
 
     def decorate(view: View) -> View:
@@ -99,6 +103,8 @@ def writes(action: str, *, on_invalid: OnInvalid | None = None, unready_ok: bool
                 with uploads.looked_into(_sent_files()), transaction() as session:
                     identify(strict=True)
                     actor = _allowed(action)
+                    if proves:
+                        signing_in.throttle(session, current_login(), address(), now())
                     replayed = _claim_key(actor)
                     if replayed is not None:
                         return replayed
@@ -110,6 +116,8 @@ def writes(action: str, *, on_invalid: OnInvalid | None = None, unready_ok: bool
             except _Undone as undone:
                 return undone.response
             except (Invalid, Refused) as error:
+                if isinstance(error, WrongSecret):
+                    _count_failure()
                 if on_invalid is None or wants_json():
                     raise
                 errors = error.errors if isinstance(error, Invalid) else {}
@@ -131,6 +139,18 @@ def writes(action: str, *, on_invalid: OnInvalid | None = None, unready_ok: bool
         return wrapper
 
     return decorate
+
+
+def _count_failure() -> None:
+    user = current_user()
+    with transaction() as session:
+        signing_in.note_failure(session, current_login(), user, address(), now())
+
+
+def current_login() -> str:
+    """The name the account signs in with; "" when nobody is signed in."""
+    user = current_user()
+    return user.login if user is not None else ""
 
 
 def _sent_files() -> list[bytes]:

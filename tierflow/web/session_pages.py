@@ -268,7 +268,7 @@ def _password_again(*, session: Session, errors: dict[str, Any], **_rest: Any) -
 
 
 @bp.post("/password")
-@writes("self.write", on_invalid=_password_again, unready_ok=True)
+@writes("self.write", on_invalid=_password_again, unready_ok=True, proves=True)
 def change_password(*, session: Session, actor: Actor, now: Any) -> BaseResponse:
     """Change one's own password."""
     given = load(PasswordSchema(), form_data())
@@ -305,7 +305,7 @@ def _enrol_again(*, errors: dict[str, Any], **_rest: Any) -> str:
 
 
 @bp.post("/second-factor")
-@writes("self.write", on_invalid=_enrol_again, unready_ok=True)
+@writes("self.write", on_invalid=_enrol_again, unready_ok=True, proves=True)
 def confirm_enrolment(*, session: Session, actor: Actor, now: Any) -> BaseResponse:
     """Prove the authenticator works, and who asks when one is replaced; from now on every sign-in asks for it."""
     given = load(EnrolSchema(), form_data())

@@ -15,10 +15,10 @@ from tierflow.common import audit, sessions
 from tierflow.common.policies import policy_on
 from tierflow.common.sessions import LoginAttempt
 from tierflow.common.users import User
-from tierflow.kernel.errors import Invalid, Throttled
+from tierflow.kernel.errors import Invalid, Throttled, WrongSecret
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor
-from tierflow.kernel.text import text
+from tierflow.kernel.text import Text, text
 
 # argon2id with the library's defaults; tests put a cheaper one in its place.
 HASHER = PasswordHasher()
@@ -90,7 +90,7 @@ def change_password(session: Session, actor: Actor, old: str, new: str, now: dat
     """Set the actor's own password; every other browser must sign in again. Raises `Invalid`."""
     user = session.get_one(User, actor.user_id)
     if not password_fits(user, old):
-        raise Invalid({"old": [text("This is not your present password.")]})
+        raise WrongSecret({"old": [text("This is not your present password.")]})
     set_password(session, user, new, now)
     user.must_change_password = False
     sessions.end_sessions_of(session, user.id, except_secret=keep_secret)
@@ -129,9 +129,14 @@ def enrol(
 def _prove(session: Session, user: User, proof: Proof, now: datetime) -> None:
     """Password and present code; the code is not tried, and so not used up, while the password is wrong."""
     if not password_fits(user, proof.password or ""):
-        raise Invalid({"password": [text("This is not your present password.")]})
+        raise _wrong(proof.password, "password", text("This is not your present password."))
     if not check_code(session, user, proof.code or "", now):
-        raise Invalid({"present_code": [text("This code is not right, or was used already.")]})
+        raise _wrong(proof.code, "present_code", text("This code is not right, or was used already."))
+
+
+def _wrong(given: str | None, field: str, message: Text) -> Invalid:
+    """A field left empty is no guess."""
+    return WrongSecret({field: [message]}) if given else Invalid({field: [message]})
 
 
 def set_password(session: Session, user: User, new: str, now: datetime) -> None:

@@ -92,7 +92,7 @@ def end_sessions(data: dict[str, Any], *, session: Session, actor: Actor, now: d
 
 
 @blp.route("/me/password", methods=["POST"])
-@writes("self.write", unready_ok=True)
+@writes("self.write", unready_ok=True, proves=True)
 @blp.arguments(OwnPasswordSchema)
 @blp.response(204)
 def change_password(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> None:
@@ -101,7 +101,7 @@ def change_password(data: dict[str, Any], *, session: Session, actor: Actor, now
 
 
 @blp.route("/me/second-factor", methods=["POST"])
-@writes("self.write", unready_ok=True)
+@writes("self.write", unready_ok=True, proves=True)
 @blp.arguments(SecondFactorSchema)
 @blp.response(200, MeOut)
 def set_second_factor(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
