@@ -3,6 +3,9 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 UV := .venv/bin/uv
 UV_VERSION := 0.13.9
+# Every process that starts would compile a thousand modules again.
+export UV_COMPILE_BYTECODE := 1
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run env env-test browser lint test check bench drills lock messages clean
 

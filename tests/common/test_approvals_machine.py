@@ -378,7 +378,7 @@ def test_any_run_of_acts_ends_as_the_model_says(both_app: Flask) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=80 if is_sqlite else 40,
+            max_examples=60 if is_sqlite else 20,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

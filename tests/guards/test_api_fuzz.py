@@ -14,7 +14,7 @@ ROLES = (Role.ADMINISTRATOR.value, Role.ACCOUNT_MANAGER.value)
 
 @pytest.mark.drill
 def test_no_made_up_request_breaks_the_api(sqlite_template: Path) -> None:
-    tally = api_fuzz.fuzz(3, ROLES, sqlite_template)
+    tally = api_fuzz.fuzz(2, ROLES, sqlite_template)
     assert not tally.failures, "\n".join(tally.failures.values())
     assert len(tally.operations) > 80
     assert tally.requests >= len(tally.operations) * len(ROLES)

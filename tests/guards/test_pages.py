@@ -162,13 +162,15 @@ def test_no_address_breaks_on_a_strange_question(
 ) -> None:
     app = everywhere.app if dialect == "sqlite" else _on_postgres(request)
     client = everywhere.client("everything") if dialect == "sqlite" else _boss(app)
-    for rule, method, _access in calls(app):
-        if method == "GET" and not rule.endpoint.endswith("health"):
-            address = everywhere.address(rule)
-            for query in QUERIES:
-                answer = client.get(address + query)
-                answer.close()
-                assert answer.status_code < 500, address + query
+    asked = [rule for rule, method, _access in calls(app) if method == "GET" and not rule.endpoint.endswith("health")]
+    for number, rule in enumerate(asked):
+        address = everywhere.address(rule)
+        # Most of a question is read before any database is asked; the second one hears a third of them at each address.
+        queries = QUERIES if dialect == "sqlite" else QUERIES[number % 3 :: 3]
+        for query in queries:
+            answer = client.get(address + query)
+            answer.close()
+            assert answer.status_code < 500, address + query
 
 
 def _on_postgres(request: pytest.FixtureRequest) -> Flask:

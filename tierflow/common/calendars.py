@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from sqlalchemy import ForeignKey, Index, func, insert, select
@@ -116,15 +117,19 @@ _calendars: dict[tuple[str, int], WorkingCalendar] = {}
 
 def _build(session: Session, version: int) -> WorkingCalendar:
     newest = select(func.max(CalendarNotice.id)).where(CalendarNotice.id <= version).group_by(CalendarNotice.year)
-    published: dict[int, dict[date, bool]] = {
-        year: {} for year in session.scalars(select(CalendarNotice.year).where(CalendarNotice.id.in_(newest)))
-    }
+    years = session.scalars(select(CalendarNotice.year).where(CalendarNotice.id.in_(newest)))
     rows = session.execute(
         select(CalendarNotice.year, CalendarDay.on, CalendarDay.is_working)
         .join(CalendarDay, CalendarDay.notice_id == CalendarNotice.id)
         .where(CalendarNotice.id.in_(newest))
     )
-    for year, on, is_working in rows:
+    return _laid(version, frozenset(years), frozenset(tuple(row) for row in rows))
+
+
+@lru_cache(maxsize=8)  # laying out the years is dear, and the same days make the same calendar in every database
+def _laid(version: int, years: frozenset[int], days: frozenset[tuple[int, date, bool]]) -> WorkingCalendar:
+    published: dict[int, dict[date, bool]] = {year: {} for year in years}
+    for year, on, is_working in days:
         published[year][on] = is_working
     return WorkingCalendar(published=published, version=version)
 
