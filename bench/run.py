@@ -33,6 +33,7 @@ PAGES = {
     "inbox": "/",
     "customer page": "/customers/{customer}",
     "customer list": "/customers",
+    "expiry wall": "/customers/expiring",
     "application list": "/applications",
     "approver's page": "/applications/{application}",
 }

@@ -8,15 +8,17 @@ from typing import Any
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
+from tests.conftest import NOW
 from tests.onboarding import scenes
 from tierflow.common import lookup
 from tierflow.common.customers import Customer
-from tierflow.common.db import Base
+from tierflow.common.db import Base, is_sqlite
 from tierflow.onboarding.service.access import case_of
 
 # Copies begin here, clear of what the services made.
 FIRST_COPY = 1_000_000
 SQLITE_BLOCK = 20_000
+PAPER_DAYS = 1_800  # papers end on some day of the next five years
 
 
 def _copy(session: Session, table: str, where: str, count: int, **own: str) -> None:
@@ -32,6 +34,12 @@ def _copy(session: Session, table: str, where: str, count: int, **own: str) -> N
                 f"INSERT INTO {table} ({names}) SELECT {chosen} FROM {table}, numbers WHERE {where}"
             )
         )
+
+
+def _day_after(session: Session, days: str) -> str:
+    if is_sqlite(session):
+        return f"date('{NOW.date()}', '+' || ({days}) || ' days')"
+    return f"date '{NOW.date()}' + ({days})"
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,14 @@ def grow(session: Session, customers: int, applications: int, to_approve: int) -
         application_id="NULL",
     )
     _copy(
-        session, "paper_cover", f"customer_id = {customer.id}", customers, id=there, customer_id=there, source_id=there
+        session,
+        "paper_cover",
+        f"customer_id = {customer.id}",
+        customers,
+        id=there,
+        customer_id=there,
+        source_id=there,
+        valid_to=_day_after(session, f"n % {PAPER_DAYS}"),
     )
     _copy(
         session,
