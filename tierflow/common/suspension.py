@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, and_, exists, not_, or_, select, update
@@ -83,9 +84,19 @@ def _holds(customer_id: Any, kind: str, on: Any) -> Any:
     )
 
 
-def is_suspended(on: Any, customer_id: Any = Customer.id) -> Any:
-    """SQL condition: business with the customer of that column is suspended on a day."""
+def is_suspended(on: Any, customer_id: Any = None) -> Any:
+    """SQL condition: business with the customer of that column (`Customer.id` when not said) is suspended on a day."""
+    if customer_id is None and isinstance(on, date):
+        return _is_suspended_on(on)
+    return _condition(on, Customer.id if customer_id is None else customer_id)
 
+
+@lru_cache(maxsize=32)  # writing it down costs more than asking it, and every page of a day asks it
+def _is_suspended_on(on: date) -> Any:
+    return _condition(on, Customer.id)
+
+
+def _condition(on: Any, customer_id: Any) -> Any:
     def held(kind: str) -> Any:
         return _holds(customer_id, kind, on)
 
