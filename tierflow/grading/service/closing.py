@@ -139,6 +139,9 @@ def statement(shared: Plan, after: int, last: int) -> Any:
     place = case((idle_out, 0), (fact.grams == 0, 1), *[(fact.grams >= least, at) for least, at in stars], else_=2)
     direct = case((fact["class"] == "direct", 1), else_=0)
     key = _key(direct, ranks, place, _missed(fact, policy.gates), _missed(fact, policy.forces))
+    # Laid down first: PostgreSQL, which cannot guess how many facts make a case, would try every case for everybody.
+    cases = select(*facts_.c, key.label("key")).cte("cases").prefix_with("MATERIALIZED", dialect="postgresql")
+    fact = cases.c
     rule = GradingCase
     found = select(
         literal(shared.run_id),
@@ -148,7 +151,7 @@ def statement(shared: Plan, after: int, last: int) -> Any:
         rule.move,
         rule.code,
         case((fact.grams == 0, fact.idle_before + 1), else_=0),
-    ).join_from(facts_, rule, and_(rule.run_id == shared.run_id, rule.key == key))
+    ).join_from(cases, rule, and_(rule.run_id == shared.run_id, rule.key == fact.key))
     table: Any = LevelDecisionRow.__table__
     return insert(table).from_select(list(COLUMNS), found)
 
