@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -150,11 +151,12 @@ class Fuzzer:
         self._let_go()
         _copy(self.kept, self.path)
 
-    def run(self, roles: Sequence[str], examples: int, tally: Tally) -> None:
-        """Every operation as each of the roles, this many times."""
+    def run(self, roles: Sequence[str], examples: int, tally: Tally, turns: int | None = None) -> None:
+        """Every operation as each of the roles, this many times; as `turns` of them in turn when said."""
+        everybody = cycle(roles)
         for found in self.schema.get_all_operations():
             operation = found.ok()
-            for role in roles:
+            for role in islice(everybody, turns or len(roles)):
                 self.restore()
                 self._one(operation, role, examples, tally)
 
@@ -249,14 +251,16 @@ def company(template: Path | None = None) -> Iterator[Fuzzer]:
             fuzzer._let_go()
 
 
-def fuzz(examples: int, roles: Sequence[str] = EVERYBODY, template: Path | None = None) -> Tally:
-    """Every operation as each of the roles, `examples` times."""
+def fuzz(
+    examples: int, roles: Sequence[str] = EVERYBODY, template: Path | None = None, turns: int | None = None
+) -> Tally:
+    """Every operation as each of the roles (or as `turns` of them in turn), `examples` times."""
     tally = Tally()
     logging.disable(logging.CRITICAL)
     try:
         with warnings.catch_warnings(), company(template) as fuzzer:
             warnings.simplefilter("ignore")
-            fuzzer.run(roles, examples, tally)
+            fuzzer.run(roles, examples, tally, turns)
     finally:
         logging.disable(logging.NOTSET)
     return tally
