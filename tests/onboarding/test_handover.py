@@ -295,7 +295,15 @@ def test_both_doors_lead_to_the_same_handover(app: Flask, kind: str) -> None:
     assert post("sales", "/handovers/new", "/handovers", {**data, "reason": ""}) == 422
     assert post("sales", "/handovers/new", "/handovers", data) in good
     assert post("sales", "/handovers/1/sign", "/handovers/1/signatures", {"side": "taker"}) == 403
+    waiting = clients["wang"].get("/handovers/1").get_data(as_text=True)
+    assert waiting.count('<span class="step-verdict">待签字</span>') == 2
     assert post("li", "/handovers/1/sign", "/handovers/1/signatures", {"side": "giver"}) in good
+    waiting = clients["wang"].get("/handovers/1").get_data(as_text=True)
+    assert [waiting.count(f'<span class="step-verdict">{word}</span>') for word in ("已签字", "待签字", "待审批")] == [
+        1,
+        1,
+        0,
+    ]
     assert post("wang", "/handovers/1/sign", "/handovers/1/signatures", {"side": "taker"}) in good
     assert post("wang", "/handovers/1/end", "/handovers/1/end", {"reason": "x"}) == 409
     shown = clients["wang"].get("/handovers/1").get_data(as_text=True)

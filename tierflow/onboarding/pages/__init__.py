@@ -12,6 +12,7 @@ from tierflow.onboarding.pages import (  # noqa: F401 - each registers its views
     deciding,
     editing,
     explaining,
+    fields_past,
     files,
     filing,
     handover,
