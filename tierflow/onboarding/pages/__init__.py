@@ -24,6 +24,7 @@ from tierflow.onboarding.pages import (  # noqa: F401 - each registers its views
     printing,
     reading,
     renewing,
+    scans,
     standing,
     takeover,
     wall,
@@ -38,6 +39,7 @@ NAV = [
     Nav(mark("Customers"), 10, mark("Account opening"), "person-vcard", "onboarding.applications", "application.read"),
     Nav(mark("Customers"), 11, mark("Customer list"), "buildings", "onboarding.customers", "customer.read"),
     Nav(mark("Customers"), 12, mark("What expires when"), "calendar-x", "onboarding.wall", "customer.read"),
+    Nav(mark("Customers"), 12, mark("Scans owed"), "file-earmark-arrow-up", "onboarding.scans_owed", "customer.read"),
     Nav(mark("Customers"), 13, mark("Distribution"), "send-check", "onboarding.distributions", "distribution.read"),
     Nav(mark("Customers"), 14, mark("File inspection"), "search", "onboarding.inspections", "inspection.read"),
     Nav(
