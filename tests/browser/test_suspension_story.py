@@ -65,7 +65,7 @@ def order(page: Page, sold: tuple[int, int]) -> None:
     page.get_by_role("button", name="下达订单").click()
 
 
-@pytest.mark.rule("CHEM-2", "CHEM-15")
+@pytest.mark.rule("CHEM-2", "CHEM-3.3", "CHEM-15")
 def test_a_licence_runs_out_and_comes_back_by_phone(app: Flask, clock: StandingClock, seat: Seat) -> None:
     file = keeping.opened(app)
     place, path, sold = file.place, f"/customers/{file.customer}", goods(file)

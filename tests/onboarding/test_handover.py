@@ -37,7 +37,7 @@ def _times(**given: Any) -> Handover:
     return Handover(**{"effective_on": TODAY, **plain, **given})
 
 
-@pytest.mark.groundwork("CHEM-3.3")
+@pytest.mark.rule("CHEM-3.3")
 @pytest.mark.parametrize(
     ("times", "found"),
     [
@@ -133,7 +133,7 @@ def house(both_app: Flask) -> Iterator[House]:
         yield House()
 
 
-@pytest.mark.groundwork("CHEM-3.3")
+@pytest.mark.rule("CHEM-3.3")
 def test_everything_goes_over_in_one_step_once_both_have_signed(house: House) -> None:
     made = house.propose()
     house.sign(made, "li", "giver")
@@ -159,7 +159,7 @@ def test_everything_goes_over_in_one_step_once_both_have_signed(house: House) ->
     assert "paper.expiry" in set(told)
 
 
-@pytest.mark.groundwork("CHEM-3.3")
+@pytest.mark.rule("CHEM-3.3")
 def test_nobody_leaves_or_loses_the_office_while_open_work_lies_with_them(house: House) -> None:
     li = house.place.id_of("li")
     with transaction() as session:

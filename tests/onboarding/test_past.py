@@ -46,7 +46,7 @@ def plain(value: Any) -> str:
     return value.msgid if isinstance(value, Text) else value
 
 
-@pytest.mark.rule("CHEM-8.1")
+@pytest.mark.rule("CHEM-3.3", "CHEM-8.1")
 def test_old_and_new_with_examiner_reason_and_matter(both_app: Flask) -> None:
     file = keeping.opened(both_app)
     change = changed(file, {"bank_account": "6222020200112233", "bank_name": "招商银行"}, "开户行迁址")

@@ -91,7 +91,7 @@ def taken(both_app: Flask, clock: StandingClock) -> Taken:
     return Taken(both_app, clock)
 
 
-@pytest.mark.rule("CHEM-7.1")
+@pytest.mark.rule("CHEM-3.3", "CHEM-7.1")
 @pytest.mark.parametrize(("number", "end"), [(1, {"is_long_term": True}), (2, {"valid_to": date(2030, 12, 31)})])
 def test_a_scan_is_owed_until_it_is_examined(taken: Taken, number: int, end: dict[str, Any]) -> None:
     name = f"老客户第{number}有限公司"
@@ -175,7 +175,7 @@ def test_the_scan_of_the_very_paper_is_taken_only_where_it_is_owed(has_scan: boo
     assert [row.field for row in found] == (["valid_to"] if refused else [])
 
 
-@pytest.mark.rule("CHEM-7.1")
+@pytest.mark.rule("CHEM-3.3", "CHEM-7.1")
 def test_from_the_result_to_the_list_to_the_form_and_away(app: Flask, clock: StandingClock) -> None:
     taken = Taken(app, clock)
     house = House(app, taken.place)

@@ -18,7 +18,6 @@ from tierflow.kernel.months import local_day
 from tierflow.kernel.qualification import PAPER_LABELS
 from tierflow.kernel.roles import Actor, is_allowed, require
 from tierflow.kernel.text import Text, text
-from tierflow.onboarding.pages import views
 from tierflow.onboarding.pages.blueprint import bp
 from tierflow.onboarding.pages.listing import managers
 from tierflow.onboarding.schemas import keeping as wanted
@@ -68,7 +67,9 @@ def _row(row: Owed, actor: Actor) -> dict[str, Any]:
         "name": customer.name,
         "number": customer.number,
         "paper": show(PAPER_LABELS[paper.kind]),
-        "facts": views.paper_facts(paper),
+        "facts": " · ".join(
+            part for part in (paper.number, _("Long-term") if paper.is_long_term else day(paper.valid_to)) if part
+        ),
         "region": row.region,
         "manager": row.account_manager,
         "due": day(row.due_on),
