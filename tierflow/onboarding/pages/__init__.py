@@ -62,6 +62,9 @@ KINDS = {
     "paper_renewal": Kind(mark("Paper to examine"), "patch-check", "onboarding.renewal", "renewal_id"),
     "paper_renewal.returned": Kind(mark("Paper to correct"), "arrow-return-left", "onboarding.renewal", "renewal_id"),
     "customer_change": Kind(mark("Change to examine"), "pencil-square", "onboarding.customer_change", "change_id"),
+    "customer_change.returned": Kind(
+        mark("Change to correct"), "arrow-return-left", "onboarding.customer_change", "change_id"
+    ),
     "disqualification": Kind(
         mark("Disqualification to decide"), "slash-circle", "onboarding.disqualification", "disqualification_id"
     ),

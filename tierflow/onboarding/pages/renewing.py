@@ -244,10 +244,6 @@ def _printed(paper: Any, field: str) -> str:
     return str(value or "")
 
 
-def _on_file(paper: Paper) -> OnFile:
-    return OnFile(paper.valid_from, paper.valid_to)
-
-
 def _fact(row: PaperRenewal) -> PaperFact:
     return PaperFact(row.kind, valid_from=row.valid_from, valid_to=row.valid_to, is_long_term=row.is_long_term)
 
