@@ -46,6 +46,7 @@ from tierflow.onboarding import pages as onboarding_pages
 from tierflow.onboarding import service as onboarding
 from tierflow.onboarding.service import handover as onboarding_handover
 from tierflow.onboarding.terms_contracts import CONTRACT_TERMS
+from tierflow.onboarding.terms_keeping import KEEPING_TERMS
 from tierflow.web import (
     access,
     customer_page,
@@ -154,6 +155,7 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     register_terms(COMPLAINT_TERMS)
     register_terms(LIFTING_TERMS)
     register_terms(CONTRACT_TERMS)
+    register_terms(KEEPING_TERMS)
     for blueprint in grading_api.BLUEPRINTS:
         api.register_blueprint(blueprint)
     app.register_blueprint(jobs_pages.bp)

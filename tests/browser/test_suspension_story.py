@@ -10,12 +10,18 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from playwright.sync_api import Page, expect
+from sqlalchemy import func, select
 
+from tests import builders
 from tests.browser.conftest import PHONE, Desk, Seat
 from tests.browser.papers import png
 from tests.browser.test_opening_story import serious
 from tests.conftest import StandingClock
 from tests.onboarding import keeping, scenes
+from tierflow.common.db import db, transaction
+from tierflow.common.reference import Product
+from tierflow.common.runs import Run
+from tierflow.lifting.models import LiftingOrder
 
 SHOTS = os.environ.get("TIERFLOW_SHOTS")  # a folder: every screen of the story is kept there as a picture
 
@@ -35,10 +41,34 @@ def examine(desk: Desk, customer: int) -> None:
     page.wait_for_url(re.compile(r"/$"))
 
 
-@pytest.mark.rule("CHEM-15")
+def goods(file: keeping.File) -> tuple[int, int]:
+    """A product of the customer's line and the warehouse it is lifted from."""
+    with file.app.app_context(), transaction() as session:
+        store = builders.warehouse(session).id
+        product = session.scalars(select(Product.id).where(Product.product_line_id == file.place.polyolefin)).first()
+        assert product is not None
+        return product, store
+
+
+def placed(file: keeping.File) -> int:
+    with file.app.app_context():
+        return db.session().scalar(select(func.count()).select_from(LiftingOrder)) or 0
+
+
+def order(page: Page, sold: tuple[int, int]) -> None:
+    """Fill the order in and place it, as the account manager does."""
+    page.fill("#f-customer", "C000001")
+    page.select_option("#f-product_id", str(sold[0]))
+    page.select_option("#f-warehouse_id", str(sold[1]))
+    page.fill("#f-tonnes", "30")
+    page.fill("#f-price", "8,200.00")
+    page.get_by_role("button", name="下达订单").click()
+
+
+@pytest.mark.rule("CHEM-2", "CHEM-3.3", "CHEM-15")
 def test_a_licence_runs_out_and_comes_back_by_phone(app: Flask, clock: StandingClock, seat: Seat) -> None:
     file = keeping.opened(app)
-    place, path = file.place, f"/customers/{file.customer}"
+    place, path, sold = file.place, f"/customers/{file.customer}", goods(file)
     clock.forward(days=7)  # the last valid day
     li = seat(place.id_of("li"))
     page = li.go(path)
@@ -50,6 +80,16 @@ def test_a_licence_runs_out_and_comes_back_by_phone(app: Flask, clock: StandingC
     expect(page.get_by_text("自 2026-12-01 起暂停业务")).to_be_visible()
     assert serious(page) == []
     shot(page, "1-suspended")
+    page = li.go("/orders/new")
+    order(page, sold)
+    refusal = page.get_by_role("alert")
+    expect(refusal).to_contain_text("营业执照")
+    expect(refusal).to_contain_text("CHEM-15")
+    assert page.url.endswith("/orders/new")
+    assert page.input_value("#f-tonnes") == "30", "what was typed is kept"
+    assert serious(page) == []
+    shot(page, "1-order-refused")
+    assert placed(file) == 0
     page = li.go("/customers")
     expect(page.locator("main").get_by_text("暂停业务", exact=True).last).to_be_visible()
     page = li.go("/customers/expiring")
@@ -99,6 +139,14 @@ def test_a_licence_runs_out_and_comes_back_by_phone(app: Flask, clock: StandingC
     expect(page.get_by_text("起暂停业务")).to_have_count(0)
     expect(page.locator("main").get_by_text("2036-11-30").first).to_be_visible()
     shot(page, "9-restored")
+    page = li.go("/orders/new")
+    order(page, sold)
+    page.wait_for_url(re.compile(r"/orders/[0-9]+$"))
+    expect(page.get_by_text("等待付款").first).to_be_visible()
+    shot(page, "9-order-accepted")
+    assert placed(file) == 1
+    with app.app_context():
+        assert db.session().scalar(select(func.count()).select_from(Run)) == 0, "no scheduler ran"
     assert not file.is_suspended(clock.at + timedelta(days=365))
 
 

@@ -134,7 +134,7 @@ def _confirm(page: Page) -> None:
     page.locator("#confirm-dialog button.btn-primary, #confirm-dialog button.btn-danger").first.click()
 
 
-@pytest.mark.groundwork("CHEM-3.3")
+@pytest.mark.rule("CHEM-3.3")
 def test_a_departure_with_its_handover(app: Flask, server: str, seat: Seat, place: scenes.Company) -> None:
     with app.app_context(), transaction() as session:
         approved = scenes.submitted(session, place, 1)

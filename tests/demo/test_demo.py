@@ -23,15 +23,25 @@ from tierflow.common.calendars import working_calendar
 from tierflow.common.customers import Customer, CustomerLine
 from tierflow.common.db import db, in_force, transaction
 from tierflow.common.filters import SavedFilter
+from tierflow.common.imports import ImportBatch
 from tierflow.common.notices import Notice
-from tierflow.common.users import Delegation, Person, User
+from tierflow.common.users import Delegation, Person, User, actor_of
 from tierflow.complaints.models import Clock, Complaint, Inquiry
 from tierflow.complaints.rules.words import Severity, State
-from tierflow.demo import company
+from tierflow.demo import company, portfolio
 from tierflow.demo.applicants import APPLICANTS, STANDS
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Role
-from tierflow.onboarding.models import Application, Disqualified, Paper
+from tierflow.onboarding.models import (
+    Application,
+    Contract,
+    Disqualified,
+    Handover,
+    InspectionFinding,
+    Paper,
+    TakenOver,
+)
+from tierflow.onboarding.service import scans
 
 TODAY = local_day(NOW)
 
@@ -142,6 +152,36 @@ def test_what_else_there_is_to_see(company_session: Session) -> None:
     assert 0 < count(Notice, Notice.read_at.is_(None)) < 100
     assert count(ApprovalDecision, ApprovalDecision.verdict == "return") >= 4
     assert count(ApprovalCase, ApprovalCase.state == "in_approval", ApprovalCase.due_at < NOW) == 2, "some are overdue"
+
+
+def test_contracts_a_handover_and_an_inspection_are_under_way(company_session: Session) -> None:
+    ends = company_session.scalars(select(Contract.to_on).order_by(Contract.to_on)).all()
+    assert [(end - TODAY).days for end in ends] == [22, 241], "one is within the warnings"
+    handover = company_session.scalars(select(Handover)).one()
+    assert handover.giver_signed_at is not None
+    assert handover.taker_signed_at is None
+    assert handover.done_at is None
+    findings = company_session.scalars(select(InspectionFinding)).all()
+    assert {finding.mended_at is None for finding in findings} == {True, False}
+    inquiries = company_session.scalars(select(Inquiry)).all()
+    assert {inquiry.answered_at is None for inquiry in inquiries} == {True, False}
+
+
+def test_the_old_list_is_taken_over_once_reverted_once_in_force(planted: Flask) -> None:
+    with planted.app_context():
+        before = db.session().scalar(select(func.count()).select_from(Customer)) or 0
+        demo.take_over(NOW)
+        session = db.session()
+        states = select(ImportBatch.state).where(ImportBatch.kind == "customers").order_by(ImportBatch.id)
+        assert session.scalars(states).all() == ["reverted", "applied"]
+        assert session.scalar(select(func.count()).select_from(TakenOver)) == len(portfolio.OLD)
+        assert session.scalar(select(func.count()).select_from(Customer)) == before + len(portfolio.OLD)
+        taker = session.scalars(select(User).where(User.login == company.TAKER)).one()
+        actor = actor_of(session, taker, TODAY)
+        assert scans.tally(session, actor, scans.OwedFilters(), NOW).owed == len(portfolio.OLD)
+        moments = session.scalars(select(audit.AuditEntry.at).order_by(audit.AuditEntry.seq)).all()
+        assert moments == sorted(moments)
+        assert list(verify.lies(session, NOW, None)) == []
 
 
 def test_it_all_happened_before_now_on_working_days(company_session: Session) -> None:

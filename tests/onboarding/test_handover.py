@@ -37,7 +37,7 @@ def _times(**given: Any) -> Handover:
     return Handover(**{"effective_on": TODAY, **plain, **given})
 
 
-@pytest.mark.groundwork("CHEM-3.3")
+@pytest.mark.rule("CHEM-3.3")
 @pytest.mark.parametrize(
     ("times", "found"),
     [
@@ -133,7 +133,7 @@ def house(both_app: Flask) -> Iterator[House]:
         yield House()
 
 
-@pytest.mark.groundwork("CHEM-3.3")
+@pytest.mark.rule("CHEM-3.3")
 def test_everything_goes_over_in_one_step_once_both_have_signed(house: House) -> None:
     made = house.propose()
     house.sign(made, "li", "giver")
@@ -159,7 +159,7 @@ def test_everything_goes_over_in_one_step_once_both_have_signed(house: House) ->
     assert "paper.expiry" in set(told)
 
 
-@pytest.mark.groundwork("CHEM-3.3")
+@pytest.mark.rule("CHEM-3.3")
 def test_nobody_leaves_or_loses_the_office_while_open_work_lies_with_them(house: House) -> None:
     li = house.place.id_of("li")
     with transaction() as session:
@@ -295,7 +295,15 @@ def test_both_doors_lead_to_the_same_handover(app: Flask, kind: str) -> None:
     assert post("sales", "/handovers/new", "/handovers", {**data, "reason": ""}) == 422
     assert post("sales", "/handovers/new", "/handovers", data) in good
     assert post("sales", "/handovers/1/sign", "/handovers/1/signatures", {"side": "taker"}) == 403
+    waiting = clients["wang"].get("/handovers/1").get_data(as_text=True)
+    assert waiting.count('<span class="step-verdict">待签字</span>') == 2
     assert post("li", "/handovers/1/sign", "/handovers/1/signatures", {"side": "giver"}) in good
+    waiting = clients["wang"].get("/handovers/1").get_data(as_text=True)
+    assert [waiting.count(f'<span class="step-verdict">{word}</span>') for word in ("签字", "待签字", "待审批")] == [
+        1,
+        1,
+        0,
+    ]
     assert post("wang", "/handovers/1/sign", "/handovers/1/signatures", {"side": "taker"}) in good
     assert post("wang", "/handovers/1/end", "/handovers/1/end", {"reason": "x"}) == 409
     shown = clients["wang"].get("/handovers/1").get_data(as_text=True)

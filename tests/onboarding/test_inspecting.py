@@ -8,14 +8,19 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from tests.conftest import NOW
+from tests import builders
+from tests.conftest import NOW, StandingClock
 from tests.onboarding import keeping, scenes
+from tests.onboarding.test_pages import House
 from tierflow.common.customers import Customer
 from tierflow.common.db import db, transaction
+from tierflow.common.policies import policy_on
 from tierflow.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from tierflow.kernel.months import SHANGHAI
 from tierflow.onboarding.models import Inspection, InspectionFinding, InspectionRound
 from tierflow.onboarding.rules.inspection import ITEMS, draw, planned_days
 from tierflow.onboarding.service import inspecting
+from tierflow.onboarding.terms_keeping import KEEPING_TERMS, MEND_WORKING_DAYS
 
 GOOD = [{"key": key, "verdict": "pass"} for key in ITEMS]
 WANTING = [{**one, "verdict": "fail", "remark": "联系电话已停机"} if one["key"] == "contact" else one for one in GOOD]
@@ -87,3 +92,49 @@ def test_a_finding_is_mended_by_the_account_manager_and_closed_by_the_inspector(
         assert inspecting.listing(session, sales, NOW, state="findings").rows == []
     with both_app.app_context():
         assert db.session.scalars(select(InspectionFinding.closed_by_id)).one() == place.id_of("sales")
+
+
+@pytest.mark.rule("CHEM-8.2")
+@pytest.mark.parametrize(
+    ("term", "due"),
+    [
+        (None, "2026-12-07 17:30"),  # ten working days from a Monday morning
+        (1, "2026-11-24 17:30"),
+        (15, "2026-12-14 17:30"),
+    ],
+)
+def test_findings_are_to_be_mended_within_policys_working_days(
+    app: Flask, clock: StandingClock, term: int | None, due: str
+) -> None:
+    file = keeping.opened(app)
+    with app.app_context(), transaction() as session:
+        if term is not None:
+            builders.adopt(session, {MEND_WORKING_DAYS: term})
+        inspecting.open_round(session, NOW, seed="seed")
+        inspecting.inspect(session, file.place.actor(session, "sales"), 1, WANTING, NOW)
+        finding = session.scalars(select(InspectionFinding)).one()
+        assert finding.due_at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M") == due
+
+
+@pytest.mark.rule("CHEM-8.2")
+def test_a_later_policy_moves_no_day_that_was_told_and_the_page_tells_todays(app: Flask, clock: StandingClock) -> None:
+    file = keeping.opened(app)
+    with app.app_context(), transaction() as session:
+        inspecting.open_round(session, NOW, seed="seed")
+        keeping.admitted(session, file.place, 2)
+    page = House(app, file.place).screen("sales")
+    assert "须在 10 个工作日内整改" in page.get("/inspections/1")
+    with app.app_context(), transaction() as session:
+        inspecting.inspect(session, file.place.actor(session, "sales"), 1, WANTING, NOW)
+        told = session.scalars(select(InspectionFinding.due_at)).one()
+        builders.adopt(session, {MEND_WORKING_DAYS: 3})
+    with app.app_context(), transaction() as session:
+        assert session.scalars(select(InspectionFinding.due_at)).one() == told
+        assert policy_on(session, NOW.date()).integer(MEND_WORKING_DAYS) == 3
+
+
+@pytest.mark.parametrize(("value", "is_refused"), [(0, True), (1, False), (60, False), (61, True)])
+def test_the_days_to_mend_have_bounds(value: int, is_refused: bool) -> None:
+    term = next(term for term in KEEPING_TERMS.values() if term.key == MEND_WORKING_DAYS)
+    assert (term.refuses(value) is not None) is is_refused
+    assert term.clause == "CHEM-8.2"

@@ -54,6 +54,11 @@ class Room:
             actor = self.file.place.actor(session, who)
             changing.decide(session, actor, change, seen, Verdict(verdict), NOW, reason=reason)
 
+    def correct(self, change: int, who: str = "li", **data: Any) -> None:
+        with self.file.app.app_context(), transaction() as session:
+            actor = self.file.place.actor(session, who)
+            changing.correct(session, actor, change, data, NOW, reason="按营业执照更正")
+
     def accuse(self, who: str = "sales", ground: str = "fraud") -> int:
         with self.file.app.app_context(), transaction() as session:
             actor = self.file.place.actor(session, who)
@@ -127,6 +132,44 @@ def test_a_rejected_change_leaves_the_file_and_another_may_follow(room: Room) ->
     assert room.customer().address == "上海市浦东新区世纪大道1号"
     room.examine(room.propose(address="上海市浦东新区新路3号"), "sales")
     assert room.customer().address == "上海市浦东新区新路3号"
+
+
+@pytest.mark.rule("CHEM-8.1")
+def test_a_change_that_comes_back_is_corrected_and_examined_again(room: Room) -> None:
+    change = room.propose(address="上海市浦东新区新路2号")
+    with pytest.raises(Conflict):
+        room.correct(change, address="上海市浦东新区新路3号")  # nobody has sent it back
+    with pytest.raises(Refused) as error:
+        room.examine(change, "sales", "return")
+    assert [row.field for row in error.value.refusals] == ["reason"]
+    room.examine(change, "sales", "return", "门牌号与营业执照不符")
+    assert room.customer().address == "上海市浦东新区世纪大道1号"
+    with pytest.raises(Refused):
+        room.propose(address="上海市浦东新区新路3号")  # it waits for its correction
+    with pytest.raises((Forbidden, NotFound)):
+        room.correct(change, "wang", address="上海市浦东新区新路3号")
+    with pytest.raises(Refused):
+        room.correct(change, address="上海市浦东新区新路3号", bank_account="6222020200112233")  # finance was not asked
+    with pytest.raises(Invalid):
+        room.correct(change, address="上海市浦东新区世纪大道1号")  # as on file
+    room.correct(change, address="上海市浦东新区新路3号")
+    assert room.customer().address == "上海市浦东新区世纪大道1号"
+    room.examine(change, "sales")
+    assert room.customer().address == "上海市浦东新区新路3号"
+    with pytest.raises(Conflict):
+        room.correct(change, address="上海市浦东新区新路4号")
+
+
+@pytest.mark.rule("CHEM-8.1")
+def test_a_corrected_field_of_two_examiners_is_asked_of_both_again(room: Room) -> None:
+    change = room.propose(name="华东新材料有限公司")
+    room.examine(change, "sales")
+    room.examine(change, "finance", "return", "与登记通知书不符")
+    room.correct(change, name="华东新材料科技有限公司")
+    for who in ("sales", "finance"):
+        assert room.customer().name == "华东塑料第1有限公司"
+        room.examine(change, who)
+    assert room.customer().name == "华东新材料科技有限公司"
 
 
 @pytest.mark.parametrize(

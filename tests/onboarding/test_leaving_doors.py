@@ -69,6 +69,36 @@ def test_a_change_goes_to_its_examiner_through_either_door(app: Flask, door: str
     assert "客户信息变更生效" in li.get(f"/customers/{file.customer}/history")
 
 
+@pytest.mark.rule("CHEM-8.1")
+@pytest.mark.parametrize("door", ["page", "api"])
+def test_a_change_is_returned_and_corrected_through_either_door(app: Flask, door: str) -> None:
+    file, house = opened(app)
+    li, finance = house.screen("li"), house.screen("finance")
+    new = {"bank_account": "6222020200112233", "reason": "开户行变更"}
+    assert li.post(f"/customers/{file.customer}/change", new).status_code == 302
+    path, token = "/customer-changes/1", {"X-CSRFToken": li.token}
+    said = verdict(finance, path, verdict="return", reason="账号少一位")
+    if door == "page":
+        assert finance.post(f"{path}/decide", {**said, "reason": ""}).status_code == 409, "a reason is needed"
+        assert finance.post(f"{path}/decide", said).status_code == 302
+    else:
+        assert through_api(finance, f"{path}/decisions", said)["outcome"] is None
+    assert path in li.get("/"), "in the inbox of whoever keeps the file"
+    shown = li.get(path)
+    assert "账号少一位" in shown
+    assert 'value="6222020200112233"' in shown
+    mended = {"bank_account": "6222020200112241", "reason": "账号更正"}
+    if door == "page":
+        assert li.post(f"{path}/correct", {**mended, "reason": ""}).status_code == 422
+        assert li.post(f"{path}/correct", mended).status_code == 302
+    else:
+        answer = li.client.patch(f"/api/v1{path}", data=mended, headers=token)
+        assert answer.status_code == 200, answer.get_json()
+    said = verdict(finance, path)
+    assert finance.post(f"{path}/decide", said).status_code == 302
+    assert "6222020200112241" in li.get(f"/customers/{file.customer}")
+
+
 def test_wrong_particulars_are_told_at_their_field(app: Flask) -> None:
     file, house = opened(app)
     answer = house.screen("li").post(f"/customers/{file.customer}/change", {"credit_code": "1", "reason": "x"})

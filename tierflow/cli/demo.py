@@ -24,7 +24,7 @@ from tierflow.cli.serving import gunicorn
 from tierflow.common import schema, seeds
 from tierflow.common.db import data_dir, db, make_engine, transaction
 from tierflow.common.users import Person
-from tierflow.demo import logins, plant
+from tierflow.demo import logins, plant, take_over
 
 FIRST_PORT = 5000
 START_SECONDS = 90
@@ -88,6 +88,8 @@ def _prepare(environment: Mapping[str, str]) -> None:
                 plant(session, now)
             else:  # what a newer release brings
                 seeds.plant(session, now)
+        if empty:
+            take_over(now)
         db.session.remove()
         db.engine.dispose()
 

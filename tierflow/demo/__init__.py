@@ -17,12 +17,13 @@ from tierflow.common.calendars import working_calendar
 from tierflow.common.customers import name_key
 from tierflow.common.identifiers import organisation_code_within
 from tierflow.common.users import Person, actor_of
-from tierflow.demo import company, complaints, keeping, levels, openings, sales
+from tierflow.demo import company, complaints, keeping, levels, openings, portfolio, sales
 from tierflow.demo.applicants import APPLICANTS
 from tierflow.demo.company import logins
 from tierflow.demo.diary import Diary, Story, tell
 from tierflow.demo.house import House, furnish
 from tierflow.demo.openings import Cast
+from tierflow.demo.portfolio import take_over
 from tierflow.kernel.months import local_day
 from tierflow.onboarding.models import Disqualified, DisqualifiedName
 
@@ -32,7 +33,7 @@ POLICY: dict[str, list[str]] = {"second_factor.roles": []}
 BEGAN_DAYS_AGO = 340  # working days
 AWAY_DAYS_AGO = 3
 
-__all__ = ["POLICY", "logins", "plant"]
+__all__ = ["POLICY", "logins", "plant", "take_over"]
 
 
 def plant(session: Session, now: datetime) -> None:
@@ -57,6 +58,7 @@ def plant(session: Session, now: datetime) -> None:
             _read_notices(session, house, diary),
             *complaints.stories(cast),
             *keeping.stories(cast),
+            *portfolio.stories(cast),
             *(openings.story(cast, applicant, began[applicant.serial]) for applicant in APPLICANTS),
             *sales.stories(session, house, diary, calendar),
             *levels.stories(session, house, diary, calendar),

@@ -124,6 +124,7 @@ MANAGERS_OF = {"EAST": ("chenjing", "zhaolei"), "SOUTH": ("liyan", "huangwei"), 
 SALES_MANAGER_OF = {"EAST": "zhoujianguo", "SOUTH": "linxiaofeng", "NORTH": "sunhaiyan"}
 FINANCE = ("wumin", "zhenghao")
 GENERAL_MANAGER = "gaojun"
+GIVER, TAKER = "huangwei", "zhangqiang"  # of a handover
 
 # Saved under a name: whose, on which list, and what the address says.
 FILTERS = (

@@ -15,6 +15,7 @@ from typing import Any
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from markupsafe import Markup
 from marshmallow import fields
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
@@ -100,9 +101,17 @@ def upload_limit(endpoints: frozenset[str]) -> Callable[[str | None, dict[str, A
     return widen
 
 
-def register(bp: Blueprint, importer: Importer, *, prefix: str, name: str, read: str) -> None:
-    """Put an importer's screens on a blueprint, before it is registered on the app."""
-    pages = _Pages(bp.name, importer, name, prefix, read)
+After = Callable[[Session, Actor, ImportBatch], Markup]
+
+
+def register(
+    bp: Blueprint, importer: Importer, *, prefix: str, name: str, read: str, after: After | None = None
+) -> None:
+    """Put an importer's screens on a blueprint, before it is registered on the app.
+
+    `after`: what the domain says below the result of an applied import.
+    """
+    pages = _Pages(bp.name, importer, name, prefix, read, after)
     one = f"{prefix}/<{ROW_ID}:batch_id>"
     gets: tuple[tuple[str, str, Callable[..., Any]], ...] = (
         (prefix, "", pages.listing),
@@ -163,8 +172,11 @@ def inbox_kind(bp: Blueprint, importer: Importer, name: str) -> Kind:
 
 
 class _Pages:
-    def __init__(self, blueprint: str, importer: Importer, name: str, prefix: str, read: str) -> None:
+    def __init__(
+        self, blueprint: str, importer: Importer, name: str, prefix: str, read: str, after: After | None
+    ) -> None:
         self.blueprint, self.importer, self.name, self.prefix, self.read = blueprint, importer, name, prefix, read
+        self.after = after
 
     def url(self, suffix: str = "", **values: Any) -> str:
         return url_for(f"{self.blueprint}.{self.name}{suffix}", **values)
@@ -264,6 +276,7 @@ class _Pages:
             needs_second=bool(self.importer.apply_action),
             promise=show(self.importer.promise),
             result=[(show(RESULTS.get(key, key)), value) for key, value in batch.result.items()],
+            after=self.after(session, actor, batch) if self.after and batch.state == "applied" else "",
         )
 
     def _groups(self, batch: ImportBatch) -> list[tuple[str, list[dict[str, Any]]]]:

@@ -10,7 +10,13 @@ from sqlalchemy.orm import Session
 from tierflow.kernel.roles import Actor
 from tierflow.onboarding import service
 from tierflow.onboarding.schemas import given
-from tierflow.onboarding.schemas.shown_customers import CustomerOutSchema, CustomerPageSchema
+from tierflow.onboarding.schemas.shown_customers import (
+    CustomerOutSchema,
+    CustomerPageSchema,
+    FieldChangesPageSchema,
+    PastSchema,
+)
+from tierflow.onboarding.service.past import field_changes
 from tierflow.web.access import reads
 from tierflow.web.openapi import api_blueprint
 
@@ -33,3 +39,12 @@ def list_customers(wanted: dict[str, Any], *, session: Session, actor: Actor, no
 def read(*, session: Session, actor: Actor, now: datetime, customer_id: int) -> Any:
     """One customer whole."""
     return service.customer_view(session, actor, customer_id, now)
+
+
+@blp.route("/customers/<int(max=9007199254740991):customer_id>/history", methods=["GET"])
+@reads("customer.read")
+@blp.arguments(PastSchema, location="query")
+@blp.response(200, FieldChangesPageSchema)
+def history(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime, customer_id: int) -> Any:
+    """What changed in a customer's file, field by field, who examined it and why; newest first."""
+    return field_changes(session, actor, customer_id, **wanted)

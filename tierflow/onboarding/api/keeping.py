@@ -18,6 +18,7 @@ from tierflow.kernel.roles import Actor
 from tierflow.onboarding.api.papers import uploaded
 from tierflow.onboarding.schemas import given, keeping
 from tierflow.onboarding.service import links, renewing
+from tierflow.onboarding.service.scans import OwedFilters, owed
 from tierflow.onboarding.service.wall import WallFilters
 from tierflow.onboarding.service.wall import wall as the_wall
 from tierflow.web.access import keep_no_answer, reads, writes
@@ -42,6 +43,16 @@ def expiring(wanted: dict[str, Any], *, session: Session, actor: Actor, now: dat
     """What expires when, the soonest first."""
     cursor, size = wanted.pop("cursor"), wanted.pop("size")
     return the_wall(session, actor, WallFilters(**wanted), now, cursor=cursor, size=size)
+
+
+@blp.route("/customers/scans-owed", methods=["GET"])
+@reads("customer.read")
+@blp.arguments(keeping.OwedSchema, location="query")
+@blp.response(200, keeping.OwedPageSchema)
+def scans_owed(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
+    """Papers of taken-over customers whose scan is still owed, the first due first."""
+    cursor, size = wanted.pop("cursor"), wanted.pop("size")
+    return owed(session, actor, OwedFilters(**wanted), now, cursor=cursor, size=size)
 
 
 @blp.route(f"{CUSTOMER}/suspension", methods=["GET"])

@@ -14,6 +14,7 @@ from tierflow.kernel.roles import Actor
 from tierflow.onboarding import service
 from tierflow.onboarding.api.papers import uploaded
 from tierflow.onboarding.schemas import given, keeping, leaving, shown
+from tierflow.onboarding.schemas.keeping import VerdictSchema
 from tierflow.onboarding.service import changing, disqualifying, distributing, inspecting, supplementing
 from tierflow.web.access import reads, writes
 from tierflow.web.openapi import api_blueprint
@@ -50,6 +51,20 @@ def read_change(*, session: Session, actor: Actor, now: datetime, change_id: int
     return changing.view(session, actor, change_id)
 
 
+@blp.route(CHANGE, methods=["PATCH"])
+@writes("change.write")
+@blp.arguments(leaving.CorrectedChangeSchema, location="form")
+@blp.arguments(given.ScanSchema, location="files")
+@blp.response(200, leaving.ChangeOutSchema)
+def correct_change(
+    data: dict[str, Any], sent: dict[str, Any], *, session: Session, actor: Actor, now: datetime, change_id: int
+) -> Any:
+    """Correct what came back, and hand it in again; what is left out stays as on file."""
+    new, upload = leaving.fields_of(data), uploaded(sent.get("file"))
+    changing.correct(session, actor, change_id, new, now, reason=data["reason"], upload=upload)
+    return changing.view(session, actor, change_id)
+
+
 @blp.route(CHANGE, methods=["DELETE"])
 @writes("change.write")
 @blp.response(204)
@@ -60,7 +75,7 @@ def withdraw_change(*, session: Session, actor: Actor, now: datetime, change_id:
 
 @blp.route(f"{CHANGE}/decisions", methods=["POST"])
 @writes("change.examine")
-@blp.arguments(leaving.YesNoSchema)
+@blp.arguments(VerdictSchema)
 @blp.response(201, leaving.ChangeOutSchema)
 def decide_change(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, change_id: int) -> Any:
     """The examiner's verdict; the last approval puts the new values in force."""

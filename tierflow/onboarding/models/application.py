@@ -134,7 +134,7 @@ class Paper(Model):
         UniqueConstraint("application_id", "kind"),
         Index("ix_paper_customer_id", "customer_id", "kind"),
         Index("ix_paper_valid_to", "valid_to", "customer_id"),
-        Index("ix_paper_file_id", "file_id"),
+        Index("ix_paper_file_id", "file_id", "id"),
     )
 
     id: Mapped[int] = pk()

@@ -12,6 +12,7 @@ from tierflow.onboarding.pages import (  # noqa: F401 - each registers its views
     deciding,
     editing,
     explaining,
+    fields_past,
     files,
     filing,
     handover,
@@ -23,6 +24,7 @@ from tierflow.onboarding.pages import (  # noqa: F401 - each registers its views
     printing,
     reading,
     renewing,
+    scans,
     standing,
     takeover,
     wall,
@@ -37,6 +39,7 @@ NAV = [
     Nav(mark("Customers"), 10, mark("Account opening"), "person-vcard", "onboarding.applications", "application.read"),
     Nav(mark("Customers"), 11, mark("Customer list"), "buildings", "onboarding.customers", "customer.read"),
     Nav(mark("Customers"), 12, mark("What expires when"), "calendar-x", "onboarding.wall", "customer.read"),
+    Nav(mark("Customers"), 12, mark("Scans owed"), "file-earmark-arrow-up", "onboarding.scans_owed", "customer.read"),
     Nav(mark("Customers"), 13, mark("Distribution"), "send-check", "onboarding.distributions", "distribution.read"),
     Nav(mark("Customers"), 14, mark("File inspection"), "search", "onboarding.inspections", "inspection.read"),
     Nav(
@@ -59,6 +62,9 @@ KINDS = {
     "paper_renewal": Kind(mark("Paper to examine"), "patch-check", "onboarding.renewal", "renewal_id"),
     "paper_renewal.returned": Kind(mark("Paper to correct"), "arrow-return-left", "onboarding.renewal", "renewal_id"),
     "customer_change": Kind(mark("Change to examine"), "pencil-square", "onboarding.customer_change", "change_id"),
+    "customer_change.returned": Kind(
+        mark("Change to correct"), "arrow-return-left", "onboarding.customer_change", "change_id"
+    ),
     "disqualification": Kind(
         mark("Disqualification to decide"), "slash-circle", "onboarding.disqualification", "disqualification_id"
     ),

@@ -13,12 +13,13 @@ from werkzeug.wrappers import Response as BaseResponse
 from tierflow.common.approvals import Seen
 from tierflow.common.customers import get_visible
 from tierflow.common.uploads import Upload
-from tierflow.kernel.approval import Verdict
+from tierflow.kernel.approval import EDITABLE, State, Verdict
 from tierflow.kernel.errors import Refusal
 from tierflow.kernel.roles import Actor, is_allowed
 from tierflow.onboarding.pages import matters, views
 from tierflow.onboarding.pages.blueprint import CUSTOMER, ROW_ID, bp
 from tierflow.onboarding.schemas import leaving as wanted
+from tierflow.onboarding.schemas.keeping import VerdictSchema
 from tierflow.onboarding.service import changing, examining, supplementing
 from tierflow.web.access import reads, writes
 from tierflow.web.schemas import flat_errors, form_data, load
@@ -99,7 +100,8 @@ def _page(
     def url(file_id: int) -> str:
         return url_for("onboarding.show_customer_file", customer_id=row.customer_id, file_id=file_id)
 
-    at_field, elsewhere = matters.split(refusals, ("reason",))
+    at_field, elsewhere = matters.split(refusals, (*changing.FIELDS, "reason", "file"))
+    mine = is_allowed(actor, "change.write") and examining.keeper(session, actor, view.customer)
     return render_template(
         "onboarding/customer_change.html",
         row=row,
@@ -111,9 +113,16 @@ def _page(
         files=views.viewer_files([{"label": _("Evidence"), "file": views.file(view.file, url), "validity": None}])
         if view.file
         else [],
-        may_withdraw=row.outcome is None
-        and is_allowed(actor, "change.write")
-        and examining.keeper(session, actor, view.customer),
+        may_withdraw=row.outcome is None and mine,
+        may_correct=mine and State(view.case.state) in EDITABLE,
+        labels={field: views.label(field) for field in changing.FIELDS},
+        mono=views.MONO,
+        values={
+            **{field: getattr(view.customer, field) or "" for field in changing.FIELDS},
+            **{field: value or "" for field, value in row.new.items()},
+            "reason": row.reason,
+            **request.form.to_dict(),
+        },
         errors={**errors, **at_field},
         refusals=elsewhere,
         reason=request.form.get("reason", ""),
@@ -131,11 +140,23 @@ def _again(
 @writes("change.examine", on_invalid=_again)
 def decide_change(*, session: Session, actor: Actor, now: datetime, change_id: int) -> BaseResponse:
     """The examiner's verdict."""
-    given = load(wanted.YesNoSchema(), form_data())
+    given = load(VerdictSchema(), form_data())
     seen, verdict = Seen(given["version"], given["step"]), Verdict(given["verdict"])
     changing.decide(session, actor, change_id, seen, verdict, now, reason=given["reason"] or "")
     flash(_("Your verdict is recorded."), "ok")
     return redirect(url_for("home.inbox"))
+
+
+@bp.post(f"{CHANGE}/correct")
+@writes("change.write", on_invalid=_again)
+def correct_change(*, session: Session, actor: Actor, now: datetime, change_id: int) -> BaseResponse:
+    """Correct what came back, and hand it in again."""
+    data = load(wanted.ChangeSchema(), form_data())
+    file = request.files.get("file")
+    upload = Upload(file.filename, file.stream.read()) if file is not None and file.filename else None
+    changing.correct(session, actor, change_id, wanted.fields_of(data), now, reason=data["reason"], upload=upload)
+    flash(_("Handed in again."), "ok")
+    return redirect(url_for("onboarding.customer_change", change_id=change_id))
 
 
 @bp.post(f"{CHANGE}/withdraw")

@@ -19,7 +19,7 @@ from tierflow.kernel.errors import Invalid
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, is_allowed, require
 from tierflow.kernel.text import mark, text
-from tierflow.onboarding.pages import chain, reading, standing, takeover, views
+from tierflow.onboarding.pages import chain, fields_past, reading, standing, takeover, views
 from tierflow.onboarding.pages.blueprint import CUSTOMER, ROW_ID, bp
 from tierflow.onboarding.pages.listing import managers, number
 from tierflow.onboarding.rules.entry import CLASS_LABELS
@@ -234,6 +234,7 @@ def customer_past(*, session: Session, actor: Actor, now: datetime, customer_id:
     """What led to that: the approvals of its opening, and every change."""
     card = customer_card(session, actor, customer_id, now)
     past = customer_history(session, actor, customer_id)
+    changes = fields_past.asked(session, actor, customer_id, request.args)
     opened_by = [
         {"number": one.application.number, "url": url_for("onboarding.application", application_id=one.application.id)}
         for one in past.openings
@@ -248,6 +249,9 @@ def customer_past(*, session: Session, actor: Actor, now: datetime, customer_id:
         rounds=_rounds(past.decisions),
         events=reading.events(session, past.events),
         openings=opened_by,
+        changed=[fields_past.row(one, actor) for one in changes.rows],
+        page=changes,
+        fields=fields_past.choices(),
         taken_over=takeover.origin(session, customer_id) if is_allowed(actor, "takeover.read") else None,
     )
 

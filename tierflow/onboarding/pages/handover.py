@@ -133,17 +133,25 @@ def _steps(found: service.HandoverView, on: date) -> list[dict[str, Any]]:
 
     def signed(label: str, who: str, at: datetime | None, reason: str = "") -> dict[str, Any]:
         state = "approved" if at else "void" if ended else "current"
-        return {"label": label, "state": state, "who": who, "at": moment(at), "reason": reason}
+        words = _("Signed") if at else _("Not signed") if ended else _("To be signed")
+        return {"label": label, "state": state, "verdict": words, "who": who, "at": moment(at), "reason": reason}
 
     signer = found.giver_signed_by.name if found.giver_signed_by else row.giver.name
     effect = "approved" if it.done_at else "void" if ended else "current" if row.standing is Standing.DUE else "waiting"
     return [
-        {"label": _("Proposed"), "state": "approved", "who": found.proposed_by.name, "at": moment(it.proposed_at)},
+        {
+            "label": _("Proposed"),
+            "state": "approved",
+            "verdict": _("Done"),
+            "who": found.proposed_by.name,
+            "at": moment(it.proposed_at),
+        },
         signed(_("Giver signs"), signer, it.giver_signed_at, it.absence),
         signed(_("Taker signs"), row.taker.name, it.taker_signed_at),
         {
             "label": _("Takes effect on %(day)s", day=day(it.effective_on)),
             "state": effect,
+            "verdict": {"approved": _("Done"), "void": _("Given up"), "current": _("Due now")}.get(effect),
             "who": "",
             "at": moment(it.done_at),
         },

@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from tierflow.common.customers import Customer
+from tierflow.common.policies import policy_on
 from tierflow.kernel.errors import Refusal
+from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, Role, is_allowed
 from tierflow.onboarding.models import Inspection, InspectionFinding
 from tierflow.onboarding.pages import matters
@@ -20,6 +22,7 @@ from tierflow.onboarding.pages.blueprint import ROW_ID, bp
 from tierflow.onboarding.rules.inspection import ITEMS
 from tierflow.onboarding.schemas import leaving as wanted
 from tierflow.onboarding.service import examining, inspecting
+from tierflow.onboarding.terms_keeping import MEND_WORKING_DAYS
 from tierflow.web.access import reads, writes
 from tierflow.web.i18n import show
 from tierflow.web.inbox import row as inbox_row
@@ -56,11 +59,16 @@ def inspections(*, session: Session, actor: Actor, now: datetime) -> str:
 @reads("inspection.read")
 def inspection(*, session: Session, actor: Actor, now: datetime, inspection_id: int) -> str:
     """One file's inspection: the checklist to fill in, or what was found and mended."""
-    return _page(session, actor, inspection_id, {}, ())
+    return _page(session, actor, now, inspection_id, {}, ())
 
 
 def _page(
-    session: Session, actor: Actor, inspection_id: int, errors: dict[str, Any], refusals: tuple[Refusal, ...]
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    inspection_id: int,
+    errors: dict[str, Any],
+    refusals: tuple[Refusal, ...],
 ) -> str:
     view = inspecting.view(session, actor, inspection_id)
     said = {one["key"]: one for one in view.row.answers}
@@ -94,6 +102,7 @@ def _page(
             for found in view.findings
         ],
         may_inspect=may_inspect,
+        mend_days=policy_on(session, local_day(now)).integer(MEND_WORKING_DAYS),
         may_mend=is_allowed(actor, "finding.write") and examining.keeper(session, actor, view.customer),
         errors=errors,
         refusals=elsewhere,
@@ -103,7 +112,7 @@ def _page(
 def _again(
     *, session: Session, actor: Actor, now: datetime, inspection_id: int, errors: Any, refusals: tuple[Refusal, ...]
 ) -> str:
-    return _page(session, actor, inspection_id, flat_errors(errors), refusals)
+    return _page(session, actor, now, inspection_id, flat_errors(errors), refusals)
 
 
 @bp.post(f"{ONE}/inspect")

@@ -62,9 +62,11 @@ def _form(
     if kind not in DATED:
         raise NotFound
     on_file = renewing.latest(session, customer.id, kind)
+    owes_scan = on_file is not None and not renewing.on_file(session, on_file).has_scan
     at_field, elsewhere = matters.split(refusals, AT_FIELD)
     return render_template(
         "onboarding/renew.html",
+        owes_scan=owes_scan,
         customer=customer,
         kind=kind,
         label=show(PAPER_LABELS[kind]),
@@ -74,12 +76,19 @@ def _form(
         values={
             "number": on_file.number if on_file else customer.credit_code or "",
             "issuer": on_file.issuer if on_file else "",
+            **(_as_on_file(on_file) if on_file and owes_scan and not request.form else {}),
             **request.form.to_dict(),
         },
         links=[_link(row) for row in links.open_links(session, customer.id, now)],
         errors={**errors, **at_field},
         refusals=elsewhere,
     )
+
+
+def _as_on_file(paper: Paper) -> dict[str, Any]:
+    """The days as taken over, for whoever hands in the scan of that very paper."""
+    days = {name: value.isoformat() if (value := getattr(paper, name)) else "" for name in ("valid_from", "valid_to")}
+    return {**days, "is_long_term": paper.is_long_term}
 
 
 def _version(paper: Any, now: datetime) -> dict[str, Any]:
@@ -233,10 +242,6 @@ def _printed(paper: Any, field: str) -> str:
     elif field.startswith("valid"):
         value = day(value)
     return str(value or "")
-
-
-def _on_file(paper: Paper) -> OnFile:
-    return OnFile(paper.valid_from, paper.valid_to)
 
 
 def _fact(row: PaperRenewal) -> PaperFact:

@@ -9,11 +9,12 @@ from sqlalchemy.orm import Session
 
 from tierflow.kernel.text import mark
 from tierflow.onboarding.pages.blueprint import bp
+from tierflow.onboarding.pages.scans import after_import
 from tierflow.onboarding.service.takeover import CUSTOMERS, taken_over
 from tierflow.web import imports
 from tierflow.web.navigation import Nav
 
-imports.register(bp, CUSTOMERS, prefix="/takeover", name="takeover", read="takeover.read")
+imports.register(bp, CUSTOMERS, prefix="/takeover", name="takeover", read="takeover.read", after=after_import)
 
 NAV = [
     Nav(

@@ -19,6 +19,7 @@ class OnFile:
 
     valid_from: date | None
     valid_to: date | None
+    has_scan: bool = True  # False: taken over without one; the scan of that very paper is owed (CHEM-7.1)
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,10 @@ def _paper(new: PaperFact, remark: str, on_file: OnFile | None, on: date) -> tup
             day=_day(on_file.valid_to) if on_file.valid_to else "—",
         )
         found.append(_at("valid_from", reason))
-    if not new.is_long_term and (on_file.valid_to is None or (new.valid_to and new.valid_to <= on_file.valid_to)):
+    is_its_scan = not on_file.has_scan and new.valid_to is not None and new.valid_to == on_file.valid_to
+    if is_its_scan or new.is_long_term:
+        return tuple(found)
+    if on_file.valid_to is None or (new.valid_to and new.valid_to <= on_file.valid_to):
         found.append(_at("valid_to", text("It ends no later than the one on file.")))
     return tuple(found)
 

@@ -59,6 +59,16 @@ class WallSchema(CursorSchema):
     expired = fields.Boolean(load_default=False)
 
 
+class OwedSchema(CursorSchema):
+    """How the scans owed are narrowed. `within`: days until they are due; `overdue`: past it only."""
+
+    region_id = RowId(load_default=None, allow_none=True)
+    account_manager_id = RowId(load_default=None, allow_none=True)
+    batch_id = RowId(load_default=None, allow_none=True)
+    within = Integer(load_default=None, allow_none=True, validate=between(0, 3660))
+    overdue = fields.Boolean(load_default=False)
+
+
 class RenewalOutSchema(ma.Schema):
     """A renewal and where its examination stands."""
 
@@ -124,6 +134,30 @@ class WallPageSchema(ma.Schema):
     """A page of the wall, the soonest first."""
 
     rows = fields.List(fields.Nested(WallRowSchema))
+    after = fields.String(allow_none=True)
+    before = fields.String(allow_none=True)
+    size = fields.Integer()
+
+
+class OwedRowSchema(ma.Schema):
+    """A paper whose scan is owed."""
+
+    customer_id = fields.Integer(attribute="customer.id")
+    number = fields.String(attribute="customer.number")
+    name = fields.String(attribute="customer.name")
+    region = fields.String()
+    account_manager = fields.String()
+    kind = fields.String(attribute="paper.kind")
+    batch_id = fields.Integer()
+    due_on = fields.Date()
+    days_left = fields.Integer()
+    is_waiting = fields.Boolean()
+
+
+class OwedPageSchema(ma.Schema):
+    """A page of the scans owed, the first due first."""
+
+    rows = fields.List(fields.Nested(OwedRowSchema))
     after = fields.String(allow_none=True)
     before = fields.String(allow_none=True)
     size = fields.Integer()

@@ -33,6 +33,10 @@ class ChangeSchema(Schema):
     reason = Paragraph(required=True, most=500)
 
 
+class CorrectedChangeSchema(ChangeSchema):
+    """The same, corrected after it came back."""
+
+
 class YesNoSchema(VerdictSchema):
     """A decision without a way back: yes, or no with its reason."""
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
-from tierflow.onboarding.schemas.shown import CaseSchema, DecisionOutSchema, NamedAccountSchema, PaperOutSchema
+from tierflow.onboarding.schemas.keeping import CursorSchema
+from tierflow.onboarding.schemas.shown import CaseSchema, DecisionOutSchema, NamedAccountSchema, PaperOutSchema, Said
+from tierflow.onboarding.service.past import FIELDS
+from tierflow.web.schemas import one_of
 
 
 class HeldLineSchema(Schema):
@@ -82,3 +85,49 @@ class CustomerOutSchema(Schema):
     papers = fields.List(fields.Nested(PaperOutSchema))
     openings = fields.List(fields.Nested(OpeningSchema))
     decisions = fields.List(fields.Nested(DecisionOutSchema))
+
+
+class PastSchema(CursorSchema):
+    """A page of a customer's history, of one field or of all."""
+
+    field = fields.String(load_default=None, allow_none=True, validate=one_of(FIELDS))
+
+
+class ExaminedSchema(Schema):
+    """A step's approval, and in whose name it was given."""
+
+    step = Said()
+    who = fields.String()
+    for_whom = fields.String(allow_none=True)
+    at = fields.DateTime()
+    reason = fields.String()
+
+
+class MatterSchema(Schema):
+    """What led to a change: `customer_change`, `paper_renewal`, `application`, `disqualification` or `handover`."""
+
+    type = fields.String()
+    id = fields.Integer()
+
+
+class FieldChangeSchema(Schema):
+    """A field's change; old and new in the reader's words."""
+
+    at = fields.DateTime()
+    field = fields.String()
+    label = Said()
+    old = Said()
+    new = Said()
+    by = fields.String()
+    reason = fields.String()
+    matter = fields.Nested(MatterSchema, allow_none=True)
+    examined = fields.List(fields.Nested(ExaminedSchema))
+
+
+class FieldChangesPageSchema(Schema):
+    """A page of the history, newest first; `size` counts acts, which may change several fields."""
+
+    rows = fields.List(fields.Nested(FieldChangeSchema))
+    after = fields.String(allow_none=True)
+    before = fields.String(allow_none=True)
+    size = fields.Integer()

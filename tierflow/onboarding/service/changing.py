@@ -87,6 +87,41 @@ def propose(
     return row
 
 
+def correct(
+    session: Session,
+    actor: Actor,
+    change_id: int,
+    data: Mapping[str, Any],
+    now: datetime,
+    *,
+    reason: str,
+    upload: Upload | None = None,
+) -> CustomerChange:
+    """Correct what came back, and hand it in again; what is left out stays as on file, evidence as it was.
+
+    The examiners stay those it was handed in to: Raises `Refused` for fields that others examine.
+    """
+    require(actor, "change.write")
+    row, customer = get(session, actor, change_id)
+    if not examining.keeper(session, actor, customer):
+        raise Forbidden("change.write")
+    case = examining.case_of(session, (SUBJECT, row.id))
+    session.refresh(row, with_for_update=True)
+    if State(case.state) not in EDITABLE:
+        raise Conflict(Refusal("conflict", text("It is being examined, or was decided.")))
+    old, new = _difference(session, customer, data)
+    if examiners(field_groups(new)).key != case.chain:
+        told = text("Others examine these fields: take this change back and propose it anew.")
+        raise Refused(Refusal(CLAUSE, told))
+    row.old, row.new, row.reason = old, new, reason
+    if upload is not None:
+        row.file_id = _keep(session, customer, upload, actor, now)
+    session.flush()
+    audit.record(session, actor, "customer.propose", CUSTOMER, customer.id, now, before=old, after=new, reason=reason)
+    examining.hand_in_again(session, case, WHAT, content(row), actor, now)
+    return row
+
+
 def withdraw(session: Session, actor: Actor, change_id: int, now: datetime) -> CustomerChange:
     """Take back a change that came back or waits; another can be proposed."""
     from tierflow.common import approvals
@@ -116,12 +151,10 @@ def decide(
 ) -> CustomerChange:
     """The examiner's verdict; the last approval puts the new values in force and distributes them.
 
-    What is wrong is rejected, with its reason: the account manager proposes anew.
+    What comes back with a reason is corrected and handed in again; what is rejected ends here.
     """
     require(actor, "change.examine")
     row, customer = get(session, actor, change_id)
-    if verdict is Verdict.RETURN:
-        raise Invalid({"verdict": [text("Choose one of the list.")]})
     session.refresh(customer, with_for_update=True)
     case = examining.case_of(session, (SUBJECT, row.id))
     examining.decide(session, case, seen, verdict, reason, WHAT, actor, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
@@ -11,11 +12,14 @@ from sqlalchemy.orm import Session
 from tierflow.common import audit, lookup, suspension
 from tierflow.common.customers import Customer, CustomerLine
 from tierflow.common.numbering import next_number
+from tierflow.common.reference import Region
+from tierflow.common.users import User
 from tierflow.kernel.errors import Refusal, Refused
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor
 from tierflow.kernel.text import text
 from tierflow.onboarding.models import Application, Disqualified
+from tierflow.onboarding.rules.examining import FIELD_GROUPS
 from tierflow.onboarding.service.admitting import Admission
 from tierflow.onboarding.service.distributing import distribute
 from tierflow.onboarding.service.drafts import lines_of, papers_of
@@ -45,7 +49,7 @@ def admit(session: Session, application: Application, found: Admission, actor: A
     """Make the approved application a customer. Raises `Refused` when a rival with the same code was faster."""
     if application.supplements_id is not None:
         return _supplement(session, application, actor, now)
-    customer, event = _customer(session, application, now)
+    customer, event, changed = _customer(session, application, now)
     old, new = set_lines(session, customer, application, local_day(now))
     application.customer_id = customer.id
     for paper in papers_of(session, application.id):
@@ -57,7 +61,16 @@ def admit(session: Session, application: Application, found: Admission, actor: A
     lookup.index(session, (CUSTOMER, customer.id), [customer.name], [customer.number, code, customer.phone_key])
     after = {"number": customer.number, "application": application.number}
     act = "customer.admit" if event == "approved" else "customer.readmit"
-    audit.record(session, actor, act, CUSTOMER, customer.id, now, before=old, after={**after, **new})
+    audit.record(
+        session,
+        actor,
+        act,
+        CUSTOMER,
+        customer.id,
+        now,
+        before={**changed[0], **old},
+        after={**after, **changed[1], **new},
+    )
     distribute(session, customer, event, new, now)
     session.flush()
     return customer
@@ -109,18 +122,21 @@ def set_lines(
     return audit.changes(before, after)
 
 
-def _customer(session: Session, application: Application, now: datetime) -> tuple[Customer, str]:
-    """The new customer; or the disqualified one, readmitted under its old number. And which of the two."""
+def _customer(
+    session: Session, application: Application, now: datetime
+) -> tuple[Customer, str, tuple[dict[str, Any], dict[str, Any]]]:
+    """The new customer; or the disqualified one, readmitted under its old number. Which, and what changed."""
     if application.region_id is None:
         raise ValueError("an application without a region was handed in")
     if (again := _disqualified_before(session, application)) is not None:
+        before = _told(session, again)
         for field in _SAME:
             setattr(again, field, getattr(application, field))
         again.region_id, again.disqualified_on = application.region_id, None
         again.needs_credit_code = application.credit_code is None
         again.version += 1
         session.flush()
-        return again, "readmitted"
+        return again, "readmitted", audit.changes(before, _told(session, again))
     customer = Customer(
         number=f"C{next_number(session, CUSTOMER):06d}",
         region_id=application.region_id,
@@ -135,7 +151,16 @@ def _customer(session: Session, application: Application, now: datetime) -> tupl
     except IntegrityError as error:
         reason = text("This company became a customer a moment ago.")
         raise Refused(Refusal("CHEM-7.1", reason, "credit_code")) from error
-    return customer, "approved"
+    return customer, "approved", ({}, {})
+
+
+def _told(session: Session, customer: Customer) -> dict[str, Any]:
+    """A customer's particulars as its history tells them."""
+    return {
+        **{field: getattr(customer, field) for field in FIELD_GROUPS},
+        "region": session.get_one(Region, customer.region_id).name,
+        "account_manager": session.get_one(User, customer.account_manager_id).name,
+    }
 
 
 def _disqualified_before(session: Session, application: Application) -> Customer | None:

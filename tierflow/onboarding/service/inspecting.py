@@ -23,9 +23,8 @@ from tierflow.kernel.text import text
 from tierflow.onboarding.models import Inspection, InspectionFinding, InspectionRound
 from tierflow.onboarding.rules.inspection import CLAUSE, ITEMS, draw, planned_days
 from tierflow.onboarding.service import examining
+from tierflow.onboarding.terms_keeping import MEND_WORKING_DAYS
 from tierflow.web.paging import Page, Sort, page_of
-
-MEND_WORKING_DAYS = 10
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,8 @@ def inspect(
     ]
     row.inspected_at, row.inspector_id = now, actor.user_id
     policy = policy_on(session, local_day(now))
-    due = working_calendar(session).deadline_at(now, MEND_WORKING_DAYS, policy.time("office.closes_at")).at
+    days, closes = policy.integer(MEND_WORKING_DAYS), policy.time("office.closes_at")
+    due = working_calendar(session).deadline_at(now, days, closes).at
     wanting = [one for one in row.answers if one["verdict"] == "fail"]
     for one in wanting:
         session.add(InspectionFinding(inspection_id=row.id, item=one["key"], remark=one["remark"], due_at=due))

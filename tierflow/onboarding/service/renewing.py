@@ -30,6 +30,7 @@ from tierflow.onboarding.rules.papers import PaperFact, label
 from tierflow.onboarding.rules.renewal import OnFile, Terms, renewal_refusals
 from tierflow.onboarding.service import examining
 from tierflow.onboarding.service.creating import CUSTOMER
+from tierflow.onboarding.service.scans import is_placeholder
 
 SUBJECT = "paper_renewal"
 FIELDS = ("number", "issuer", "valid_from", "valid_to", "is_long_term", "remark")
@@ -285,10 +286,16 @@ def _refusals(session: Session, row: PaperRenewal, customer: Customer, now: date
         ),
         is_proof=row.is_proof,
         remark=row.remark,
-        on_file=OnFile(newest.valid_from, newest.valid_to) if newest else None,
+        on_file=on_file(session, newest) if newest else None,
         on=on,
         terms=Terms(policy_on(session, on).integer("papers.proof_max_days")),
     )
+
+
+def on_file(session: Session, paper: Paper) -> OnFile:
+    """The version on file as the rule reads it."""
+    has_scan = not is_placeholder(session.get_one(StoredFile, paper.file_id))
+    return OnFile(paper.valid_from, paper.valid_to, has_scan)
 
 
 def _names_code(row: PaperRenewal, customer: Customer) -> bool | None:

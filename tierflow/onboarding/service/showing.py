@@ -112,6 +112,11 @@ def _whole(value: Mapping[str, Any]) -> Shown:
         said = " · ".join(part for part in (value["evidence"], file) if part)
         given = value["answer"]
         return text("%(answer)s: %(evidence)s", answer=Text(ANSWER_LABELS[given]), evidence=said or "—")
+    return printed(value)
+
+
+def printed(value: Mapping[str, Any]) -> Text:
+    """A paper in one line: number, issuer, first and last valid day (ISO)."""
     end: Shown = text("long-term") if value["is_long_term"] else value["valid_to"] or "—"
     return text(
         "No. %(number)s, %(issuer)s, %(start)s to %(end)s",

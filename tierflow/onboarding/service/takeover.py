@@ -34,6 +34,7 @@ from tierflow.onboarding.models import Application, Disqualified, DisqualifiedNa
 from tierflow.onboarding.rules.takeover import folded
 from tierflow.onboarding.service.access import SUBJECT as APPLICATION
 from tierflow.onboarding.service.creating import CUSTOMER
+from tierflow.onboarding.service.scans import NO_SCAN_NAME
 from tierflow.onboarding.service.takeover_rows import COLUMNS, Context, parse
 from tierflow.onboarding.service.taking_back import undo
 
@@ -190,7 +191,7 @@ def apply(session: Session, batch: ImportBatch, chunks: Chunks, actor: Actor, no
     on = local_day(now)
     wanted = batch.good + batch.doubtful
     number = next_number(session, CUSTOMER, count=wanted) - wanted
-    placeholder = files.store(session, NO_SCAN, "no-scan.pdf", "pdf", (IMPORT, batch.id), actor.user_id, now)
+    placeholder = files.store(session, NO_SCAN, NO_SCAN_NAME, "pdf", (IMPORT, batch.id), actor.user_id, now)
     used: set[int] = set()
     tally = {"customers": 0, "lines": 0, "papers": 0}
     for chunk in chunks:
