@@ -47,7 +47,7 @@ class LineSchema(Schema):
 class NoteSchema(Schema):
     """A remark that goes on record."""
 
-    note = Paragraph(most=500, load_default="")
+    note = Paragraph(most=500, load_default="", allow_none=True)
 
 
 class DecisionsSchema(LevelPageSchema):
@@ -85,7 +85,7 @@ class PinDecisionSchema(Schema):
     """Yes or no to a level by hand; a no says why."""
 
     verdict = Line(required=True, validate=one_of(("approve", "reject")))
-    remark = Paragraph(most=500, load_default="")
+    remark = Paragraph(most=500, load_default="", allow_none=True)
 
     @ma.validates_schema
     def _why(self, data: dict[str, Any], **_kwargs: Any) -> None:
@@ -180,4 +180,4 @@ class ReviewConfirmSchema(Schema):
 
     ids = fields.List(RowId(), load_default=list, validate=length(0, 500))
     recommendation = Line(validate=one_of(RECOMMENDED), load_default=None, allow_none=True)
-    reason = Paragraph(most=500, load_default="")
+    reason = Paragraph(most=500, load_default="", allow_none=True)
