@@ -15,7 +15,6 @@ from tests.browser.test_opening_story import serious
 from tests.browser.test_suspension_story import shot
 from tests.conftest import StandingClock
 from tests.grading.scenes import FEB, JAN, Scene, at
-from tests.lifting.scenes import licence
 from tierflow.common.db import db, transaction
 from tierflow.common.imports import work
 from tierflow.common.standing import StandingRow
@@ -39,9 +38,6 @@ def scene(app: Flask, clock: StandingClock) -> Scene:
     made.lift("b", JAN, "50")
     made.lift("a", FEB, "1500")
     made.close(JAN, FEB)
-    with app.app_context(), transaction() as session:
-        for customer_id in made.customers.values():
-            licence(session, customer_id)
     return made
 
 
