@@ -262,7 +262,7 @@ def test_the_inputs_are_shown_through_either_door(app: Flask, clock: StandingClo
         assert bad.status_code == 422
         return
     page = client.get(f"/levels/inputs/{scene.line}/{scene.customers['a']}?period=2026-01").text
-    assert "2026-01-12 – 2026-01-18" in page
+    assert "2026-01-12 – 01-18" in page
     assert "900" in page
     assert client.get(f"/levels/inputs/{scene.line}/99?period=2026-01").status_code == 404
     facts = client.get("/levels/facts?month=2026-01").text

@@ -92,7 +92,7 @@ def _lines_of(
         return
     for part in range(parts):
         share = grams * (part + 1) // parts - grams * part // parts
-        day = first + timedelta(days=(part * days + serial) % days)
+        day = first + timedelta(days=(part * days // parts + serial) % days)
         yield {
             "number": f"CK{month.year}{month.number:02d}-{serial:04d}-{line}-{part + 1}",
             "customer": customer.number,

@@ -32,7 +32,7 @@ def inputs(*, session: Session, actor: Actor, now: datetime, product_line_id: in
         papers=views.share(found.papers),
         weeks=[
             {
-                "week": f"{week.days[0].isoformat()} – {week.days[-1].isoformat()}",
+                "week": f"{week.days[0].isoformat()} – {week.days[-1]:%m-%d}",
                 "tonnes": views.tonnes(grams),
                 "percent": 100 * grams // most if most > 0 and grams > 0 else 0,
             }
