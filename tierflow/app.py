@@ -31,6 +31,7 @@ from tierflow.complaints.service.statistics import breaches_of_month
 from tierflow.complaints.terms import COMPLAINT_TERMS
 from tierflow.grading import api as grading_api
 from tierflow.grading import pages as grading_pages
+from tierflow.grading.service import derived as grading_derived
 from tierflow.grading.service import runs as grading_runs
 from tierflow.grading.service.closed import closed_months
 from tierflow.grading.service.proving import verify as verify_levels
@@ -38,8 +39,8 @@ from tierflow.grading.terms import GRADING_TERMS
 from tierflow.kernel.terms import LARGEST_UPLOAD
 from tierflow.lifting import api as lifting_api
 from tierflow.lifting import pages as lifting_pages
+from tierflow.lifting.service import discipline, offtake_import
 from tierflow.lifting.service import figures as lifting_figures
-from tierflow.lifting.service import offtake_import
 from tierflow.lifting.terms import LIFTING_TERMS
 from tierflow.onboarding import api as onboarding_api
 from tierflow.onboarding import pages as onboarding_pages
@@ -182,6 +183,7 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     grading_pages.init(app)
     if breaches_of_month not in grading_runs.BREACHES:
         grading_runs.BREACHES.append(breaches_of_month)
+    grading_derived.ORDERS_DUE[:] = [discipline.orders_due]
     verify.also_checked("levels", verify_levels)
     verify.also_checked("offtake", offtake.verify)
     verify.also_checked("lifting", lifting_figures.verify)

@@ -7,16 +7,18 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tests.builders import actor, line, region, user
 from tests.complaints.scenes import customer
+from tierflow.common import suspension
 from tierflow.common.customers import CustomerLine
 from tierflow.common.db import transaction
 from tierflow.common.indicators import MonthFacts
 from tierflow.common.offtake import Lifting, record
 from tierflow.common.reference import Product
+from tierflow.common.suspension import PaperCover
 from tierflow.common.users import User
 from tierflow.grading.models import GradingRun, LevelDecisionRow
 from tierflow.grading.service import runs
@@ -75,6 +77,9 @@ class Scene:
             )
         )
         session.flush()
+        suspension.accept(
+            session, row.id, "merged_licence", ("paper", row.id), (from_on, None), from_on, at("2025-12-01 09:00")
+        )
         self.customers[letter] = row.id
         return row.id
 
@@ -110,6 +115,18 @@ class Scene:
 
     def propose(self, month: Month, when: datetime | None = None, login: str = "sm") -> int:
         return self.act(runs.start, login, when or after(month), self.line, month)
+
+    def propose_again(self, month: Month, when: datetime) -> int:
+        """Decide a month that waits anew, from the facts as they are now."""
+        query = select(GradingRun.id).where(GradingRun.month == month.start, GradingRun.state == "proposed")
+        run_id: int = self.ask(lambda session: session.scalars(query).one())
+        return self.act(runs.again, "sm", when, run_id)
+
+    def let_papers_end(self, letter: str, last: date) -> None:
+        """A customer's only licence ends with that day."""
+        with self.app.app_context(), transaction() as session:
+            mine = PaperCover.customer_id == self.customers[letter]
+            session.execute(update(PaperCover).where(mine).values(valid_to=last))
 
     def confirm(self, run_id: int, when: datetime, login: str = "sm") -> int:
         return self.act(runs.confirm, login, when, run_id, "")

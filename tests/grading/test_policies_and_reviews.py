@@ -160,10 +160,11 @@ def test_a_quarter_is_opened_after_it_frozen_with_its_last_month_and_confirmed(s
     assert review.state == "frozen"
     scores = _scores(scene, review)
     # a: lifted 3000 of 3000 planned in the months that had a plan; b: 900 of 2000
+    # both lifted alike in 3 of 12 weeks: evenness 1818, of the weight of 15
     assert (scores["a"].completion, scores["b"].completion, scores["d"].completion) == (10_000, 4500, None)
     assert (scores["a"].grams, scores["a"].cooperation, scores["b"].breaches) == (4500 * T, 90, 2)
-    assert (scores["a"].score, scores["b"].score) == (9666, 4416)
-    assert (scores["a"].recommended, scores["b"].recommended, scores["d"].recommended) == ("raise", "lower", "keep")
+    assert (scores["a"].score, scores["b"].score) == (8215, 4278)
+    assert (scores["a"].recommended, scores["b"].recommended, scores["d"].recommended) == ("keep", "lower", "keep")
     assert [scores[letter].rank for letter in "adb"] == [2, 1, 3] or scores["a"].rank < scores["b"].rank
     with pytest.raises(Invalid):
         scene.act(_confirm, "sm", at("2026-04-08 10:00"), review.id, {"ids": [], "reason": ""})

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tierflow.grading.rules.levels import LADDER, Level, LevelPolicy, may_pin
 from tierflow.grading.rules.outlook import outlook
-from tierflow.grading.rules.reviews import ReviewPolicy, Seen, band, recommend, score
+from tierflow.grading.rules.reviews import ReviewPolicy, Seen, band, papers, recommend, score
 from tierflow.grading.terms import GRADING_TERMS
 
 POLICY = ReviewPolicy(
@@ -19,7 +19,7 @@ POLICY = ReviewPolicy(
     ((0, 6000, "lower"), (6000, 9000, "keep"), (9000, 10_000, "raise")),
     25,
 )
-PLAIN = Seen("dealer", True, 1, None, None, None, None, None, None)
+PLAIN = Seen("dealer", True, 1, None, None, None, None, None, None, 90, None)
 
 
 def seen(**values: object) -> Seen:
@@ -70,9 +70,9 @@ def test_every_score_is_in_one_band_and_a_full_one_in_the_last(scored: int, word
         ({"customer_class": "direct"}, 100, "keep"),  # nothing moves a direct customer
         ({"has_levels": False}, 9500, "keep"),
         ({"has_levels": False, "customer_class": "exclusive_agent"}, 100, "end_class"),
-        ({"grams": 0, "papers_ok": False}, 9500, "disqualify"),
-        ({"grams": 0, "papers_ok": True}, 9500, "raise"),
-        ({"grams": 1, "papers_ok": False}, 9500, "raise"),
+        ({"grams": 0, "is_suspended": True}, 9500, "disqualify"),
+        ({"grams": 0, "is_suspended": False}, 9500, "raise"),
+        ({"grams": 1, "is_suspended": True}, 9500, "raise"),
     ],
 )
 def test_what_a_score_recommends(values: dict[str, object], scored: int | None, word: str) -> None:
@@ -162,3 +162,14 @@ def test_what_holds_back_besides_tonnes_is_said() -> None:
 def test_a_level_by_hand_is_one_step_from_the_computed_one(computed: Level, wanted: Level, allowed: bool) -> None:
     assert (may_pin(False, computed, wanted) == ()) is allowed
     assert may_pin(True, computed, wanted) != ()
+
+
+@pytest.mark.rule("CHEM-15", "CHEM-16")
+@pytest.mark.parametrize(
+    ("suspended", "days", "expected"),
+    [(0, 90, 10_000), (90, 90, 0), (1, 90, 9_888), (45, 90, 5_000), (0, 1, 10_000), (None, 90, None), (0, 0, None)],
+)
+def test_papers_score_the_share_of_days_with_valid_papers(
+    suspended: int | None, days: int, expected: int | None
+) -> None:
+    assert papers(suspended, days) == expected

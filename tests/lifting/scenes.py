@@ -17,6 +17,7 @@ from tierflow.common import suspension
 from tierflow.common.customers import CustomerLine
 from tierflow.common.db import transaction
 from tierflow.common.reference import Product
+from tierflow.common.standing import StandingRow
 from tierflow.common.suspension import PaperCover
 from tierflow.common.users import User
 from tierflow.kernel.roles import Actor, Role
@@ -86,6 +87,18 @@ def build(session: Session) -> Company:
                 product_line_id=polyolefin.id,
                 customer_class="dealer",
                 from_on=date(2026, 1, 5),
+            )
+        )
+        # Ordinary since February: planned, and free to bid (CHEM-9.1).
+        session.add(
+            StandingRow(
+                customer_id=each.id,
+                product_line_id=polyolefin.id,
+                level="ordinary",
+                basis="run",
+                from_on=date(2026, 2, 1),
+                month=date(2026, 1, 1),
+                recorded_at=at("2026-02-02 10:00"),
             )
         )
     session.flush()

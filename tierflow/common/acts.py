@@ -105,6 +105,7 @@ ACTS: dict[str, str] = {
     "order.carry": mark("carried money over"),
     "order.settle": mark("settled the order"),
     "order.invoice": mark("recorded an invoice"),
+    "offtake.reverse": mark("took a line off the offtake ledger"),
     "bank.import": mark("imported a bank statement"),
     "bank.match": mark("matched a receipt"),
     "bank.put_aside": mark("put a receipt aside"),

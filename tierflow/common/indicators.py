@@ -1,7 +1,9 @@
 """What is known of a customer's month besides tonnes (CHEM-9.6): plan, evenness, payment, breaches, cooperation.
 
-Facts with one row for each customer, line and month. A column without value means "no data". Decisions keep the values
-they saw as columns of their own, so a correction here never rewrites the past.
+Facts with one row for each customer, line and month. A column without value means "no data". Evenness and payment
+discipline are worked out of the ledger and the orders; here they stand only where somebody keyed them in, with reason,
+and count only where there is nothing to work out. Decisions keep the values they saw as columns of their own, so a
+correction here never rewrites the past.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ class MonthFacts(Model):
     payment_discipline: Mapped[int | None]
     breaches: Mapped[int | None]
     cooperation: Mapped[int | None]
+    reason: Mapped[str | None]  # why evenness or payment discipline were keyed in, where nothing could be worked out
     updated_at: Mapped[datetime]
 
 

@@ -26,9 +26,11 @@ from tierflow.grading.service import drafts, keying, reviews, runs, trials
 from tierflow.kernel.calendar import WorkingCalendar
 from tierflow.kernel.months import Month, local_day
 from tierflow.kernel.roles import SYSTEM, Actor
+from tierflow.lifting.models import LiftingOrder
 
 PLAN_STEP = 20_000_000  # grams: plans are written in whole 20 t
 DRAFT_DAYS_AGO = 4
+BEFORE_ORDERS = "订单上线前，按财务收款台账补录付款及时率"
 
 
 def stories(session: Session, house: House, diary: Diary, calendar: WorkingCalendar) -> Iterator[Story]:
@@ -52,7 +54,8 @@ def _month(session: Session, house: House, calendar: WorkingCalendar, line_id: i
         return
     rows = _known(session, line_id, month)
     if rows:
-        keying.key(session, SYSTEM, {"product_line_id": line_id, "month": month, "rows": rows}, at)
+        known = {"product_line_id": line_id, "month": month, "rows": rows, "reason": BEFORE_ORDERS}
+        keying.key(session, SYSTEM, known, at)
     session.flush()
     if runs.why_not(session, line_id, month, local_day(at)):
         return
@@ -74,6 +77,8 @@ def _known(session: Session, line_id: int, month: Month) -> list[dict[str, Any]]
     customers = session.scalars(query).all()
     lifted = monthly(session, [customer.id for customer in customers], line_id, month, month)
     told = set(session.scalars(select(MonthFacts.customer_id).where(MonthFacts.month == month.start)))
+    due = select(LiftingOrder.customer_id).where(LiftingOrder.pay_by_on.between(month.start, month.last_day))
+    has_orders = set(session.scalars(due))
     rows = []
     for customer in customers:
         grams = lifted.get(customer.id, {}).get(month, 0)
@@ -84,7 +89,8 @@ def _known(session: Session, line_id: int, month: Month) -> list[dict[str, Any]]
         row["planned_grams"] = max(PLAN_STEP, grams * share // 100 // PLAN_STEP * PLAN_STEP)
         if month.number % 3 == 0:
             row["cooperation"] = 62 + customer.id * 13 % 37
-        row["payment_discipline"] = (10_000, 10_000, 9_500, 8_750)[customer.id % 4]
+        if customer.id not in has_orders:
+            row["payment_discipline"] = (10_000, 10_000, 9_500, 8_750)[customer.id % 4]
         rows.append(row)
     return rows
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from tierflow.common.customers import Customer, CustomerLine
 from tierflow.common.reference import Product, ProductLine
+from tierflow.common.standing import standing_on
 from tierflow.common.users import User, actor_of
 from tierflow.demo import company
 from tierflow.demo.diary import Diary, Story
@@ -91,7 +92,7 @@ def _lines_of(
         return
     for part in range(parts):
         share = grams * (part + 1) // parts - grams * part // parts
-        day = first + timedelta(days=(part * days + serial) % days)
+        day = first + timedelta(days=(part * days // parts + serial) % days)
         yield {
             "number": f"CK{month.year}{month.number:02d}-{serial:04d}-{line}-{part + 1}",
             "customer": customer.number,
@@ -171,7 +172,7 @@ def _order(desk: _Desk, script: Script) -> Story:
         "customer_id": customer.id,
         "product_id": product.id,
         "warehouse_id": desk.house.warehouses[place],
-        "form_of_sale": script.form_of_sale,
+        "form_of_sale": _form(session, customer, desk.house.lines["PO"], script, at),
         "quantity_grams": script.tonnes * GRAMS_PER_TONNE,
         "price_fen": PRICES_FEN["PO"] + customer.id * 500,
     }
@@ -181,6 +182,12 @@ def _order(desk: _Desk, script: Script) -> Story:
         yield at
         order = session.get_one(LiftingOrder, order_id)
         _act(desk, order, customer, (seller, keeper), (act, value), at)
+
+
+def _form(session: Session, customer: Customer, line_id: int, script: Script, at: datetime) -> str:
+    """An auction customer buys by auction only (CHEM-9.1)."""
+    stands = standing_on(session, [customer.id], line_id, local_day(at)).get(customer.id)
+    return "auction" if stands is not None and stands.level == "auction" else script.form_of_sale
 
 
 def _act(

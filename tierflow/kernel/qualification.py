@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 
 from tierflow.kernel.text import Text, mark
 
@@ -74,6 +75,15 @@ def uncovered(covers: Iterable[Cover], on: date) -> tuple[str, ...]:
     """The papers that must be renewed before business goes on (CHEM-15); empty: not suspended that day."""
     rows = tuple(covers)
     return wanting({row.kind for row in rows if row.holds(on)}, {row.kind for row in rows})
+
+
+def suspended_days(covers: Iterable[Cover], first: date, last: date) -> int:
+    """On how many days from `first` to `last`, both included, business stood still (CHEM-15)."""
+    rows = tuple(covers)
+    after = last + timedelta(days=1)
+    turns = {row.counts_from for row in rows} | {row.valid_to + timedelta(days=1) for row in rows if row.valid_to}
+    edges = [first, *sorted(day for day in turns if first < day < after), after]
+    return sum((end - start).days for start, end in pairwise(edges) if uncovered(rows, start)) if first < after else 0
 
 
 def suspended_since(covers: Iterable[Cover], on: date) -> date | None:

@@ -213,6 +213,7 @@ _ROWS: tuple[tuple[str, bool, frozenset[Role] | None], ...] = (
     ("bank.write", _WRITE, frozenset({_R.FINANCE_REVIEWER})),
     ("offtake.read", _READ, frozenset({_R.SALES_MANAGER, _R.FINANCE_REVIEWER})),
     ("offtake.write", _WRITE, frozenset({_R.SALES_MANAGER, _R.FINANCE_REVIEWER})),
+    ("offtake.reverse", _WRITE, frozenset({_R.SALES_MANAGER, _R.FINANCE_REVIEWER})),
     # levels, reviews and the policy's versions, CHEM-9, CHEM-16, CMTE-2.1
     ("grading.preview", _READ, _SALES | _APPROVERS | _LOOKERS),
     ("grading.read", _READ, _SALES | _APPROVERS | _LOOKERS),

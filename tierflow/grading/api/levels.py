@@ -11,7 +11,7 @@ from tierflow.common.customers import Customer
 from tierflow.grading.api import rows
 from tierflow.grading.models import GradingRun, LevelPin
 from tierflow.grading.schemas import given, shown
-from tierflow.grading.service import keying, late, looking, pins, runs, watching
+from tierflow.grading.service import inputs, keying, late, looking, pins, runs, watching
 from tierflow.kernel.errors import NotFound
 from tierflow.kernel.months import Month, local_day
 from tierflow.kernel.roles import Actor
@@ -173,6 +173,16 @@ def list_pins(wanted: dict[str, Any], *, session: Session, actor: Actor, now: da
 def decide_pin(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, pin_id: int) -> Any:
     """Approve or reject a level by hand."""
     return pins.decide(session, actor, pin_id, data, now)
+
+
+@blp.route("/grading/inputs", methods=["GET"])
+@reads("grading.read")
+@blp.arguments(given.InputsSchema, location="query")
+@blp.response(200, shown.InputsOut)
+def read_inputs(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
+    """What evenness, payment discipline and papers of a customer's period are worked out of, as it stands today."""
+    place = (wanted["product_line_id"], wanted["customer_id"], wanted["period"])
+    return rows.inputs(inputs.shown(session, actor, *place, now))
 
 
 @blp.route("/grading/facts", methods=["POST"])

@@ -8,6 +8,7 @@ from typing import Any
 
 from tierflow.common.customers import Customer
 from tierflow.grading.models import GradingRun, LevelDecisionRow
+from tierflow.grading.service.inputs import Shown
 from tierflow.grading.service.looking import Proof
 from tierflow.grading.service.watching import Picture
 from tierflow.kernel.months import Month
@@ -99,4 +100,19 @@ def picture(found: Picture) -> dict[str, Any]:
             "days_left": found.days_left,
         },
         "history": found.history,
+    }
+
+
+def inputs(found: Shown) -> dict[str, Any]:
+    """The inputs of a customer's period."""
+    told = found.inputs
+    return {
+        "weeks": [{"from_on": week.days[0], "to_on": week.days[-1], "grams": grams} for week, grams in told.weeks],
+        "evenness": told.evenness,
+        "orders_due": told.due,
+        "orders_in_time": told.in_time,
+        "payment_discipline": told.payment_discipline,
+        "days": found.days,
+        "suspended_days": found.suspended_days,
+        "papers": found.papers,
     }

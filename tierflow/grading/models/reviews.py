@@ -74,7 +74,11 @@ class ReviewScore(Model):
     payment_discipline: Mapped[int | None]
     breaches: Mapped[int]
     cooperation: Mapped[int | None]
-    papers_ok: Mapped[bool | None]
+    orders_due: Mapped[int | None]  # in the period, and paid by their pay-by day
+    orders_in_time: Mapped[int | None]
+    papers_ok: Mapped[bool | None]  # on the period's last day
+    suspended_days: Mapped[int | None]  # of its `days` as a customer within the period
+    days: Mapped[int | None]
     score: Mapped[int | None]
     rank: Mapped[int]
     recommended: Mapped[str]

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from flask import Flask
 
-from tierflow.grading.pages import drafts, levels, reviews, watching  # noqa: F401 - each registers its views on the blueprint
+from tierflow.grading.pages import (  # noqa: F401 - each registers its views on the blueprint
+    drafts,
+    inputs,
+    levels,
+    reviews,
+    watching,
+)
 from tierflow.grading.pages.blueprint import bp
 from tierflow.grading.pages.waiting import KINDS, source
 from tierflow.grading.pages.watching import TAB

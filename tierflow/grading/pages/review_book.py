@@ -129,6 +129,7 @@ def _scores(book: Any, scores: Sequence[Mapping[str, Any]]) -> None:
         (_("Payment discipline"), "payment", 12),
         (_("Breaches upheld"), "breaches", 12),
         (_("Cooperation"), "cooperation", 12),
+        (_("Papers"), "papers", 12),
         (_("Score"), "score", 10),
     )
     for at, (label, _key, width) in enumerate(columns):

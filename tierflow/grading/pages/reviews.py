@@ -16,7 +16,7 @@ from tierflow.grading.api.policy import BY_PERIOD, BY_RANK
 from tierflow.grading.models import Review, ReviewScore
 from tierflow.grading.pages import review_book, views
 from tierflow.grading.pages.blueprint import ROW_ID, bp
-from tierflow.grading.rules.reviews import RECOMMENDATION_LABELS, review_policy
+from tierflow.grading.rules.reviews import RECOMMENDATION_LABELS, papers, review_policy
 from tierflow.grading.schemas import given
 from tierflow.grading.service import reviews as service
 from tierflow.kernel.roles import Actor, is_allowed, require
@@ -106,7 +106,12 @@ def _review(session: Session, actor: Actor, now: datetime, review_id: int, error
     return render_template(
         "grading/review.html",
         card=_card(row, session.get_one(ProductLine, row.product_line_id)),
-        rows=[score_row(*each) | ({} if each[1].id in open_ else {"url": None}) for each in found.rows],
+        rows=[
+            score_row(*each)
+            | ({} if each[1].id in open_ else {"url": None})
+            | {"inputs_url": _inputs_url(row, each[1].id)}
+            for each in found.rows
+        ],
         page=found,
         weights=[(weight_word(name), weight) for name, weight in policy.weights.items()],
         bands=[(low // 100, high // 100, advice(word)) for low, high, word in policy.bands],
@@ -117,6 +122,11 @@ def _review(session: Session, actor: Actor, now: datetime, review_id: int, error
         errors=flat_errors(errors),
         refusals=refusals,
     )
+
+
+def _inputs_url(row: Review, customer_id: int) -> str:
+    place: dict[str, Any] = {"product_line_id": row.product_line_id, "customer_id": customer_id, "period": row.period}
+    return url_for("grading.inputs", **place)
 
 
 def weight_word(name: str) -> str:
@@ -134,6 +144,7 @@ def score_row(score: ReviewScore, customer: Any, region: str, manager: str) -> d
             ("completion", score.completion),
             ("evenness", score.evenness),
             ("payment", score.payment_discipline),
+            ("papers", None if score.suspended_days is None else papers(score.suspended_days, score.days or 0)),
         )
     }
     return {

@@ -143,6 +143,11 @@ def amount(name: str, value: int) -> str:
     return f"{value // 100}.{value % 100:02d} %"
 
 
+def share(value: int | None) -> str:
+    """Basis points as per cent; a dash for no data."""
+    return "—" if value is None else amount("evenness", value)
+
+
 def tonnes(grams: int) -> str:
     """Grams as tonnes with the unit."""
     return str(_("%(tonnes)s t", tonnes=format_tonnes(grams)))

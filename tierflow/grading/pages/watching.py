@@ -20,7 +20,7 @@ from tierflow.grading.pages import views
 from tierflow.grading.pages.blueprint import ROW_ID, bp
 from tierflow.grading.rules.levels import LADDER, Level
 from tierflow.grading.schemas import given
-from tierflow.grading.service import keying, pins, watching
+from tierflow.grading.service import derived, keying, pins, watching
 from tierflow.grading.service.watching import Picture
 from tierflow.kernel.months import Month, local_day
 from tierflow.kernel.roles import Actor, is_allowed
@@ -283,9 +283,10 @@ def _facts(session: Session, actor: Actor, now: datetime, errors: Any, refusals:
     line_id = wanted["product_line_id"] or first_line(session, now)
     query = keying.listed(actor, line_id, month)
     found = page_of(session, query, [Sort("number", Customer.number)], cursor=wanted["cursor"])
+    told = derived.inputs(session, derived.span(session, line_id, [month]), [row[0].id for row in found.rows])
     return render_template(
         "grading/facts.html",
-        rows=[_fact(*row) for row in found.rows],
+        rows=[_fact(line_id, month, told[row[0].id], *row) for row in found.rows],
         page=found,
         month=str(month),
         line_id=line_id,
@@ -310,9 +311,19 @@ def _row_errors(errors: Any) -> dict[str, Any]:
     return told
 
 
-def _fact(customer: Customer, grams: int | None, known: Any) -> dict[str, Any]:
+INDICATORS = ("evenness", "payment_discipline", "breaches", "cooperation")
+
+
+def _fact(
+    line_id: int, month: Month, told: derived.Inputs, customer: Customer, grams: int | None, known: Any
+) -> dict[str, Any]:
     planned = known.planned_grams if known else None
     done = completion(grams or 0, planned)
+    values = {name: getattr(known, name) if known else None for name in INDICATORS}
+    by_hand = {name: values[name] is not None and getattr(told, name) is None for name in keying.WORKED_OUT}
+    values |= {name: getattr(told, name) for name in keying.WORKED_OUT if getattr(told, name) is not None}
+    has_inputs = told.evenness is not None or told.due
+    place: dict[str, Any] = {"product_line_id": line_id, "period": str(month), "customer_id": customer.id}
     return {
         "name": customer.name,
         "number": customer.number,
@@ -320,10 +331,10 @@ def _fact(customer: Customer, grams: int | None, known: Any) -> dict[str, Any]:
         "tonnes": views.tonnes(grams or 0),
         "planned": views.tonnes(planned) if planned is not None else "—",
         "completion": views.amount("plan_completion", done) if done is not None else "—",
-        **{
-            name: views.amount(name, value) if known and (value := getattr(known, name)) is not None else "—"
-            for name in ("evenness", "payment_discipline", "breaches", "cooperation")
-        },
+        **{name: "—" if value is None else views.amount(name, value) for name, value in values.items()},
+        "by_hand": by_hand,
+        "reason": known.reason if known else None,
+        "inputs_url": url_for("grading.inputs", **place) if has_inputs else None,
     }
 
 

@@ -37,7 +37,11 @@ class ReviewPolicy:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a period showed of a customer. None: no data."""
+    """What a period showed of a customer. None: no data.
+
+    `suspended_days` of its `days` as a customer business stood still for want of papers (CHEM-15); `is_suspended`: on
+    the period's last day.
+    """
 
     customer_class: str
     has_levels: bool
@@ -47,7 +51,9 @@ class Seen:
     payment_discipline: int | None
     breaches: int | None
     cooperation: int | None
-    papers_ok: bool | None
+    suspended_days: int | None
+    days: int
+    is_suspended: bool | None
 
 
 def review_policy(policy: Policy) -> ReviewPolicy:
@@ -69,8 +75,13 @@ def parts(seen: Seen, policy: ReviewPolicy) -> dict[str, int | None]:
         "payment_discipline": seen.payment_discipline,
         "breaches": breaches,
         "cooperation": None if seen.cooperation is None else seen.cooperation * 100,
-        "papers": None if seen.papers_ok is None else FULL * seen.papers_ok,
+        "papers": papers(seen.suspended_days, seen.days),
     }
+
+
+def papers(suspended_days: int | None, days: int) -> int | None:
+    """The share of the days on which valid papers were on file, in hundredths, rounded down."""
+    return None if suspended_days is None or days <= 0 else FULL * (days - suspended_days) // days
 
 
 def score(seen: Seen, policy: ReviewPolicy) -> int | None:
@@ -85,7 +96,7 @@ def recommend(seen: Seen, scored: int | None, policy: ReviewPolicy) -> str:
 
     Where there are no levels to raise or lower, a low score ends an exclusive agent's class and keeps everybody else.
     """
-    if seen.grams == 0 and seen.papers_ok is False:
+    if seen.grams == 0 and seen.is_suspended:
         return "disqualify"
     if scored is None:
         return "keep"

@@ -12,6 +12,7 @@ from marshmallow import fields
 from tierflow.common.standing import LEVELS
 from tierflow.grading.rules.levels import MOVES, Level
 from tierflow.grading.terms import RECOMMENDED
+from tierflow.kernel.months import Period, parse_period
 from tierflow.web.fields import MonthField, Tonnes
 from tierflow.web.schemas import Integer, Line, Paragraph, RowId, Schema, between, length, one_of
 
@@ -47,7 +48,7 @@ class LineSchema(Schema):
 class NoteSchema(Schema):
     """A remark that goes on record."""
 
-    note = Paragraph(most=500, load_default="")
+    note = Paragraph(most=500, load_default="", allow_none=True)
 
 
 class DecisionsSchema(LevelPageSchema):
@@ -85,7 +86,7 @@ class PinDecisionSchema(Schema):
     """Yes or no to a level by hand; a no says why."""
 
     verdict = Line(required=True, validate=one_of(("approve", "reject")))
-    remark = Paragraph(most=500, load_default="")
+    remark = Paragraph(most=500, load_default="", allow_none=True)
 
     @ma.validates_schema
     def _why(self, data: dict[str, Any], **_kwargs: Any) -> None:
@@ -110,11 +111,12 @@ class FactsRowSchema(Schema):
 
 
 class FactsSchema(Schema):
-    """Indicators of a month."""
+    """Indicators of a month. Evenness and payment discipline only where nothing is on record, with a reason."""
 
     product_line_id = RowId(required=True)
     month = MonthField(required=True)
     rows = fields.List(fields.Nested(FactsRowSchema), required=True, validate=length(1, MOST_ROWS))
+    reason = Paragraph(most=500, load_default=None, allow_none=True)
 
 
 class FactsListSchema(LevelPageSchema):
@@ -122,6 +124,33 @@ class FactsListSchema(LevelPageSchema):
 
     product_line_id = RowId(load_default=None)
     month = MonthField(load_default=None)
+
+
+class PeriodField(fields.String):
+    """A month, quarter, half-year or year, as 2026-10, 2026-Q4, 2026-H2 or 2026."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        written = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            found = parse_period(written)
+        except ValueError:
+            found = None
+        if not isinstance(found, Period):
+            raise ma.ValidationError(_l("A month, quarter, half-year or year is wanted here, as 2026-10 or 2026-Q4."))
+        return found
+
+
+class InputsPeriodSchema(Schema):
+    """Which period."""
+
+    period = PeriodField(required=True)
+
+
+class InputsSchema(InputsPeriodSchema):
+    """Whose inputs, of which line and period."""
+
+    product_line_id = RowId(required=True)
+    customer_id = RowId(required=True)
 
 
 PASTED = ("number", "planned_tonnes", "cooperation", "evenness", "payment_discipline")
@@ -180,4 +209,4 @@ class ReviewConfirmSchema(Schema):
 
     ids = fields.List(RowId(), load_default=list, validate=length(0, 500))
     recommendation = Line(validate=one_of(RECOMMENDED), load_default=None, allow_none=True)
-    reason = Paragraph(most=500, load_default="")
+    reason = Paragraph(most=500, load_default="", allow_none=True)

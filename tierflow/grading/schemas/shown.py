@@ -185,3 +185,24 @@ class KeyedOut(Schema):
     """How many customers were touched."""
 
     rows = fields.Integer(required=True)
+
+
+class InputsWeekOut(Schema):
+    """A week that had a working day, first and last day, and what was lifted in it."""
+
+    from_on = fields.Date(required=True)
+    to_on = fields.Date(required=True)
+    tonnes = Tonnes(required=True, attribute="grams")
+
+
+class InputsOut(Schema):
+    """Evenness, payment discipline and papers in basis points, beside what they are worked out of."""
+
+    weeks = fields.List(fields.Nested(InputsWeekOut), required=True)
+    evenness = fields.Integer(required=True, allow_none=True)
+    orders_due = fields.Integer(required=True)
+    orders_in_time = fields.Integer(required=True)
+    payment_discipline = fields.Integer(required=True, allow_none=True)
+    days = fields.Integer(required=True)
+    suspended_days = fields.Integer(required=True)
+    papers = fields.Integer(required=True, allow_none=True)

@@ -33,7 +33,8 @@ from tierflow.grading.rules.levels import (
     outcome,
     target_level,
 )
-from tierflow.grading.service import facts
+from tierflow.grading.service import derived, facts
+from tierflow.grading.service.derived import Span
 from tierflow.grading.service.facts import Held
 from tierflow.kernel.months import Month
 
@@ -57,14 +58,16 @@ class Plan:
     previous_run_id: int | None
     policy: LevelPolicy
     over: Mapping[int, Held]
+    span: Span
 
 
 def plan(session: Session, run: GradingRun) -> Plan:
-    """What a run's decisions share; two queries, once."""
+    """What a run's decisions share; a few queries, once."""
     month = Month.of(run.month)
     policy = level_policy(policy_numbered(session, run.policy_version))
     over = facts.adjusted(session, run.product_line_id, month.previous())
-    return Plan(run.id, run.product_line_id, month, run.previous_run_id, policy, over)
+    span = derived.span(session, run.product_line_id, [month], run.facts_at)
+    return Plan(run.id, run.product_line_id, month, run.previous_run_id, policy, over, span)
 
 
 def decide(run_id: int, policy: LevelPolicy, over: Mapping[int, Held], rows: Iterable[Any]) -> list[Row]:
@@ -110,8 +113,11 @@ def _key(direct: Any, rank: Any, place: Any, gated: Any, forced: Any) -> Any:
 def statement(shared: Plan, after: int, last: int) -> Any:
     """One INSERT … SELECT over the customers of a stretch: facts, the case they make, what the rule said of it."""
     policy = shared.policy
-    seen = facts.question(shared.line_id, shared.month, shared.previous_run_id)
-    seen = seen.where(CustomerLine.customer_id > after, CustomerLine.customer_id <= last).order_by(None)
+
+    def stretch(column: Any) -> Any:
+        return and_(column > after, column <= last)
+
+    seen = facts.question(shared.line_id, shared.month, shared.previous_run_id, shared.span, stretch).order_by(None)
     names = ("customer_id", "class", "grams", *facts.INDICATOR_COLUMNS, "before_level", "before_idle", "began")
     raw = seen.subquery().columns
     named = select(*(column.label(name) for column, name in zip(raw, names, strict=True))).subquery().c

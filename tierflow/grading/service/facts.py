@@ -13,6 +13,8 @@ from tierflow.common.db import in_force
 from tierflow.common.indicators import MonthFacts, completion
 from tierflow.common.offtake import OfftakeMonth
 from tierflow.grading.models import GradingRun, LevelDecisionRow
+from tierflow.grading.service import derived
+from tierflow.grading.service.derived import Among, Span, everybody
 from tierflow.kernel.months import Month
 
 Held = tuple[str, int]
@@ -22,8 +24,13 @@ Held = tuple[str, int]
 INDICATOR_COLUMNS = ("planned_grams", "evenness", "payment_discipline", "breaches", "cooperation")
 
 
-def question(line_id: int, month: Month, previous_run_id: int | None) -> Select[Any]:
-    """Everybody who holds the line on the month's last day, by customer id; to be narrowed and limited.
+def question(
+    line_id: int, month: Month, previous_run_id: int | None, over: Span, among: Among = everybody
+) -> Select[Any]:
+    """Everybody who holds the line on the month's last day, by customer id; narrowed by `among`.
+
+    Evenness and payment discipline are worked out over the month's span; what was keyed in stands where there is no
+    data.
 
     Columns: customer, class, grams, the indicators, the level and idle months of the month before, and the class the
     customer began with where there is no such decision.
@@ -38,7 +45,15 @@ def question(line_id: int, month: Month, previous_run_id: int | None) -> Select[
         .scalar_subquery()
     )
     before = LevelDecisionRow
-    columns = [getattr(MonthFacts, name) for name in INDICATOR_COLUMNS]
+    known = {name: getattr(MonthFacts, name) for name in INDICATOR_COLUMNS}
+    worked_out = {
+        "evenness": derived.evenness_of(over, among),
+        "payment_discipline": derived.discipline_of(over, among),
+    }
+    for name, found in worked_out.items():
+        if found is not None:
+            known[name] = func.coalesce(found.c[name], known[name])
+    columns = list(known.values())
     query = (
         select(
             line.customer_id,
@@ -67,8 +82,15 @@ def question(line_id: int, month: Month, previous_run_id: int | None) -> Select[
             ),
         )
         .outerjoin(before, and_(before.run_id == (previous_run_id or 0), before.customer_id == line.customer_id))
-        .where(line.product_line_id == line_id, in_force(line.from_on, line.to_on, month.last_day))
+        .where(
+            line.product_line_id == line_id,
+            in_force(line.from_on, line.to_on, month.last_day),
+            among(line.customer_id),
+        )
     )
+    for found in worked_out.values():
+        if found is not None:
+            query = query.outerjoin(found, found.c.customer_id == line.customer_id)
     return query.order_by(line.customer_id)
 
 

@@ -1,4 +1,8 @@
-"""Indicators of a month keyed in or pasted: plan and cooperation, until allocation writes them (CHEM-9.6)."""
+"""Indicators of a month keyed in or pasted: plan and cooperation, until allocation writes them (CHEM-9.6).
+
+Evenness and payment discipline are worked out of the ledger and the orders; by hand they are told only where neither
+knows anything, with the reason.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +20,24 @@ from tierflow.common.customers import Customer, CustomerLine, visible
 from tierflow.common.db import in_force, is_sqlite
 from tierflow.common.indicators import MonthFacts
 from tierflow.common.offtake import OfftakeMonth
-from tierflow.grading.service import runs
+from tierflow.grading.service import derived, runs
 from tierflow.grading.service.facts import INDICATOR_COLUMNS
 from tierflow.kernel.errors import Invalid, Refusal, Refused
 from tierflow.kernel.months import Month, local_day
 from tierflow.kernel.roles import Actor, require
-from tierflow.kernel.text import Text, text
+from tierflow.kernel.text import Text, mark, text
 
 SUBJECT = "month_facts"
 
+# What is worked out, and why it is not keyed in where it can be.
+WORKED_OUT = {
+    "evenness": mark("%(number)s: the ledger tells the evenness of this month."),
+    "payment_discipline": mark("%(number)s: the orders tell the payment discipline of this month."),
+}
+
 
 def key(session: Session, actor: Actor, command: Mapping[str, Any], now: datetime) -> int:
-    """Set indicators of customers for a month: product_line_id, month, rows of {number, and what is known}.
+    """Set indicators of customers for a month: product_line_id, month, reason, rows of {number, and what is known}.
 
     All or nothing; a value left out stays as it was. What a closed month's decisions saw they keep: a change there is a
     late fact. Raises `Invalid` by row, `Refused`. Returns how many customers it touched.
@@ -38,17 +48,46 @@ def key(session: Session, actor: Actor, command: Mapping[str, Any], now: datetim
     if month.start > local_day(now):
         raise Refused(Refusal("CHEM-9.6", text("%(month)s has not begun.", month=str(month)), "month"))
     rows = command["rows"]
+    reason = command.get("reason") or ""
     ids = _known(session, actor, line.id, month, rows)
+    _refuse_known_better(session, line.id, month, rows, ids, reason)
     table: Any = MonthFacts.__table__
     make = insert_sqlite if is_sqlite(session) else insert_postgres
     for row in rows:
         given = {name: row[name] for name in INDICATOR_COLUMNS if row.get(name) is not None}
+        by_hand = reason if given.keys() & set(WORKED_OUT) else ""
+        given |= {"reason": by_hand} if by_hand else {}
         place = {"product_line_id": line.id, "month": month.start, "customer_id": ids[row["number"]]}
         statement = make(table).values(**place, **given, updated_at=now)
         session.execute(statement.on_conflict_do_update(index_elements=list(place), set_={**given, "updated_at": now}))
         after = {"month": str(month), **given}
-        audit.record(session, actor, "month_facts.key", SUBJECT, ids[row["number"]], now, after=after)
+        place_of = ids[row["number"]]
+        audit.record(session, actor, "month_facts.key", SUBJECT, place_of, now, after=after, reason=by_hand)
     return len(rows)
+
+
+def _refuse_known_better(
+    session: Session, line_id: int, month: Month, rows: Sequence[Mapping[str, Any]], ids: Mapping[str, int], reason: str
+) -> None:
+    """A value by hand has a reason, and never stands in the way of what the ledger or the orders tell."""
+    told = {name: [row for row in rows if row.get(name) is not None] for name in WORKED_OUT}
+    wanted = {ids[row["number"]] for each in told.values() for row in each}
+    if not wanted:
+        return
+    errors: dict[str, Any] = {}
+    if not reason:
+        errors["reason"] = [text("Evenness and payment discipline by hand: say why.")]
+    span = derived.span(session, line_id, [month])
+    found = derived.inputs(session, span, wanted)
+    wrong: dict[int, dict[str, list[Text]]] = {}
+    for at, row in enumerate(rows):
+        for name, words in WORKED_OUT.items():
+            if row.get(name) is not None and getattr(found[ids[row["number"]]], name) is not None:
+                wrong.setdefault(at, {})[name] = [Text(words, {"number": row["number"]})]
+    if wrong:
+        errors["rows"] = wrong
+    if errors:
+        raise Invalid(errors)
 
 
 def _known(

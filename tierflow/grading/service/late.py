@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -10,13 +10,12 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from tierflow.common import audit
-from tierflow.common.customers import CustomerLine
 from tierflow.common.indicators import MonthFacts
 from tierflow.common.offtake import Offtake
 from tierflow.common.policies import policy_numbered
 from tierflow.grading.models import GradingChunk, GradingRun, LevelDecisionRow
 from tierflow.grading.rules.levels import level_policy
-from tierflow.grading.service import closing, facts, runs
+from tierflow.grading.service import closing, derived, facts, runs
 from tierflow.grading.service.facts import Held
 from tierflow.kernel.errors import Refusal, Refused
 from tierflow.kernel.months import Month
@@ -93,7 +92,7 @@ def _decide(session: Session, old: GradingRun, late: Mapping[int, Month], over: 
     ids = sorted(customer_id for customer_id, first in late.items() if first <= month)
     policy = level_policy(policy_numbered(session, old.policy_version))
     stood = facts.effective(session, old.product_line_id, ids, month.previous(), month)
-    query = facts.question(old.product_line_id, month, old.previous_run_id)
+    over_days = derived.span(session, old.product_line_id, [month])
     before = {
         customer_id: (rows[month.previous()].level, rows[month.previous()].idle)
         for customer_id, rows in stood.items()
@@ -101,7 +100,7 @@ def _decide(session: Session, old: GradingRun, late: Mapping[int, Month], over: 
     }
     found = []
     for at in range(0, len(ids), 500):
-        some = query.where(CustomerLine.customer_id.in_(ids[at : at + 500]))
+        some = facts.question(old.product_line_id, month, old.previous_run_id, over_days, _those(ids[at : at + 500]))
         found += closing.decide(0, policy, before | over, session.execute(some))
     changed = []
     for row in found:
@@ -111,6 +110,10 @@ def _decide(session: Session, old: GradingRun, late: Mapping[int, Month], over: 
         if earlier is None or _values(earlier) != row[1:]:
             changed.append(row)
     return changed
+
+
+def _those(ids: Sequence[int]) -> derived.Among:
+    return lambda column: column.in_(ids)
 
 
 def _values(row: LevelDecisionRow) -> closing.Row:

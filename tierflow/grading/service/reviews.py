@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, func, insert, select, update
+from sqlalchemy import and_, delete, func, insert, null, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from tierflow.common import audit, lookup
+from tierflow.common import audit, lookup, suspension
 from tierflow.common.calendars import working_calendar
 from tierflow.common.customers import Customer, CustomerLine
 from tierflow.common.db import in_force
@@ -23,6 +23,7 @@ from tierflow.common.standing import level_column
 from tierflow.common.users import User
 from tierflow.grading.models import GradingRun, Review, ReviewScore
 from tierflow.grading.rules.reviews import Seen, recommend, review_policy, score
+from tierflow.grading.service import derived
 from tierflow.grading.service.looking import whose
 from tierflow.kernel.errors import Conflict, Invalid, NotFound, Refusal, Refused
 from tierflow.kernel.months import HalfYear, Month, Period, Quarter, Year, local_day
@@ -33,16 +34,8 @@ SUBJECT = "review"
 CLAUSE = "CHEM-16"
 KINDS: tuple[type[Period], ...] = (Quarter, HalfYear, Year)
 
-PapersOk = Callable[[Session, Sequence[int], date], Mapping[int, bool]]
-"""Whose papers are in order on a day; a customer left out: no data."""
 
-
-def nothing_known(_session: Session, _ids: Sequence[int], _on: date) -> Mapping[int, bool]:
-    """No data on papers."""
-    return {}
-
-
-def open_due(session: Session, now: datetime, papers_ok: PapersOk = nothing_known) -> dict[str, int]:
+def open_due(session: Session, now: datetime) -> dict[str, int]:
     """Open what ended last and is not open yet, from the 1st working day on; score what is open, freeze what can be."""
     today = local_day(now)
     opened = 0
@@ -53,7 +46,7 @@ def open_due(session: Session, now: datetime, papers_ok: PapersOk = nothing_know
             opened += sum(open_one(session, line, period, now) for line in lines_on(session, today))
     frozen = 0
     for review in session.scalars(select(Review).where(Review.state == "open").order_by(Review.id)).all():
-        frozen += refresh(session, review, now, papers_ok)
+        frozen += refresh(session, review, now)
     return {"opened": opened, "frozen": frozen}
 
 
@@ -92,9 +85,9 @@ def _has_anything(session: Session, line_id: int, period: Period) -> bool:
     return session.scalar(holders.limit(1)) is not None and (first is None or first <= period.last_day)
 
 
-def refresh(session: Session, review: Review, now: datetime, papers_ok: PapersOk = nothing_known) -> bool:
+def refresh(session: Session, review: Review, now: datetime) -> bool:
     """Work the scores of an open review out anew; True when they are frozen by it."""
-    rows = _scored(session, review, papers_ok)
+    rows = _scored(session, review)
     session.execute(delete(ReviewScore).where(ReviewScore.review_id == review.id))
     for at in range(0, len(rows), 5_000):
         session.execute(insert(ReviewScore), rows[at : at + 5_000])
@@ -119,12 +112,14 @@ def _may_freeze(session: Session, review: Review) -> bool:
     return session.scalar(closed.limit(1)) is not None
 
 
-def _scored(session: Session, review: Review, papers_ok: PapersOk) -> list[dict[str, Any]]:
+def _scored(session: Session, review: Review) -> list[dict[str, Any]]:
     policy = review_policy(policy_numbered(session, review.policy_version))
     has_levels = session.get_one(ProductLine, review.product_line_id).scheme == "polyolefin"
-    found = session.execute(_question(review)).all()
-    last_day = Month.of(review.last_month).last_day
-    papers = papers_ok(session, [row.id for row in found], last_day)
+    span = span_of(session, review)
+    found = session.execute(_question(review, span)).all()
+    since = {row.id: max(review.first_month, row.approved_on) for row in found}
+    stood_still = suspension.suspended_days(session, since, span.last)
+    out = set(session.scalars(select(Customer.id).where(suspension.is_suspended(span.last))))
     rows = []
     for row in found:
         completion = None
@@ -139,7 +134,9 @@ def _scored(session: Session, review: Review, papers_ok: PapersOk) -> list[dict[
             payment_discipline=None if row.payment is None else int(row.payment),
             breaches=int(row.breaches or 0),
             cooperation=row.cooperation,
-            papers_ok=papers.get(row.id),
+            suspended_days=stood_still[row.id],
+            days=(span.last - since[row.id]).days + 1,
+            is_suspended=row.id in out,
         )
         scored = score(seen, policy)
         rows.append(
@@ -154,7 +151,11 @@ def _scored(session: Session, review: Review, papers_ok: PapersOk) -> list[dict[
                 **{name: getattr(seen, name) for name in ("completion", "evenness", "payment_discipline")},
                 "breaches": seen.breaches,
                 "cooperation": seen.cooperation,
-                "papers_ok": seen.papers_ok,
+                "orders_due": row.due,
+                "orders_in_time": row.in_time,
+                "papers_ok": not seen.is_suspended,
+                "suspended_days": seen.suspended_days,
+                "days": seen.days,
                 "score": scored,
                 "recommended": recommend(seen, scored, policy),
             }
@@ -166,8 +167,19 @@ def _scored(session: Session, review: Review, papers_ok: PapersOk) -> list[dict[
     return rows
 
 
-def _question(review: Review) -> Any:
-    """Everybody who holds the line at the period's end, with sums over its months; one question."""
+def span_of(session: Session, review: Review) -> derived.Span:
+    """The months of a review."""
+    first, last = Month.of(review.first_month), Month.of(review.last_month)
+    months = [first.plus(n) for n in range(first.until(last) + 1)]
+    return derived.span(session, review.product_line_id, months)
+
+
+def _question(review: Review, span: derived.Span) -> Any:
+    """Everybody who holds the line at the period's end, with sums over its months; one question.
+
+    Evenness is that of all its weeks, payment discipline that of all its orders; the mean of what was keyed in for its
+    months stands where there is no data.
+    """
     line_id, months = review.product_line_id, (review.first_month, review.last_month)
     first, last = Month.of(months[0]), Month.of(months[1])
     before = first.plus(-(first.until(last) + 1)), first.previous()
@@ -197,19 +209,26 @@ def _question(review: Review) -> Any:
     )
     holds = [CustomerLine.customer_id == Customer.id, CustomerLine.product_line_id == line_id]
     holds.append(in_force(CustomerLine.from_on, CustomerLine.to_on, last.last_day))
+    worked_out = (derived.evenness_of(span), derived.discipline_of(span))
+    even, paid = (None if each is None else each.c for each in worked_out)
     latest = [facts.customer_id == Customer.id, facts.product_line_id == line_id, facts.month == known.c.told]
-    return (
+    query = (
         select(
             Customer.id,
             Customer.number,
+            Customer.approved_on,
             CustomerLine.customer_class,
             level_column(Customer.id, line_id, last.last_day).label("level"),
             sums.c.grams,
             earlier.c.grams.label("previous_grams"),
             known.c.planned,
             known.c.planned_lifted,
-            known.c.evenness,
-            known.c.payment,
+            (known.c.evenness if even is None else func.coalesce(even.evenness, known.c.evenness)).label("evenness"),
+            (known.c.payment if paid is None else func.coalesce(paid.payment_discipline, known.c.payment)).label(
+                "payment"
+            ),
+            (null() if paid is None else paid.due).label("due"),
+            (null() if paid is None else paid.in_time).label("in_time"),
             known.c.breaches,
             facts.cooperation,
         )
@@ -219,6 +238,10 @@ def _question(review: Review) -> Any:
         .outerjoin(known, known.c.customer_id == Customer.id)
         .outerjoin(facts, and_(*latest))
     )
+    for each in worked_out:
+        if each is not None:
+            query = query.outerjoin(each, each.c.customer_id == Customer.id)
+    return query
 
 
 def get(session: Session, actor: Actor, review_id: int) -> Review:

@@ -229,7 +229,7 @@ def drifted(session: Session, run: GradingRun) -> int:
     return later + abs(facts.total(session, run.product_line_id, Month.of(run.month)) - run.done)
 
 
-def confirm(session: Session, actor: Actor, run_id: int, note: str, now: datetime) -> GradingRun:
+def confirm(session: Session, actor: Actor, run_id: int, note: str | None, now: datetime) -> GradingRun:
     """Confirm what a run proposed: from now on it is what the month earned, in force from the 1st of the next.
 
     An adjustment's months are confirmed together, in force from today. Raises `Refused` when the facts have moved on,
@@ -239,7 +239,9 @@ def confirm(session: Session, actor: Actor, run_id: int, note: str, now: datetim
     run = get(session, run_id)
     _refuse_unready(session, actor, run, now)
     for each in batch(session, run):
-        _move(session, each, ("proposed",), "confirmed", confirmed_by_id=actor.user_id, confirmed_at=now, note=note)
+        _move(
+            session, each, ("proposed",), "confirmed", confirmed_by_id=actor.user_id, confirmed_at=now, note=note or ""
+        )
         audit.record(session, actor, "grading.confirm", SUBJECT, each.id, now, after=_sealed(session, each))
     if run.kind == "monthly":
         _stand(session, run, Month.of(run.month).end, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import BigInteger, Select, and_, case, cast, func, literal, select
@@ -21,7 +21,7 @@ from tierflow.common.standing import Standing, StandingRow, history, standing_on
 from tierflow.grading.models import GradingRun, LevelDecisionRow, LevelPin
 from tierflow.grading.rules.levels import Level, LevelPolicy, level_policy
 from tierflow.grading.rules.outlook import Outlook, outlook
-from tierflow.grading.service import facts, runs
+from tierflow.grading.service import derived, facts, runs
 from tierflow.kernel.months import Month, local_day
 from tierflow.kernel.roles import SYSTEM, Actor, require
 from tierflow.kernel.text import text
@@ -169,8 +169,12 @@ def _picture(
     idle = newest.idle if newest else 0
     known = session.get(MonthFacts, (line.id, month.start, customer_id))
     grams = lifted.get(month, 0)
-    values = [getattr(known, name) if known else None for name in facts.INDICATOR_COLUMNS]
-    seen = facts.known(grams, *values)
+    values = {name: getattr(known, name) if known else None for name in facts.INDICATOR_COLUMNS}
+    span = derived.span(session, line.id, [month], until=today)
+    told = derived.inputs(session, span, [customer_id], until=today - timedelta(days=1))[customer_id]
+    for name in ("evenness", "payment_discipline"):
+        values[name] = values[name] if getattr(told, name) is None else getattr(told, name)
+    seen = facts.known(grams, *values.values())
     kind = "direct" if stands.basis == "direct" else "dealer"
     waiting = runs.newest(session, line.id)
     pins = select(LevelPin).where(LevelPin.customer_id == customer_id, LevelPin.product_line_id == line.id)

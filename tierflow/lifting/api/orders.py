@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from tierflow.kernel.roles import Actor
 from tierflow.lifting.acts import ACTS, Act
 from tierflow.lifting.api import rows
-from tierflow.lifting.models import LiftingOrder
+from tierflow.lifting.models import Invoice, LiftingOrder
 from tierflow.lifting.schemas import given, shown
-from tierflow.lifting.service import orders, queries, selling
+from tierflow.lifting.service import invoices, orders, queries, selling
 from tierflow.web.access import reads, writes
 from tierflow.web.i18n import show
 from tierflow.web.openapi import api_blueprint
@@ -23,6 +23,7 @@ blp = api_blueprint("lifting", "Lifting orders")
 ROW_ID = "int(max=9007199254740991)"
 ONE = f"/orders/<{ROW_ID}:order_id>"
 NEWEST = [Sort("id", LiftingOrder.id, descending=True)]
+BY_DAY = [Sort("on", Invoice.invoiced_on, descending=True), Sort("id", Invoice.id, descending=True)]
 
 
 @blp.route("/orders", methods=["GET"])
@@ -51,6 +52,17 @@ def place(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime
 def read(*, session: Session, actor: Actor, now: datetime, order_id: int) -> Any:
     """An order whole."""
     return rows.whole(queries.whole(session, actor, order_id, now))
+
+
+@blp.route("/invoices", methods=["GET"])
+@reads("order.read")
+@blp.arguments(given.InvoicesSchema, location="query")
+@blp.response(200, shown.InvoicePageOut)
+def list_invoices(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
+    """Invoice records, newest day first, each with the particulars in force on its day."""
+    query = invoices.listed(actor, wanted)
+    found = page_of(session, query, BY_DAY, cursor=wanted["cursor"], size=wanted["size"])
+    return rows.page(found, [rows.invoice(*row) for row in found.rows])
 
 
 @blp.route(f"/customers/<{ROW_ID}:customer_id>/selling", methods=["GET"])

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tierflow.common.customers import Customer
 from tierflow.kernel.errors import Refusal
-from tierflow.lifting.models import Slip, Weighing
+from tierflow.lifting.models import Invoice, LiftingOrder, Slip, Weighing
+from tierflow.lifting.service import ledger
 from tierflow.lifting.service.bank import Line
 from tierflow.lifting.service.gate import SlipSeen
 from tierflow.lifting.service.queries import Card, Whole
@@ -95,3 +97,20 @@ def line(found: Line) -> dict[str, Any]:
             "is_other_payer": found.proposal.is_other_payer,
         }
     return {**columns(found.line), "proposal": proposal}
+
+
+def invoice(invoice: Invoice, order: LiftingOrder, customer: Customer, by: str) -> dict[str, Any]:
+    """An invoice with its order and customer."""
+    told = {"order": order.number, "customer_id": customer.id, "customer": customer.name, "by": by}
+    return {**columns(invoice), **told}
+
+
+def ledger_line(found: ledger.Line) -> dict[str, Any]:
+    """A line of the offtake ledger."""
+    return {
+        **columns(found.row),
+        "number": found.row.external_number,
+        "customer": found.customer.name,
+        "product": found.product.name,
+        "left_grams": found.left_grams,
+    }

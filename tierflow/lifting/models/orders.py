@@ -39,6 +39,7 @@ class LiftingOrder(Model):
         Index("ix_lifting_order_customer_id", "customer_id", "id"),
         Index("ix_lifting_order_state", "state", "id"),
         Index("ix_lifting_order_warehouse_id", "warehouse_id", "id"),
+        Index("ix_lifting_order_pay_by_on", "product_line_id", "pay_by_on", "customer_id"),
         Index(
             "ix_lifting_order_money_back",
             "id",

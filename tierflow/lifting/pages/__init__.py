@@ -9,6 +9,8 @@ from tierflow.lifting.pages import (  # noqa: F401 - each registers its views on
     acting,
     bank,
     gate,
+    invoicing,
+    ledger,
     looking,
     offtake,
     placing,
@@ -22,6 +24,8 @@ from tierflow.web.navigation import Nav
 NAV = [
     Nav(mark("Sales"), 30, mark("Lifting orders"), "truck", "lifting.listing", "order.read"),
     Nav(mark("Sales"), 31, mark("Bank receipts"), "bank", "lifting.receipts", "bank.read"),
+    Nav(mark("Sales"), 31, mark("Invoices"), "receipt", "lifting.invoices", "order.read"),
+    Nav(mark("Sales"), 34, mark("Offtake ledger"), "list-columns", "lifting.offtake_lines", "offtake.read"),
     Nav(mark("Sales"), 33, mark("Offtake imports"), "file-earmark-arrow-up", "lifting.offtake", "offtake.read"),
     Nav(mark("Sales"), 32, mark("Gate"), "door-open", "lifting.gate", "gate.read"),
 ]

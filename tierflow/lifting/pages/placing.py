@@ -18,7 +18,10 @@ from tierflow.lifting.pages.blueprint import bp
 from tierflow.lifting.schemas import given
 from tierflow.lifting.service import orders as service
 from tierflow.web.access import reads, writes
+from tierflow.web.i18n import show
 from tierflow.web.schemas import flat_errors, form_data, load
+
+AT_FIELD = frozenset({"form_of_sale", "product_id", "tonnes", "price"})
 
 
 @bp.get("/orders/new")
@@ -55,6 +58,10 @@ def _form(
 
 def _again(*, session: Session, actor: Actor, now: datetime, errors: Any, refusals: tuple[Refusal, ...]) -> str:
     flat = flat_errors(errors)
+    for refusal in refusals:
+        if refusal.field in AT_FIELD:
+            flat.setdefault(refusal.field, []).append(f"{show(refusal.reason)} ({refusal.clause})")
+    refusals = tuple(refusal for refusal in refusals if refusal.field not in AT_FIELD)
     if "customer_id" in flat:
         flat["customer"] = flat.pop("customer_id")
     return _form(session, actor, now, request.form.to_dict(), flat, refusals)

@@ -41,6 +41,12 @@ def named(row: Product | ProductLine) -> str:
     return row.name_en if language() == "en" and row.name_en else row.name
 
 
+def source_word(source: str) -> str:
+    """Where a line of the ledger came from."""
+    words: dict[str, str] = {"erp": _("ERP"), "gate": _("Our gate")}
+    return words.get(source, source)
+
+
 def state_badge(state: str) -> dict[str, str]:
     """Badge of a state: kind, icon, word."""
     kind, icon = STATE_KINDS[State(state)]

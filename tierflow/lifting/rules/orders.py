@@ -139,6 +139,17 @@ def why_not_place(quantity_grams: int, price_fen: int) -> tuple[Refusal, ...]:
     return tuple(found)
 
 
+def why_not_form(level: str | None, form_of_sale: str) -> tuple[Refusal, ...]:
+    """A customer at auction buys by auction only; ordinary and above are planned and may bid too (CHEM-9.1).
+
+    `level` None: the line has no levels.
+    """
+    if level != "auction" or form_of_sale == "auction":
+        return ()
+    reason = text("This customer is at auction level on this line: it buys by auction only.")
+    return (Refusal("CHEM-9.1", reason, "form_of_sale"),)
+
+
 def why_not_receive(order: Standing, fen: int) -> tuple[Refusal, ...]:
     """Money is confirmed on an open order, and only as much as a column holds."""
     found = list(_is_open(order))

@@ -13,7 +13,7 @@ from tierflow.common.offtake import FORMS
 from tierflow.kernel.money import parse_yuan
 from tierflow.kernel.numerals import NotANumber
 from tierflow.lifting.rules.orders import MOST_FEN, MOST_GRAMS, State
-from tierflow.web.fields import Moment, Tonnes, Yuan
+from tierflow.web.fields import Moment, MonthField, Tonnes, Yuan
 from tierflow.web.i18n import show
 from tierflow.web.schemas import Integer, Line, Paragraph, ReasonSchema, RowId, Schema, between, length, one_of
 
@@ -170,6 +170,29 @@ class MatchReceiptSchema(Schema):
 
     order = Line(required=True, most=40)
     fen = _amount(required=True)
+
+
+class InvoicesSchema(PageSchema):
+    """How invoice records are narrowed: days, colour, customer, invoice or order number."""
+
+    first = fields.Date(load_default=None)
+    last = fields.Date(load_default=None)
+    kind = Line(validate=one_of(("blue", "red")), load_default=None)
+    customer_id = RowId(load_default=None)
+    q = Line(most=100, load_default=None)
+
+
+SOURCES = ("erp", "gate")
+
+
+class LedgerSchema(PageSchema):
+    """How the ledger's lines are narrowed."""
+
+    month = MonthField(load_default=None)
+    source = Line(validate=one_of(SOURCES), load_default=None)
+    customer_id = RowId(load_default=None)
+    number = Line(most=80, load_default=None)
+    q = Line(most=100, load_default=None)
 
 
 class OfftakeLineSchema(Schema):

@@ -110,6 +110,51 @@ class InvoiceOut(Schema):
     particulars = fields.Dict(keys=fields.String())
 
 
+class InvoiceRecordOut(InvoiceOut):
+    """An invoice with its order and customer."""
+
+    id = fields.Integer()
+    order_id = fields.Integer()
+    order = fields.String()
+    customer_id = fields.Integer()
+    customer = fields.String()
+    by = fields.String()
+    recorded_at = Moment()
+
+
+class InvoicePageOut(Schema):
+    """A page of invoices."""
+
+    rows = fields.List(fields.Nested(InvoiceRecordOut))
+    after = fields.String(allow_none=True)
+    before = fields.String(allow_none=True)
+
+
+class OfftakeLineOut(Schema):
+    """A line of the ledger; `left` still counts. A reversal is negative and names its line."""
+
+    id = fields.Integer()
+    number = fields.String()
+    source = fields.String()
+    customer_id = fields.Integer()
+    customer = fields.String()
+    product = fields.String()
+    lifted_on = fields.Date()
+    grams = Tonnes(data_key="tonnes")
+    left_grams = Tonnes(data_key="left")
+    form_of_sale = fields.String()
+    reverses_id = fields.Integer(allow_none=True)
+    recorded_at = Moment()
+
+
+class OfftakeLinePageOut(Schema):
+    """A page of the ledger."""
+
+    rows = fields.List(fields.Nested(OfftakeLineOut))
+    after = fields.String(allow_none=True)
+    before = fields.String(allow_none=True)
+
+
 class OrderOut(OrderCardOut):
     """An order whole."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, cast, func, select
 from sqlalchemy.orm import Session
 
-from tierflow.common import audit
+from tierflow.common import audit, particulars
 from tierflow.common.customers import Customer, digits_key, name_key
 from tierflow.common.notices import notify
 from tierflow.kernel.errors import Invalid, Refusal, Refused, refuse_if_any
@@ -202,7 +202,7 @@ def settle(session: Session, actor: Actor, order_id: int, command: Mapping[str, 
 
 
 def invoice(session: Session, actor: Actor, order_id: int, command: Mapping[str, Any], now: datetime) -> LiftingOrder:
-    """Record an invoice issued elsewhere, with the invoicing particulars in force (CHEM-5). A red one is negative."""
+    """Record an invoice issued elsewhere, with the particulars in force on its day (CHEM-5). A red one is negative."""
     require(actor, "order.settle")
     order = scope.lock(session, actor, order_id)
     _check_day(command["invoiced_on"], now, "invoiced_on")
@@ -217,7 +217,7 @@ def invoice(session: Session, actor: Actor, order_id: int, command: Mapping[str,
             number=command["number"],
             invoiced_on=command["invoiced_on"],
             fen=command["fen"],
-            particulars={name: getattr(customer, name) for name in PARTICULARS},
+            particulars=particulars.in_force_on(session, customer, PARTICULARS, command["invoiced_on"]),
             by_id=actor.user_id,
             recorded_at=now,
         )

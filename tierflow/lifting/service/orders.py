@@ -18,6 +18,7 @@ from tierflow.common.notices import notify
 from tierflow.common.numbering import next_number
 from tierflow.common.policies import policy_on
 from tierflow.common.reference import Product, ProductLine, Warehouse
+from tierflow.common.standing import standing_on
 from tierflow.kernel.errors import Forbidden, Invalid, NotFound, Refusal, refuse_if_any
 from tierflow.kernel.money import format_yuan
 from tierflow.kernel.months import local_day
@@ -33,7 +34,7 @@ from tierflow.lifting.terms import PAY_DAYS
 
 
 def place(session: Session, actor: Actor, command: Mapping[str, Any], now: datetime) -> LiftingOrder:
-    """Take an order. Refused while business with the customer stands still, or without a class on the line.
+    """Take an order. Refused while business stands still, without a class on the line, in a form its level rules out.
 
     Raises `NotFound` for a customer the actor may not see, `Forbidden` for one it does not sell to, `Invalid` by field.
     """
@@ -48,6 +49,7 @@ def place(session: Session, actor: Actor, command: Mapping[str, Any], now: datet
         [
             *(stop.refusal for stop in business.stops(session, [customer.id], today).get(customer.id, [])),
             *_why_no_class(session, customer, line, today),
+            *rules.why_not_form(_level(session, customer, line, today), command["form_of_sale"]),
             *rules.why_not_place(command["quantity_grams"], command["price_fen"]),
         ]
     )
@@ -200,6 +202,14 @@ def _warehouse(session: Session, warehouse_id: int, today: date) -> Warehouse:
     if found is None:
         raise Invalid({"warehouse_id": [text("Choose one of the list.")]})
     return found
+
+
+def _level(session: Session, customer: Customer, line: ProductLine, today: date) -> str | None:
+    """The level in force today; None on a line without levels, or not held."""
+    if line.scheme != "polyolefin":
+        return None
+    stands = standing_on(session, [customer.id], line.id, today).get(customer.id)
+    return stands.level if stands else None
 
 
 def _why_no_class(session: Session, customer: Customer, line: ProductLine, today: date) -> list[Refusal]:

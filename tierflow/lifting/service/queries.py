@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -166,14 +166,3 @@ def slip_of(session: Session, actor: Actor, order_id: int, slip_id: int) -> tupl
     if row is None:
         raise NotFound
     return row.Slip, row.name
-
-
-def invoices(actor: Actor, first: date, last: date) -> Any:
-    """Invoices of a period with their orders, to be paged by `Invoice.id`."""
-    require(actor, "order.read")
-    return (
-        select(Invoice, LiftingOrder, Customer)
-        .join(LiftingOrder, LiftingOrder.id == Invoice.order_id)
-        .join(Customer, Customer.id == LiftingOrder.customer_id)
-        .where(Invoice.invoiced_on.between(first, last), *scope.seen_by(actor))
-    )
