@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from tests.builders import office, user
+from tests.builders import office, sign_in, user
 from tests.complaints.facts import at
 from tests.complaints.scenes import Scene, statements_of
 from tests.complaints.seen import licensed
@@ -189,3 +189,20 @@ def test_who_has_left_is_not_the_only_one_told(scene: Scene) -> None:
         assert sweep(session, at("2026-11-25 09:00")) == {"halfway": 1}
         after = session.scalars(select(Notice.id).where(Notice.user_id == scene.company["sm"])).all()
         assert len(after) == len(before) + 1
+
+
+@pytest.mark.rule("CHEM-12.3")
+def test_a_closing_stays_in_the_history_when_the_complaint_is_reopened(scene: Scene) -> None:
+    complaint = scene.answered("2026-11-23 10:00", "2026-11-23 15:00")
+    scene.act(answering.close, "am", complaint, "2026-11-23 16:00", satisfaction=2, note="希望更快")
+    said = at("2026-11-25 08:40")
+    scene.act(answering.reopen, "am", complaint, "2026-11-25 09:00", said_at=said, facts="又出现")
+    client = sign_in(scene.app, scene.company["am"])
+    page = client.get(f"/complaints/{complaint}").get_data(as_text=True)
+    history_of = page[page.index('class="timeline"') :]
+    assert "投诉结案" in history_of
+    assert "不满意 · 希望更快" in history_of
+    assert history_of.index("重新打开投诉（第 2 次计时）") < history_of.index("投诉结案")
+    answer = client.get(f"/api/v1/complaints/{complaint}").get_json()
+    assert [(row["satisfaction"], row["note"]) for row in answer["closings"]] == [(2, "希望更快")]
+    assert answer["closed_at"] is None
