@@ -10,16 +10,17 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from tests.builders import office, user
+from tests.builders import office, sign_in, user
 from tests.complaints.facts import at
 from tests.complaints.scenes import Scene, statements_of
 from tests.complaints.seen import licensed
+from tests.conftest import StandingClock
 from tierflow.common.customers import CustomerOffice
 from tierflow.common.db import db, transaction
 from tierflow.common.notices import Notice
 from tierflow.complaints import duties
 from tierflow.complaints.models import Clock, Complaint
-from tierflow.complaints.service import answering, history, queries, statistics
+from tierflow.complaints.service import answering, handling, history, queries, statistics
 from tierflow.complaints.service.digest import digest
 from tierflow.complaints.service.sweep import sweep
 from tierflow.kernel.errors import Forbidden
@@ -189,3 +190,41 @@ def test_who_has_left_is_not_the_only_one_told(scene: Scene) -> None:
         assert sweep(session, at("2026-11-25 09:00")) == {"halfway": 1}
         after = session.scalars(select(Notice.id).where(Notice.user_id == scene.company["sm"])).all()
         assert len(after) == len(before) + 1
+
+
+@pytest.mark.rule("CHEM-12.3")
+def test_a_closing_stays_in_the_history_when_the_complaint_is_reopened(scene: Scene) -> None:
+    complaint = scene.answered("2026-11-23 10:00", "2026-11-23 15:00")
+    scene.act(answering.close, "am", complaint, "2026-11-23 16:00", satisfaction=2, note="希望更快")
+    said = at("2026-11-25 08:40")
+    scene.act(answering.reopen, "am", complaint, "2026-11-25 09:00", said_at=said, facts="又出现")
+    client = sign_in(scene.app, scene.company["am"])
+    page = client.get(f"/complaints/{complaint}").get_data(as_text=True)
+    history_of = page[page.index('class="timeline"') :]
+    assert "投诉结案" in history_of
+    assert "不满意 · 希望更快" in history_of
+    assert history_of.index("重新打开投诉（第 2 次计时）") < history_of.index("投诉结案")
+    answer = client.get(f"/api/v1/complaints/{complaint}").get_json()
+    assert [(row["satisfaction"], row["note"]) for row in answer["closings"]] == [(2, "希望更快")]
+    assert answer["closed_at"] is None
+
+
+@pytest.mark.rule("CHEM-12.3")
+def test_a_department_that_has_not_answered_in_time_is_shown_overdue(scene: Scene, clock: StandingClock) -> None:
+    complaint = scene.take()
+    due = at("2026-11-23 15:00")
+    scene.act(
+        handling.consult,
+        "am",
+        complaint,
+        "2026-11-23 11:00",
+        department_id=scene.company.department,
+        question="请核查",
+        due_at=due,
+    )
+    pages = []
+    for when in ("2026-11-23 15:00", "2026-11-23 15:01"):
+        clock.at = at(when)
+        pages.append(sign_in(scene.app, scene.company["am"]).get(f"/complaints/{complaint}").get_data(as_text=True))
+    assert ["已超时" in page for page in pages] == [False, True]
+    assert all("时限 2026-11-23 15:00" in page for page in pages)

@@ -161,7 +161,7 @@ def banner(session: Session, actor: Actor | None) -> dict[str, str] | None:
     if found is Pulse.HELD:
         return {"kind": "bad", "text": _("Timed duties are held: confirm the date under Administration, Timed duties.")}
     if found is Pulse.LATE:
-        return {"kind": "warn", "text": _("The scheduler has been silent for more than five minutes.")}
+        return {"kind": "bad", "text": _("The scheduler has been silent for more than five minutes.")}
     if found is Pulse.NEVER:
         return {"kind": "info", "text": _("No scheduler has run yet: start one with “python -m jobs”.")}
     return None

@@ -275,7 +275,10 @@ class _Pages:
             may_decide=is_allowed(actor, self.importer.deciding),
             needs_second=bool(self.importer.apply_action),
             promise=show(self.importer.promise),
-            result=[(show(RESULTS.get(key, key)), value) for key, value in batch.result.items()],
+            result=[
+                (show(RESULTS.get(f"{batch.kind}.{key}", RESULTS.get(key, key))), value)
+                for key, value in batch.result.items()
+            ],
             after=self.after(session, actor, batch) if self.after and batch.state == "applied" else "",
         )
 
@@ -380,6 +383,8 @@ RESULTS = {
     "lines": mark("Product lines"),
     "papers": mark("Papers"),
     "rows": mark("Rows"),
+    "offtake.lines": mark("Liftings added"),
+    "offtake.confirmed": mark("Gate weighings confirmed"),
 }
 
 

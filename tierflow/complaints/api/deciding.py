@@ -66,7 +66,7 @@ def _consultation(session: Session, actor: Actor, consultation_id: int) -> dict[
         **rows.consultation(asked.row, asked.department, asked.asked_by, asked.answered_by),
         "complaint_id": complaint.id,
         "number": complaint.number,
-        "product": asked.product,
+        "product": asked.product.name,
         "batch": complaint.batch,
         "facts": complaint.facts,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from tierflow.common.approvals import ApprovalCase
@@ -86,6 +87,7 @@ def whole(found: Whole) -> dict[str, Any]:
             for extension, row, who, decisions in found.extensions
         ],
         "tellings": [{**columns(telling), "told_by": who} for telling, who in found.tellings],
+        "closings": [asdict(closing) for closing in found.closings],
         "files": [columns(stored) for stored in found.files],
         "customer_breach": found.breach.what if found.breach else None,
     }

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from tierflow.common import approvals
+from tierflow.common.calendars import working_calendar
 from tierflow.complaints.pages import story, views
 from tierflow.complaints.pages.blueprint import ROW_ID, bp
 from tierflow.complaints.rules import acts
@@ -113,6 +114,9 @@ def _extension(
     case, who, decisions = next(each[1:] for each in found.extensions if each[0].id == row.id)
     standing = clocks.standing_of(session, found.card.complaint, found.card.clock)
     void = acts.why_extension_is_void(standing, now)
+    clock = found.card.clock
+    closes_at = clocks.terms_of(session, clock).closes_at
+    until = working_calendar(session).deadline_at(clock.received_at, row.to_day, closes_at)
     waits = case.state == State.IN_APPROVAL
     deciding = waits and not approvals.why_not(session, case, actor) and is_allowed(actor, "complaint.decide")
     return render_template(
@@ -122,6 +126,7 @@ def _extension(
         card=views.card(found.card, now),
         facts=views.facts(found),
         row=row,
+        until=until.at,
         who=who,
         case=case,
         chain=story.chain_steps(case, decisions),

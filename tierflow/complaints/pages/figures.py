@@ -66,7 +66,7 @@ def statistics(*, session: Session, actor: Actor, now: datetime) -> str:
 
 def _short(month: str) -> str:
     """A month under a bar: its number, with the year where one begins."""
-    return month if month.endswith("-01") else month[-2:]
+    return month[2:] if month.endswith("-01") else month[-2:]
 
 
 def percent(basis_points: int | None) -> str:

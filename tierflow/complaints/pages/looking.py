@@ -128,6 +128,7 @@ def detail(*, session: Session, actor: Actor, now: datetime, complaint_id: int) 
         explain_url=url_for("complaints.explain", complaint_id=complaint_id),
         channels=dict(choices.channel_options()),
         satisfaction=dict(choices.satisfaction_options()),
+        now=now,
     )
 
 

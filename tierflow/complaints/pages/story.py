@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 
 from tierflow.common.approvals import CHAINS, ApprovalCase
 from tierflow.complaints.models import ClockEvent
+from tierflow.complaints.pages.choices import satisfaction_options
 from tierflow.complaints.rules.words import EVENT_LABELS, Event
 from tierflow.complaints.service.whole import Decisions, Whole
 from tierflow.kernel.approval import State as CaseState
@@ -77,11 +78,15 @@ def event_line(event: ClockEvent, who: str | None, number: int) -> dict[str, Any
     if event.note:
         details.append(event.note)
     text = show(EVENT_LABELS[Event(event.kind)])
+    if number > 1 and event.kind == Event.RECEIVED:
+        text = _("Complaint reopened, clock %(number)d", number=number)
+    elif number > 1:
+        text = _("%(event)s (clock %(number)d)", event=text, number=number)
     return {
         "at": moment(event.at),
         "sort": event.at,
         "who": who,
-        "text": f"{text} ({_('clock %(number)d', number=number)})" if number > 1 else text,
+        "text": text,
         "kind": kind,
         "icon": icon,
         "detail": " · ".join(details),
@@ -116,9 +121,10 @@ def timeline(found: Whole) -> list[dict[str, Any]]:
         what = _("asked for time until working day %(day)d", day=extension.to_day)
         lines.append(_line(extension.requested_at, who, what, "hourglass-split", extension.circumstance))
         lines += [_verdict(decision, decider, behalf, "extension") for decision, decider, behalf in decisions]
-    complaint = found.card.complaint
-    if complaint.closed_at is not None:
-        closed = _line(complaint.closed_at, found.closed_by, _("closed the complaint"), "check2-circle")
+    scores = dict(satisfaction_options())
+    for closing in found.closings:
+        detail = " · ".join(filter(None, (scores.get(closing.satisfaction or 0), closing.note)))
+        closed = _line(closing.at, closing.by, _("closed the complaint"), "check2-circle", detail or None)
         lines.append({**closed, "kind": "ok"})
     return sorted(lines, key=lambda line: line["sort"], reverse=True)
 

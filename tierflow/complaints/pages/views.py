@@ -89,8 +89,10 @@ def countdown(found: Countdown, now: datetime) -> dict[str, Any]:
         return {**shown, "kind": "bad", "icon": "alarm-fill", "text": text, "percent": 100}
     if found.outcome == "paused":
         return {**shown, "kind": "neutral", "icon": "pause-circle", "text": _("Paused")}
-    if local_day(found.due_at) == local_day(now):
-        text = _("Due today, %(left)s left", left=span(found.minutes_left))
+    is_today = local_day(found.due_at) == local_day(now)
+    if is_today or found.days_left == 0:  # an amended calendar may take the day it is due from the working days
+        rest = span(found.minutes_left)
+        text = _("Due today, %(left)s left", left=rest) if is_today else _("%(left)s of working time left", left=rest)
         return {**shown, "kind": "warn", "icon": "alarm", "text": text}
     left = ngettext("%(num)d working day left", "%(num)d working days left", found.days_left)
     kind = "warn" if found.days_left <= 1 else "neutral"

@@ -191,6 +191,15 @@ class TellingOut(Schema):
     is_accepted = fields.Boolean(allow_none=True)
 
 
+class ClosingOut(Schema):
+    """One closing; a complaint that was reopened has earlier ones."""
+
+    at = Moment()
+    by = fields.String()
+    satisfaction = fields.Integer(allow_none=True)
+    note = fields.String()
+
+
 class ComplaintFileOut(Schema):
     """A photo or paper."""
 
@@ -219,6 +228,7 @@ class ComplaintOut(CardOut):
     closed_at = Moment(allow_none=True)
     satisfaction = fields.Integer(allow_none=True)
     satisfaction_note = fields.String()
+    closings = fields.List(fields.Nested(ClosingOut))
     clocks = fields.List(fields.Nested(ClockOut))
     events = fields.List(fields.Nested(EventOut))
     consultations = fields.List(fields.Nested(ConsultationOut))

@@ -26,7 +26,7 @@ class Asked:
     row: Consultation
     complaint: Complaint
     department: str
-    product: str
+    product: Product
     asked_by: str
     answered_by: str | None
     files: Sequence[StoredFile]
@@ -38,7 +38,7 @@ class Errand:
 
     row: Measure
     complaint: Complaint
-    product: str
+    product: Product
     owner: str
     may_check: bool
     files: Sequence[StoredFile]
@@ -48,7 +48,7 @@ def consultation(session: Session, actor: Actor, consultation_id: int) -> Asked:
     """What a department is asked: for its people, and for whoever may see the complaint. Else `NotFound`."""
     require(actor, "consultation.read")
     row = session.execute(
-        select(Consultation, Complaint, Department.name, Product.name.label("product"), _Asker.name, _Answerer.name)
+        select(Consultation, Complaint, Department.name, Product, _Asker.name, _Answerer.name)
         .join(Complaint, Complaint.id == Consultation.complaint_id)
         .join(Department, Department.id == Consultation.department_id)
         .join(Product, Product.id == Complaint.product_id)
@@ -67,7 +67,7 @@ def measure(session: Session, actor: Actor, measure_id: int) -> Errand:
     """A measure for its owner, and for whoever may see the complaint. Else `NotFound`."""
     require(actor, "measure.read")
     row = session.execute(
-        select(Measure, Complaint, Product.name, User.name.label("owner"))
+        select(Measure, Complaint, Product, User.name.label("owner"))
         .join(Complaint, Complaint.id == Measure.complaint_id)
         .join(Product, Product.id == Complaint.product_id)
         .join(User, User.id == Measure.owner_id)

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tierflow.common.approvals import ApprovalCase, ApprovalDecision
+from tierflow.common.audit import AuditEntry
 from tierflow.common.customers import Customer
 from tierflow.common.files import StoredFile
 from tierflow.common.reference import Department, Region
@@ -50,6 +51,16 @@ class OpinionSeen:
 
 
 @dataclass(frozen=True)
+class Closing:
+    """One closing, also of a complaint that was reopened since; `satisfaction` from 1 to 5."""
+
+    at: datetime
+    by: str
+    satisfaction: int | None
+    note: str
+
+
+@dataclass(frozen=True)
 class Whole:
     """Everything a complaint's page and paper show."""
 
@@ -57,7 +68,6 @@ class Whole:
     customer: Customer | None
     region: Region
     taken_by: str
-    closed_by: str | None
     inquiry: Inquiry | None
     clocks: Sequence[tuple[Clock, Countdown]]
     events: Sequence[tuple[ClockEvent, str | None, int]]
@@ -68,6 +78,7 @@ class Whole:
     tellings: Sequence[tuple[Telling, str]]
     files: Sequence[StoredFile]
     breach: CustomerBreach | None
+    closings: Sequence[Closing]
     names: Mapping[int, str] = field(default_factory=dict)
 
     @property
@@ -134,7 +145,6 @@ def whole(session: Session, actor: Actor, complaint_id: int, now: datetime) -> W
         customer=session.get(Customer, complaint.customer_id) if complaint.customer_id else None,
         region=session.get_one(Region, complaint.region_id),
         taken_by=names[complaint.taken_by_id],
-        closed_by=names.get(complaint.closed_by_id or 0),
         inquiry=session.get(Inquiry, complaint.inquiry_id) if complaint.inquiry_id else None,
         clocks=[(clock, make.countdown(clock)) for clock in theirs],
         events=[(event, names.get(event.user_id or 0), number_of[event.clock_id]) for event in events],
@@ -174,8 +184,26 @@ def whole(session: Session, actor: Actor, complaint_id: int, now: datetime) -> W
             .order_by(StoredFile.id)
         ).all(),
         breach=session.scalar(select(CustomerBreach).where(CustomerBreach.complaint_id == complaint.id)),
+        closings=_closings(session, complaint.id),
         names=names,
     )
+
+
+def _closings(session: Session, complaint_id: int) -> list[Closing]:
+    """Every closing, oldest first. The row keeps the present one only, the acts on record keep them all."""
+    entries = session.scalars(
+        select(AuditEntry)
+        .where(
+            AuditEntry.subject_type == SUBJECT,
+            AuditEntry.subject_id == complaint_id,
+            AuditEntry.action == "complaint.close",
+        )
+        .order_by(AuditEntry.seq)
+    )
+    return [
+        Closing(entry.at, entry.actor_name, entry.after.get("satisfaction"), entry.after.get("note") or "")
+        for entry in entries
+    ]
 
 
 _PEOPLE = (

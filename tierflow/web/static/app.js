@@ -87,6 +87,11 @@
     foldButton?.setAttribute("aria-pressed", String(folded));
     try { localStorage.setItem("tierflow.nav", folded ? "folded" : "open"); } catch (error) { /* forbidden storage: not remembered */ }
   }
+  // Where the reader is stays in sight, in a long navigation and in tabs wider than a phone.
+  const here = $(".side-link.is-active");
+  const nav = $(".side-nav");
+  if (here && nav) nav.scrollTop = Math.max(0, here.offsetTop + 80 - nav.offsetTop - nav.clientHeight);
+  $$(".tabs a.is-active").forEach((tab) => { tab.parentElement.scrollLeft = tab.offsetLeft - tab.parentElement.offsetLeft - 48; });
   foldButton?.setAttribute("aria-pressed", String(root.getAttribute("data-nav") === "folded"));
 
   // The drawer that explains a figure
