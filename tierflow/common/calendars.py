@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tierflow.common.db import Model, pk
 from tierflow.common.guards import append_only
+from tierflow.kernel.almanac import MOVABLE_HOLIDAYS
 from tierflow.kernel.calendar import WorkingCalendar
 
 
@@ -131,7 +132,7 @@ def _laid(version: int, years: frozenset[int], days: frozenset[tuple[int, date, 
     published: dict[int, dict[date, bool]] = {year: {} for year in years}
     for year, on, is_working in days:
         published[year][on] = is_working
-    return WorkingCalendar(published=published, version=version)
+    return WorkingCalendar(published=published, version=version, statutory=MOVABLE_HOLIDAYS)
 
 
 def built_in_years() -> dict[int, dict[date, tuple[bool, str]]]:

@@ -153,7 +153,8 @@ def preview(session: Session, actor: Actor, wanted: int, days: Days, now: dateti
     changes: tuple[rules.DayChange, ...] = ()
     impact = Impact(0, 0)
     if not refusals:
-        after = WorkingCalendar({**calendar.published, wanted: plain}, calendar.version + 1)
+        years = {**calendar.published, wanted: plain}
+        after = WorkingCalendar(years, calendar.version + 1, calendar.statutory)
         touched = [*([on for on in plain if on.year < wanted]), *_days_of(wanted)]
         before = [(on, _counts(calendar, on)) for on in touched]
         changes = rules.calendar_changes(before, {on: after.is_working_day(on) for on in touched})
