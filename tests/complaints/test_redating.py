@@ -10,6 +10,7 @@ from sqlalchemy import select, text
 
 from tests.complaints.facts import at
 from tests.complaints.scenes import MONDAY, Scene
+from tests.complaints.seen import run_sweep
 from tierflow.admin.service import calendars
 from tierflow.common.calendars import Impact, built_in_years, load_year
 from tierflow.common.db import db, transaction
@@ -94,6 +95,33 @@ def test_a_published_year_never_makes_somebody_late_at_once(scene: Scene) -> Non
     # what follows keeps to it: a new severity is reckoned from the receipt, yet never before that day
     scene.act(handling.classify, "sm", complaint, "2027-01-04 10:00", severity="general", reason="x")
     assert scene.clock(complaint).due_at == at("2027-01-05 17:30")
+
+
+@pytest.mark.rule("CHEM-12.3")
+def test_a_year_loaded_late_does_not_erase_a_breach_that_holds_under_both_calendars(scene: Scene) -> None:
+    complaint = scene.take("2026-12-31 10:00", severity="major")
+    run_sweep(scene, "2027-01-06 18:00")
+    assert scene.clock(complaint).breached_at == at("2027-01-06 17:30")
+    load(scene, 2027, {"2027-01-01": False, "2027-01-03": True}, "2027-01-07 09:00")
+    assert redate(scene, "2027-01-07 09:01") == {"same": 1}
+    clock = scene.clock(complaint)
+    assert (clock.due_at, clock.is_provisional) == (at("2027-01-06 17:30"), False)
+    assert clock.breached_at == at("2027-01-06 17:30")
+    scene.act(handling.classify, "sm", complaint, "2027-01-07 10:00", severity="serious", reason="x")
+    assert scene.clock(complaint).breached_at == at("2027-01-06 17:30")
+
+
+@pytest.mark.rule("CHEM-12.3")
+def test_an_amendment_asks_about_a_due_that_stays_provisional(scene: Scene) -> None:
+    complaint = scene.take("2026-12-30 10:00", severity="major")
+    assert scene.clock(complaint).due_at == at("2027-01-05 17:30")
+    load(scene, 2026, amended_2026(d1231=False), "2026-12-30 12:00")
+    assert redate(scene, "2026-12-30 12:01") == {"ask": 1}
+    assert proposals(scene, "sm", "2026-12-30 12:02") == [complaint]
+    assert dues(scene, complaint) == [("received", at("2027-01-05 17:30"))], "nothing was published, nothing moves"
+    scene.act(redating.settle, "sm", complaint, "2026-12-30 13:00", move=True, note="放假")
+    assert scene.clock(complaint).is_provisional
+    assert dues(scene, complaint)[1:] == [("amended", at("2027-01-06 17:30"))]
 
 
 @pytest.mark.rule("CHEM-12.3")

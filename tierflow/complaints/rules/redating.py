@@ -1,7 +1,9 @@
 """What a newly loaded calendar does to open deadlines (CHEM-12.3).
 
 A provisional due becomes firm: the recomputed one binds, yet never before the close of the next working day after
-loading, so that nobody is late by a notice. A due that was firm is never moved by itself: a person is asked.
+loading, so that nobody is late by a notice. One that passed before the loading, and has passed by the new calendar
+too, stays: a loaded year excuses nobody. A due that was firm is never moved by itself, nor one that stays
+provisional: a person is asked.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ class Outcome(StrEnum):
 
     SAME = "same"  # nothing moves; the due is known to hold under the new calendar too
     MOVE = "move"  # it was provisional: the recomputed due binds
-    ASK = "ask"  # it was firm: somebody decides
+    ASK = "ask"  # it was firm, or would be provisional still: somebody decides
 
 
 class Redated(NamedTuple):
@@ -44,6 +46,8 @@ def redate(
     planned = schedule(facts, terms, calendar)
     if planned.due_at == due_at:
         return Redated(Outcome.SAME, planned, facts.not_before)
+    if was_provisional and max(due_at, planned.due_at) < loaded_at:
+        return Redated(Outcome.SAME, planned._replace(due_at=due_at), facts.not_before)
     earliest = calendar.nth_working_day(local_day(loaded_at), 1).on
     held = facts.not_before
     if local_day(planned.due_at) < earliest:
@@ -51,4 +55,5 @@ def redate(
         planned = schedule(replace(facts, not_before=held), terms, calendar)
     if planned.due_at == due_at:
         return Redated(Outcome.SAME, planned, held)
-    return Redated(Outcome.MOVE if was_provisional else Outcome.ASK, planned, held)
+    becomes_firm = was_provisional and not planned.is_provisional
+    return Redated(Outcome.MOVE if becomes_firm else Outcome.ASK, planned, held)
