@@ -9,7 +9,7 @@ from tierflow.web.schemas import Schema
 
 
 class CountdownOut(Schema):
-    """How a clock stands now. outcome: running, paused, late, in_time, told_late."""
+    """How a clock stands now. outcome: running, paused, late (paused or not), in_time, told_late."""
 
     outcome = fields.String()
     due_at = Moment()
@@ -17,6 +17,7 @@ class CountdownOut(Schema):
     minutes_left = fields.Integer()
     percent_used = fields.Integer()
     is_provisional = fields.Boolean()
+    is_paused = fields.Boolean()
     was_breached = fields.Boolean()
 
 
