@@ -23,7 +23,7 @@ class Standing:
     state: State
     severity: Severity
     received_at: datetime
-    base_due_at: datetime  # the due without an extension
+    base_due_at: datetime  # the plain limit, without extension or pause
     is_extended: bool = False
     extension_waits: bool = False
     is_paused: bool = False
