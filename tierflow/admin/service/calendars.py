@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from io import StringIO
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tierflow.admin import rules
@@ -115,7 +115,11 @@ def _day(calendar: WorkingCalendar, names: Mapping[date, str], on: date) -> Day:
 
 def _names(session: Session, wanted: int) -> dict[date, str]:
     """Names of the exceptions in force that fall in the year; the notice of the next year may name its December."""
-    newest = select(CalendarNotice.id).where(CalendarNotice.year.in_((wanted, wanted + 1)))
+    newest = (
+        select(func.max(CalendarNotice.id))
+        .where(CalendarNotice.year.in_((wanted, wanted + 1)))
+        .group_by(CalendarNotice.year)
+    )
     rows = session.execute(
         select(CalendarDay.on, CalendarDay.name)
         .where(
