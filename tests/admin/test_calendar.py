@@ -15,7 +15,7 @@ from tests.admin.conftest import Company, Door
 from tests.conftest import NOW
 from tierflow.admin.service import calendars
 from tierflow.common.audit import AuditEntry
-from tierflow.common.calendars import CalendarNotice, Impact, working_calendar
+from tierflow.common.calendars import CalendarNotice, Impact, load_year, working_calendar
 from tierflow.kernel.errors import Conflict, Forbidden, Invalid, Refused
 
 pytestmark = pytest.mark.rule("CHEM-12.3")
@@ -174,6 +174,39 @@ def test_the_preview_of_a_year_keeps_the_lunar_holidays_of_the_others(company: C
         calendars.preview(session, company.actor(session, "ann"), 2027, days, NOW, is_empty=False)
     assert laid[0].is_working_day(date(2027, 2, 8)), "published now, and not named"
     assert not laid[0].is_working_day(date(2028, 1, 26))
+
+
+def test_the_names_of_a_withdrawn_amendment_are_gone(company: Company) -> None:
+    first = calendars.days_from([{"date": date(2027, 2, 20), "working": False, "name": "撤回的通知"}])
+    second = calendars.days_from([{"date": date(2027, 1, 1), "working": False, "name": "元旦"}])
+    company.call(calendars.load, "ann", 2027, first, "first")
+    company.call(calendars.load, "ann", 2027, second, "second")
+    with company.reading() as session:
+        shown = calendars.year(session, company.actor(session, "li"), 2027)
+        named = {day.on: (day.kind, day.name) for day in shown.days if day.name}
+        assert named == {date(2027, 1, 1): ("off", "元旦")}
+        assert next(day.kind for day in shown.days if day.on == date(2027, 2, 20)) == "weekend"
+
+
+def test_a_loading_that_is_undone_leaves_no_trace_in_the_calendar(both: Company) -> None:
+    undone = {date(2027, 1, 4): (False, "作废")}
+    numbers = []
+
+    def load_in_vain() -> None:
+        with both.writing() as session:
+            numbers.append(load_year(session, 2027, undone, "undone", None, NOW).id)
+            assert not working_calendar(session).is_working_day(date(2027, 1, 4)), "seen by who loads it"
+            raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        load_in_vain()
+    made = numbers[0]
+    # Where the engine gives the number anew, another notice now has it
+    with both.writing() as session:
+        session.add(CalendarNotice(id=made, year=2027, source="kept", loaded_by_id=None, loaded_at=NOW))
+    with both.reading() as session:
+        calendar = working_calendar(session)
+        assert (calendar.version, calendar.is_working_day(date(2027, 1, 4))) == (made, True)
 
 
 def test_former_versions_stay_readable(company: Company) -> None:
