@@ -21,7 +21,7 @@ from tierflow.complaints.rules.clock import (
     told_in_time,
 )
 from tierflow.complaints.rules.hours import working_minutes
-from tierflow.complaints.rules.redating import Outcome, redate
+from tierflow.complaints.rules.redating import Outcome, redate, why_not_as_counted
 from tierflow.complaints.rules.words import Event, Severity
 from tierflow.kernel.calendar import WorkingCalendar
 
@@ -297,6 +297,22 @@ def test_an_amendment_asks_about_a_due_that_stays_provisional():
     found = redate(facts, at("2027-01-05 17:30"), True, TERMS, amended, at("2026-12-30 12:00"))
     assert (found.outcome, found.planned.due_at) == (Outcome.ASK, at("2027-01-06 17:30"))
     assert found.planned.is_provisional
+
+
+@pytest.mark.rule("CHEM-12.3")
+@pytest.mark.parametrize(
+    ("due", "cause", "not_before", "said"),
+    [
+        ("2027-01-06 17:30", Event.RECEIVED, None, None),
+        ("2027-01-06 17:30", Event.KEPT, None, None),  # a later calendar gives what was kept
+        ("2027-01-07 17:30", Event.KEPT, None, "a person kept it"),
+        ("2027-01-07 17:30", Event.PUBLISHED, date(2027, 1, 7), "never before the close of the next working day"),
+        ("2027-01-07 17:30", Event.RECEIVED, None, "both had passed when it was loaded"),
+    ],
+)
+def test_a_due_time_that_the_days_do_not_give_is_explained(due, cause, not_before, said):
+    found = why_not_as_counted(at(due), at("2027-01-06 17:30"), cause, not_before)
+    assert (found is None) if said is None else (said in str(found) and "2027-01-06 17:30" in str(found))
 
 
 @pytest.mark.rule("CHEM-12.3")

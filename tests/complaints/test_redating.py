@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
+from tests.builders import sign_in
 from tests.complaints.facts import at
 from tests.complaints.scenes import MONDAY, Scene
 from tests.complaints.seen import run_sweep
@@ -210,4 +211,20 @@ def test_the_reckoning_is_told_day_by_day(scene: Scene) -> None:
     with scene.app.app_context(), transaction() as session:
         found = reckoning.reckon(session, scene.actor(session, "am", at("2026-11-20 10:00")), complaint)
         days = [(day.on.isoformat(), day.counts) for day in found.days]
+        assert (found.cause, found.closing) == ("received", None)
     assert days == [("2026-11-20", False), ("2026-11-21", False), ("2026-11-22", False), ("2026-11-23", True)]
+
+
+@pytest.mark.rule("CHEM-12.3")
+def test_the_proof_says_why_a_due_time_was_kept(scene: Scene) -> None:
+    complaint = scene.take("2026-11-23 10:00", severity="major")
+    load(scene, 2026, amended_2026(d1125=False), "2026-11-23 15:00")
+    redate(scene, "2026-11-23 15:01")
+    scene.act(redating.settle, "sm", complaint, "2026-11-23 16:00", move=False, note="照旧")
+    client = sign_in(scene.app, scene.company["am"])
+    told = client.get(f"/api/v1/complaints/{complaint}/clock").get_json()
+    assert (told["cause"], told["days"][-1]["date"], told["due_at"][:10]) == ("kept", "2026-11-27", "2026-11-26")
+    assert "2026-11-27 17:30" in told["closing"]
+    page = client.get(f"/complaints/{complaint}/clock").text
+    assert told["closing"] in page
+    assert "工作日历修订" in page or "Working calendar amended, time kept" in page

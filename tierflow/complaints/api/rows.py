@@ -98,4 +98,6 @@ def reckoning(found: Reckoning) -> dict[str, Any]:
         "calendar_version": found.calendar_version,
         "policy_version": found.policy_version,
         "days": [{"on": day.on, "counts": day.counts, "why": show(day.why)} for day in found.days],
+        "cause": found.cause.value,
+        "closing": show(found.closing) if found.closing else None,
     }

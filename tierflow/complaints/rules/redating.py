@@ -14,8 +14,10 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from tierflow.complaints.rules.clock import ClockFacts, ClockTerms, Schedule, schedule
+from tierflow.complaints.rules.words import Event
 from tierflow.kernel.calendar import WorkingCalendar
-from tierflow.kernel.months import local_day
+from tierflow.kernel.months import SHANGHAI, local_day
+from tierflow.kernel.text import Text, text
 
 
 class Outcome(StrEnum):
@@ -57,3 +59,25 @@ def redate(
         return Redated(Outcome.SAME, planned, held)
     becomes_firm = was_provisional and not planned.is_provisional
     return Redated(Outcome.MOVE if becomes_firm else Outcome.ASK, planned, held)
+
+
+def why_not_as_counted(due_at: datetime, counted_to: datetime, cause: Event, not_before: date | None) -> Text | None:
+    """Why a due time is another than the days counted by the calendar give; None when it is the same."""
+    if due_at == counted_to:
+        return None
+    counted = counted_to.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
+    if cause is Event.KEPT:
+        return text(
+            "By the amended calendar it would be due %(counted)s; a person kept it where it was.", counted=counted
+        )
+    if not_before == local_day(due_at):
+        return text(
+            "By the days counted it would be due %(counted)s. The calendar was loaded later: never before the close of"
+            " the next working day after loading.",
+            counted=counted,
+        )
+    return text(
+        "By the calendar loaded since, it would have been due %(counted)s; both had passed when it was loaded, so the"
+        " due time and its breach stay.",
+        counted=counted,
+    )

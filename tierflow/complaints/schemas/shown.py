@@ -302,7 +302,7 @@ class DayProofOut(Schema):
 
 
 class ReckoningOut(Schema):
-    """How a due time was worked out."""
+    """How a due time was worked out. cause: the event that set it; closing: why it is not as the days give."""
 
     received_at = Moment()
     limit_days = fields.Integer()
@@ -311,6 +311,8 @@ class ReckoningOut(Schema):
     calendar_version = fields.Integer()
     policy_version = fields.Integer()
     days = fields.List(fields.Nested(DayProofOut))
+    cause = fields.String()
+    closing = fields.String(allow_none=True)
 
 
 class InquiryOut(Schema):
