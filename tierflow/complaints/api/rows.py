@@ -86,6 +86,7 @@ def whole(found: Whole) -> dict[str, Any]:
             for extension, row, who, decisions in found.extensions
         ],
         "tellings": [{**columns(telling), "told_by": who} for telling, who in found.tellings],
+        "responses": [{**columns(heard), "recorded_by": who} for heard, who in found.responses],
         "files": [columns(stored) for stored in found.files],
         "customer_breach": found.breach.what if found.breach else None,
     }

@@ -178,6 +178,7 @@ def offers(session: Session, actor: Actor, found: Whole, now: datetime) -> dict[
         "identify": works and complaint.customer_id is None,
         "photos": works,
         "close": works and not acts.why_not_close(standing, answering.unchecked(session, complaint.id)),
+        "response": works and not acts.why_not_respond(standing),
         "reopen": works and not is_open,
         "breach": directs and found.breach is None and complaint.customer_id is not None,
     }

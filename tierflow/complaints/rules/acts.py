@@ -122,6 +122,13 @@ def why_not_consult(standing: Standing) -> tuple[Refusal, ...]:
     return tuple(_answered(standing))
 
 
+def why_not_respond(standing: Standing) -> tuple[Refusal, ...]:
+    """Why no answer of the customer can be recorded: it was not told anything yet."""
+    if standing.state in UNANSWERED:
+        return (Refusal(RECORD, text("The customer has not been told yet.")),)
+    return ()
+
+
 def why_not_close(standing: Standing, unchecked_measures: int) -> tuple[Refusal, ...]:
     """Why the complaint cannot be closed (CHEM-12.1)."""
     if standing.state is State.CLOSED:

@@ -192,6 +192,17 @@ class TellingOut(Schema):
     is_accepted = fields.Boolean(allow_none=True)
 
 
+class CustomerAnswerOut(Schema):
+    """What the customer answered after it was told."""
+
+    said_at = Moment()
+    said_by = fields.String()
+    words = fields.String()
+    is_accepted = fields.Boolean(allow_none=True)
+    recorded_by = fields.String()
+    recorded_at = Moment()
+
+
 class ComplaintFileOut(Schema):
     """A photo or paper."""
 
@@ -227,6 +238,7 @@ class ComplaintOut(CardOut):
     meetings = fields.List(fields.Nested(MeetingOut))
     extensions = fields.List(fields.Nested(ExtensionOut))
     tellings = fields.List(fields.Nested(TellingOut))
+    responses = fields.List(fields.Nested(CustomerAnswerOut))
     files = fields.List(fields.Nested(ComplaintFileOut))
     customer_breach = fields.String(allow_none=True)
 
