@@ -15,7 +15,7 @@ from tests.admin.conftest import Company, Door
 from tests.conftest import NOW
 from tierflow.admin.service import calendars
 from tierflow.common.audit import AuditEntry
-from tierflow.common.calendars import CalendarNotice, working_calendar
+from tierflow.common.calendars import CalendarNotice, Impact, load_year, working_calendar
 from tierflow.kernel.errors import Conflict, Forbidden, Invalid, Refused
 
 pytestmark = pytest.mark.rule("CHEM-12.3")
@@ -73,8 +73,9 @@ def test_the_api_previews_and_loads(both: Company) -> None:
     seen = door.client.post("/api/v1/calendar/preview", json={"year": 2027, "days": DAYS}, headers=headers)
     assert seen.status_code == 200, seen.text
     changes = {one["date"]: one["after"] for one in seen.json["changes"]}
-    # 1 October was expected to be a day off, and the notice does not name it
-    assert changes == {"2027-02-08": False, "2027-02-20": True, "2027-10-01": True}
+    # The other statutory days on weekdays were expected to be days off, and the notice does not name them
+    unnamed = ("2027-02-05", "2027-04-05", "2027-06-09", "2027-09-15", "2027-10-01")
+    assert changes == {"2027-02-20": True, **dict.fromkeys(unnamed, True)}
     assert not loaded(both)
     answer = door.post("", "/calendar/years", {**YEAR, "days": DAYS, "seen_version": seen.json["calendar_version"]})
     assert answer.status_code == 201, answer.text
@@ -150,6 +151,62 @@ def test_a_notice_that_contradicts_another_is_refused(company: Company) -> None:
     contradiction = calendars.days_from([{"date": date(2026, 12, 31), "working": True, "name": ""}])
     with pytest.raises(Refused, match="another year"):
         company.call(calendars.load, "ann", 2026, contradiction, "y")
+
+
+def test_an_unpublished_year_is_reckoned_less_the_lunar_holidays_too(both: Company) -> None:
+    with both.reading() as session:
+        calendar = working_calendar(session)
+        assert not calendar.is_published(2027)
+        # New Year's Eve to the third day of the lunar year, Qingming, Dragon Boat, Mid-Autumn
+        off = [date(2027, 2, 5), date(2027, 2, 8), date(2027, 4, 5), date(2027, 6, 9), date(2027, 9, 15)]
+        assert [calendar.is_working_day(day) for day in off] == [False] * 5
+        assert calendar.is_working_day(date(2027, 2, 9))
+        due = calendar.nth_working_day(date(2027, 2, 4), 1)
+        assert (due.on, due.provisional) == (date(2027, 2, 9), True)
+        assert [calendar.is_working_day(date(2028, 1, day)) for day in (25, 26, 27, 28, 31)] == [False] * 4 + [True]
+
+
+def test_the_preview_of_a_year_keeps_the_lunar_holidays_of_the_others(company: Company, monkeypatch) -> None:
+    laid = []
+    monkeypatch.setattr(calendars, "foresee", lambda _session, after, _now: laid.append(after) or Impact(0, 0))
+    days = calendars.days_from([{"date": date(2027, 1, 1), "working": False, "name": "元旦"}])
+    with company.reading() as session:
+        calendars.preview(session, company.actor(session, "ann"), 2027, days, NOW, is_empty=False)
+    assert laid[0].is_working_day(date(2027, 2, 8)), "published now, and not named"
+    assert not laid[0].is_working_day(date(2028, 1, 26))
+
+
+def test_the_names_of_a_withdrawn_amendment_are_gone(company: Company) -> None:
+    first = calendars.days_from([{"date": date(2027, 2, 20), "working": False, "name": "撤回的通知"}])
+    second = calendars.days_from([{"date": date(2027, 1, 1), "working": False, "name": "元旦"}])
+    company.call(calendars.load, "ann", 2027, first, "first")
+    company.call(calendars.load, "ann", 2027, second, "second")
+    with company.reading() as session:
+        shown = calendars.year(session, company.actor(session, "li"), 2027)
+        named = {day.on: (day.kind, day.name) for day in shown.days if day.name}
+        assert named == {date(2027, 1, 1): ("off", "元旦")}
+        assert next(day.kind for day in shown.days if day.on == date(2027, 2, 20)) == "weekend"
+
+
+def test_a_loading_that_is_undone_leaves_no_trace_in_the_calendar(both: Company) -> None:
+    undone = {date(2027, 1, 4): (False, "作废")}
+    numbers = []
+
+    def load_in_vain() -> None:
+        with both.writing() as session:
+            numbers.append(load_year(session, 2027, undone, "undone", None, NOW).id)
+            assert not working_calendar(session).is_working_day(date(2027, 1, 4)), "seen by who loads it"
+            raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        load_in_vain()
+    made = numbers[0]
+    # Where the engine gives the number anew, another notice now has it
+    with both.writing() as session:
+        session.add(CalendarNotice(id=made, year=2027, source="kept", loaded_by_id=None, loaded_at=NOW))
+    with both.reading() as session:
+        calendar = working_calendar(session)
+        assert (calendar.version, calendar.is_working_day(date(2027, 1, 4))) == (made, True)
 
 
 def test_former_versions_stay_readable(company: Company) -> None:

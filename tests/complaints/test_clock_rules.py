@@ -21,7 +21,7 @@ from tierflow.complaints.rules.clock import (
     told_in_time,
 )
 from tierflow.complaints.rules.hours import working_minutes
-from tierflow.complaints.rules.redating import Outcome, redate
+from tierflow.complaints.rules.redating import Outcome, redate, why_not_as_counted
 from tierflow.complaints.rules.words import Event, Severity
 from tierflow.kernel.calendar import WorkingCalendar
 
@@ -190,13 +190,20 @@ RECEIVED = ("2026-11-24 17:30", "2026-11-23 10:00", Event.RECEIVED)
             "2026-11-25 12:00",
             None,
         ),
-        # a provisional due replaced by a published calendar binds nobody
-        ([RECEIVED, ("2026-11-26 17:30", "2026-11-25 08:00", Event.PUBLISHED)], None, "2026-11-26 17:30", None),
+        # a provisional due replaced by a published calendar while it was ahead binds nobody
+        ([RECEIVED, ("2026-11-26 17:30", "2026-11-24 17:30", Event.PUBLISHED)], None, "2026-11-26 17:30", None),
         (
-            [RECEIVED, ("2026-11-26 17:30", "2026-11-25 08:00", Event.PUBLISHED)],
+            [RECEIVED, ("2026-11-26 17:30", "2026-11-24 17:30", Event.PUBLISHED)],
             None,
             "2026-11-26 17:31",
             "2026-11-26 17:30",
+        ),
+        # it had passed when the calendar came in: the breach stays
+        (
+            [RECEIVED, ("2026-11-26 17:30", "2026-11-24 17:31", Event.PUBLISHED)],
+            None,
+            "2026-11-25 10:00",
+            "2026-11-24 17:30",
         ),
         # keyed in after the due time: breached, whoever was slow
         ([("2026-11-24 17:30", "2026-11-23 10:00", Event.RECEIVED)], None, "2026-11-25 09:00", "2026-11-24 17:30"),
@@ -266,6 +273,10 @@ def test_a_deadline_across_an_unpublished_year_is_provisional():
         # loaded so late that the earlier due would already press: never before the next working day's close
         ({"d0101": False, "d0103": True}, "2027-01-05 09:00", True, Outcome.SAME, "2027-01-06 17:30"),
         ({"d0101": False, "d0102": True, "d0103": True}, "2027-01-04 09:00", True, Outcome.MOVE, "2027-01-05 17:30"),
+        # passed by both calendars when it was loaded: it stays as it is
+        ({"d0101": False, "d0103": True}, "2027-01-06 17:31", True, Outcome.SAME, "2027-01-06 17:30"),
+        # passed by one of them only: the recomputed due binds
+        ({"d0101": False, "d0104": False}, "2027-01-06 17:31", True, Outcome.MOVE, "2027-01-07 17:30"),
         # a due that was firm is never moved without a person
         ({"d0101": False, "d0104": False}, "2026-12-31 12:00", False, Outcome.ASK, "2027-01-07 17:30"),
     ],
@@ -275,6 +286,33 @@ def test_a_loaded_year_moves_provisional_dues_and_asks_about_firm_ones(days, loa
     found = redate(facts, at("2027-01-06 17:30"), provisional, TERMS, calendar_2027(**days), at(loaded))
     assert (found.outcome, found.planned.due_at) == (outcome, at(due))
     assert not found.planned.is_provisional
+
+
+@pytest.mark.rule("CHEM-12.3")
+def test_an_amendment_asks_about_a_due_that_stays_provisional():
+    published = {**published_days(), 2026: {**published_days()[2026], date(2026, 12, 31): False}}
+    amended = WorkingCalendar(published=published, version=8)
+    facts = ClockFacts(at("2026-12-30 10:00"), M)
+    assert schedule(facts, TERMS, CALENDAR).due_at == at("2027-01-05 17:30")
+    found = redate(facts, at("2027-01-05 17:30"), True, TERMS, amended, at("2026-12-30 12:00"))
+    assert (found.outcome, found.planned.due_at) == (Outcome.ASK, at("2027-01-06 17:30"))
+    assert found.planned.is_provisional
+
+
+@pytest.mark.rule("CHEM-12.3")
+@pytest.mark.parametrize(
+    ("due", "cause", "not_before", "said"),
+    [
+        ("2027-01-06 17:30", Event.RECEIVED, None, None),
+        ("2027-01-06 17:30", Event.KEPT, None, None),  # a later calendar gives what was kept
+        ("2027-01-07 17:30", Event.KEPT, None, "a person kept it"),
+        ("2027-01-07 17:30", Event.PUBLISHED, date(2027, 1, 7), "never before the close of the next working day"),
+        ("2027-01-07 17:30", Event.RECEIVED, None, "both had passed when it was loaded"),
+    ],
+)
+def test_a_due_time_that_the_days_do_not_give_is_explained(due, cause, not_before, said):
+    found = why_not_as_counted(at(due), at("2027-01-06 17:30"), cause, not_before)
+    assert (found is None) if said is None else (said in str(found) and "2027-01-06 17:30" in str(found))
 
 
 @pytest.mark.rule("CHEM-12.3")

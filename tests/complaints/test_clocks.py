@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import insert, inspect, select
@@ -16,8 +16,8 @@ from tierflow.common.db import db, transaction
 from tierflow.common.notices import Notice, as_text
 from tierflow.common.policies import PolicyVersion
 from tierflow.complaints import duties
-from tierflow.complaints.models import Clock, Complaint
-from tierflow.complaints.service import answering, extensions, handling
+from tierflow.complaints.models import Clock, Complaint, Consultation
+from tierflow.complaints.service import answering, extensions, handling, opinions, queries
 from tierflow.complaints.service.sweep import outstanding, sweep
 from tierflow.kernel.errors import Forbidden, Refused
 
@@ -137,11 +137,8 @@ def test_after_an_outage_everything_is_noted_and_only_the_latest_is_told(scene: 
     assert events(scene, complaint) == ["received", "halfway", "due_day", "breached", "escalated"]
 
 
-@pytest.mark.rule("CHEM-12.3")
-def test_the_clock_pauses_only_where_policy_lets_it(scene: Scene) -> None:
-    complaint = scene.take(severity="major")
-    with pytest.raises(Refused):
-        scene.act(handling.pause, "sm", complaint, "2026-11-24 10:00", reason="等样品")
+def let_pause(scene: Scene) -> None:
+    """The policy lets the clock be paused from 2026-11-23 on."""
     with scene.app.app_context(), transaction() as session:
         newest = session.scalars(select(PolicyVersion).order_by(PolicyVersion.version.desc()).limit(1)).one()
         allowing = {**newest.values, "complaint.may_pause": True}
@@ -156,6 +153,81 @@ def test_the_clock_pauses_only_where_policy_lets_it(scene: Scene) -> None:
                 adopted_at=at("2026-11-20 10:00"),
             )
         )
+
+
+@pytest.mark.rule("CHEM-12.3")
+def test_a_pause_does_not_lengthen_the_time_to_ask_for_an_extension(scene: Scene) -> None:
+    let_pause(scene)
+    waiting, late = scene.take(severity="major"), scene.take(severity="major")
+    for complaint in (waiting, late):
+        scene.act(handling.pause, "sm", complaint, "2026-11-24 10:00", reason="等样品")
+        assert scene.clock(complaint).due_at == at("2026-12-02 17:30")
+        assert scene.clock(complaint).base_due_at == at("2026-11-26 17:30"), "the third working day from receipt"
+    request = scene.extend(waiting, "2026-11-26 17:30")
+    with pytest.raises(Refused) as refused:
+        scene.extend(late, "2026-11-26 17:31")
+    assert clauses(refused.value) == ["CHEM-12.3"]
+    with pytest.raises(Refused):
+        scene.decide_extension(request, "sm", "2026-11-26 17:31")
+    scene.act(handling.resume, "sm", late, "2026-11-26 17:00")
+    assert scene.clock(late).base_due_at == at("2026-11-26 17:30"), "nor does it afterwards"
+
+
+@pytest.mark.rule("CHEM-12.3")
+def test_a_paused_clock_past_its_due_is_late_all_the_same(scene: Scene) -> None:
+    let_pause(scene)
+    complaint = scene.take(severity="major")
+    scene.act(handling.pause, "sm", complaint, "2026-11-24 10:00", reason="等样品")
+    with scene.app.app_context():
+        clock = db.session.scalars(select(Clock)).one()
+        for now, outcome in (("2026-12-02 17:30", "paused"), ("2026-12-02 17:31", "late")):
+            down = queries.Cards(db.session(), at(now)).countdown(clock)
+            assert (down.outcome, down.is_paused, down.was_breached) == (outcome, True, outcome == "late")
+
+
+@pytest.mark.rule("CHEM-12.2", "CHEM-12.3")
+def test_what_departments_and_leaders_are_asked_is_never_due_after_the_complaint(scene: Scene) -> None:
+    complaint = scene.take(severity="major")
+    asked = {"department_id": scene.company.department, "question": "为何？"}
+    early, late = at("2026-11-24 12:00"), at("2026-11-26 12:00")
+    for due_at in (early, late):
+        scene.act(handling.consult, "am", complaint, "2026-11-23 11:00", due_at=due_at, **asked)
+    opinion = scene.propose(complaint, "2026-11-23 11:30")
+    with scene.app.app_context(), transaction() as session:  # as under a policy that gives leaders longer
+        case = opinions.case_of(session, opinion)
+        case.due_at, seen = at("2026-11-26 17:30"), case.version
+    scene.act(handling.classify, "sm", complaint, "2026-11-23 13:00", severity="general", reason="x")
+    assert scene.clock(complaint).due_at == at("2026-11-24 17:30")
+    assert consultations(scene) == [early, at("2026-11-24 17:30")]
+    with scene.app.app_context(), transaction() as session:
+        case = opinions.case_of(session, opinion)
+        assert (case.due_at, case.version) == (at("2026-11-24 17:30"), seen)
+    scene.approve(opinion, "2026-11-24 09:00")
+
+
+@pytest.mark.rule("CHEM-12.3")
+def test_a_resumed_clock_draws_its_departments_with_it(scene: Scene) -> None:
+    let_pause(scene)
+    complaint = scene.take(severity="major")
+    scene.act(handling.pause, "sm", complaint, "2026-11-24 10:00", reason="等样品")
+    asked = {"department_id": scene.company.department, "question": "为何？"}
+    scene.act(handling.consult, "am", complaint, "2026-11-24 11:00", due_at=at("2026-12-02 12:00"), **asked)
+    scene.act(handling.resume, "sm", complaint, "2026-11-24 15:00")
+    assert consultations(scene) == [at("2026-11-26 17:30")] == [scene.clock(complaint).due_at]
+
+
+def consultations(scene: Scene) -> list[datetime]:
+    """When the departments asked must answer."""
+    with scene.app.app_context():
+        return list(db.session.scalars(select(Consultation.due_at).order_by(Consultation.id)))
+
+
+@pytest.mark.rule("CHEM-12.3")
+def test_the_clock_pauses_only_where_policy_lets_it(scene: Scene) -> None:
+    complaint = scene.take(severity="major")
+    with pytest.raises(Refused):
+        scene.act(handling.pause, "sm", complaint, "2026-11-24 10:00", reason="等样品")
+    let_pause(scene)
     other = scene.take(severity="major")
     scene.act(handling.pause, "sm", other, "2026-11-24 10:00", reason="等样品")
     assert scene.clock(other).due_at == at("2026-12-02 17:30"), "day 7 at the latest"

@@ -216,6 +216,30 @@ def test_reply_templates_through_each_door(scene: Scene, door: Door) -> None:
     assert door.send("sm", "/reply-templates/new", "/reply-templates", **body)[0] == "refused", "the name is taken"
 
 
+@pytest.mark.rule("CHEM-12.1")
+def test_the_customers_later_answer_has_its_place(scene: Scene, door: Door, clock: StandingClock) -> None:
+    assert taken(scene, door)[0] == "ok"
+    one = "/complaints/1/response"
+    heard = {"said_at": "2026-11-24T09:30", "said_by": "钱海峰", "words": "同意换货。"}
+    accepted = {"is_accepted": True if door.kind == "api" else "1"}
+    assert door.send("am", one, one, **{**heard, "said_at": "2026-11-23T10:00"})[0] == "refused", "not told yet"
+    scene.approve(scene.propose(1, "2026-11-23 10:30"), "2026-11-23 11:00")
+    scene.tell(1, "2026-11-23 15:00")
+    clock.at = at("2026-11-24 10:00")
+    door.clients.clear()  # a login lasts twelve hours
+    assert door.send("am", one, one, **{**heard, "said_by": ""}) == ("invalid", {"said_by"})
+    assert door.send("am", one, one, **{**heard, "said_at": "2026-11-24T10:01"}) == ("invalid", {"said_at"})
+    assert door.send("am", one, one, **{**heard, "said_at": "2026-11-23T14:59"}) == ("invalid", {"said_at"})
+    assert door.send("am", one, one, **heard, **accepted)[0] == "ok"
+    assert door.send("am", one, one, **{**heard, "words": "数量再议。"})[0] == "ok", "every answer is kept"
+    client = sign_in(scene.app, scene.company["am"])
+    rows = client.get("/api/v1/complaints/1").get_json()["responses"]
+    told = [(row["said_at"], row["said_by"], row["words"], row["is_accepted"], row["recorded_by"]) for row in rows]
+    when = "2026-11-24T09:30:00+08:00"
+    assert told == [(when, "钱海峰", "同意换货。", True, "周敏"), (when, "钱海峰", "数量再议。", None, "周敏")]
+    assert "数量再议。" in client.get("/complaints/1").text
+
+
 @pytest.mark.rule("CHEM-12.3")
 def test_severity_and_breach_are_the_sales_managers(scene: Scene, door: Door) -> None:
     assert taken(scene, door)[0] == "ok"
@@ -312,7 +336,10 @@ def test_every_page_shows_itself_to_whom_it_is_for(scene: Scene, clock: Standing
         ],
         "am": [
             *("/complaints/new", f"/complaints/new?customer_id={company.customer}", "/"),
-            *(f"{one}/{act}" for act in ("consult", "propose", "extend", "tell", "close", "reopen", "withdraw")),
+            *(
+                f"{one}/{act}"
+                for act in ("consult", "propose", "extend", "tell", "response", "close", "reopen", "withdraw")
+            ),
         ],
         "gm": [one, f"{one}/meeting", "/complaints/digest", f"/complaint-opinions/{opinion}", "/"],
         "qa": ["/complaint-consultations/1", "/"],

@@ -17,9 +17,10 @@ from tests.complaints.seen import licensed
 from tests.conftest import StandingClock
 from tierflow.common.customers import CustomerOffice
 from tierflow.common.db import db, transaction
-from tierflow.common.notices import Notice
+from tierflow.common.notices import Notice, as_text
 from tierflow.complaints import duties
 from tierflow.complaints.models import Clock, Complaint
+from tierflow.complaints.rules.digest import Line, build
 from tierflow.complaints.service import answering, handling, history, queries, statistics
 from tierflow.complaints.service.digest import digest
 from tierflow.complaints.service.sweep import sweep
@@ -175,8 +176,21 @@ def test_the_digest_says_what_the_general_manager_must_know(scene: Scene) -> Non
         with scene.app.app_context(), transaction() as session:
             duties.send_digest(session, now)
     with scene.app.app_context():
-        sent = db.session.scalars(select(Notice.user_id).where(Notice.kind == "complaint.digest")).all()
-        assert sent == [scene.company["gm"]], "once a day"
+        sent = db.session.scalars(select(Notice).where(Notice.kind == "complaint.digest")).all()
+        assert [each.user_id for each in sent] == [scene.company["gm"]], "once a day"
+        told = str(as_text(sent[0].msgid, sent[0].params))
+        assert "overdue 1" in told
+        name = scene.complaint(overdue).customer_name
+        assert f" Overdue complaints: {scene.complaint(overdue).number} · {name}. Complaints due today: " in told
+        assert told.endswith(f" Customers suspended since yesterday: C-000001 · {name}.")
+
+
+def test_a_message_names_the_first_of_each_part_and_counts_the_rest() -> None:
+    lines = [Line(f"TS-{number}", "", None, ("complaint", number)) for number in range(1, 21)]
+    found = build(date(2026, 11, 24), {"overdue": (lines, 25), "today": (lines[:3], 3)})
+    assert str(found.message()).endswith(
+        " Overdue complaints: TS-1; TS-2; TS-3 and 22 more. Complaints due today: TS-1; TS-2; TS-3."
+    )
 
 
 def test_who_has_left_is_not_the_only_one_told(scene: Scene) -> None:

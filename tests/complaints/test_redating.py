@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
+from tests.builders import sign_in
 from tests.complaints.facts import at
 from tests.complaints.scenes import MONDAY, Scene
+from tests.complaints.seen import run_sweep
 from tierflow.admin.service import calendars
 from tierflow.common.calendars import Impact, built_in_years, load_year
 from tierflow.common.db import db, transaction
@@ -94,6 +96,33 @@ def test_a_published_year_never_makes_somebody_late_at_once(scene: Scene) -> Non
     # what follows keeps to it: a new severity is reckoned from the receipt, yet never before that day
     scene.act(handling.classify, "sm", complaint, "2027-01-04 10:00", severity="general", reason="x")
     assert scene.clock(complaint).due_at == at("2027-01-05 17:30")
+
+
+@pytest.mark.rule("CHEM-12.3")
+def test_a_year_loaded_late_does_not_erase_a_breach_that_holds_under_both_calendars(scene: Scene) -> None:
+    complaint = scene.take("2026-12-31 10:00", severity="major")
+    run_sweep(scene, "2027-01-06 18:00")
+    assert scene.clock(complaint).breached_at == at("2027-01-06 17:30")
+    load(scene, 2027, {"2027-01-01": False, "2027-01-03": True}, "2027-01-07 09:00")
+    assert redate(scene, "2027-01-07 09:01") == {"same": 1}
+    clock = scene.clock(complaint)
+    assert (clock.due_at, clock.is_provisional) == (at("2027-01-06 17:30"), False)
+    assert clock.breached_at == at("2027-01-06 17:30")
+    scene.act(handling.classify, "sm", complaint, "2027-01-07 10:00", severity="serious", reason="x")
+    assert scene.clock(complaint).breached_at == at("2027-01-06 17:30")
+
+
+@pytest.mark.rule("CHEM-12.3")
+def test_an_amendment_asks_about_a_due_that_stays_provisional(scene: Scene) -> None:
+    complaint = scene.take("2026-12-30 10:00", severity="major")
+    assert scene.clock(complaint).due_at == at("2027-01-05 17:30")
+    load(scene, 2026, amended_2026(d1231=False), "2026-12-30 12:00")
+    assert redate(scene, "2026-12-30 12:01") == {"ask": 1}
+    assert proposals(scene, "sm", "2026-12-30 12:02") == [complaint]
+    assert dues(scene, complaint) == [("received", at("2027-01-05 17:30"))], "nothing was published, nothing moves"
+    scene.act(redating.settle, "sm", complaint, "2026-12-30 13:00", move=True, note="放假")
+    assert scene.clock(complaint).is_provisional
+    assert dues(scene, complaint)[1:] == [("amended", at("2027-01-06 17:30"))]
 
 
 @pytest.mark.rule("CHEM-12.3")
@@ -182,4 +211,20 @@ def test_the_reckoning_is_told_day_by_day(scene: Scene) -> None:
     with scene.app.app_context(), transaction() as session:
         found = reckoning.reckon(session, scene.actor(session, "am", at("2026-11-20 10:00")), complaint)
         days = [(day.on.isoformat(), day.counts) for day in found.days]
+        assert (found.cause, found.closing) == ("received", None)
     assert days == [("2026-11-20", False), ("2026-11-21", False), ("2026-11-22", False), ("2026-11-23", True)]
+
+
+@pytest.mark.rule("CHEM-12.3")
+def test_the_proof_says_why_a_due_time_was_kept(scene: Scene) -> None:
+    complaint = scene.take("2026-11-23 10:00", severity="major")
+    load(scene, 2026, amended_2026(d1125=False), "2026-11-23 15:00")
+    redate(scene, "2026-11-23 15:01")
+    scene.act(redating.settle, "sm", complaint, "2026-11-23 16:00", move=False, note="照旧")
+    client = sign_in(scene.app, scene.company["am"])
+    told = client.get(f"/api/v1/complaints/{complaint}/clock").get_json()
+    assert (told["cause"], told["days"][-1]["date"], told["due_at"][:10]) == ("kept", "2026-11-27", "2026-11-26")
+    assert "2026-11-27 17:30" in told["closing"]
+    page = client.get(f"/complaints/{complaint}/clock").text
+    assert told["closing"] in page
+    assert "工作日历修订" in page or "Working calendar amended, time kept" in page

@@ -14,6 +14,8 @@ from tierflow.common.audit import AuditEntry
 from tierflow.common.db import db, transaction
 from tierflow.common.notices import Notice
 from tierflow.common.standing import standing_on
+from tierflow.complaints.service import intake
+from tierflow.complaints.service.answering import uphold_breach
 from tierflow.grading.models import GradingRun, LevelDecisionRow, LevelPin
 from tierflow.grading.rules.levels import Level
 from tierflow.grading.service import closing, escalating, late, pins, proving, runs
@@ -337,3 +339,22 @@ def test_upheld_breaches_are_gathered_when_a_month_is_run(scene: Scene, monkeypa
     assert (found["a"].breaches, found["a"].cooperation, found["b"].breaches) == (2, 80, None)
     with pytest.raises(Refused, match="No late facts"):
         scene.act(late.adjust, "sm", "2026-02-08 10:00", scene.line)
+
+
+@pytest.mark.rule("CHEM-9.6")
+def test_a_breach_upheld_in_a_complaint_counts_in_the_month_as_the_app_is_wired(scene: Scene) -> None:
+    taken = {
+        "customer_id": scene.customers["a"],
+        "product_id": scene.product,
+        "severity": "general",
+        "channel": "phone",
+        "said_at": at("2026-01-12 10:00"),
+        "facts": "熔指偏低。",
+    }
+    said = taken["said_at"]
+    complaint = scene.act(lambda session, who, now: intake.take(session, who, taken, now), "am", said)
+    scene.act(uphold_breach, "sm", "2026-01-20 10:00", complaint, {"what": "低价倾销"})
+    found = scene.decisions(scene.close(JAN))
+    assert (found["a"].breaches, found["b"].breaches) == (1, None)
+    again = scene.decisions(scene.close(FEB))
+    assert again["a"].breaches is None, "it counts in the month it was upheld"

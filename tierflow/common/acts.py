@@ -141,6 +141,7 @@ ACTS: dict[str, str] = {
     "complaint.photos": mark("added photos"),
     "complaint.redate": mark("moved a deadline"),
     "complaint.reopen": mark("reopened the complaint"),
+    "complaint.response": mark("recorded the customer's answer"),
     "complaint.take": mark("took the complaint"),
     "complaint.tell": mark("told the customer"),
     "inquiry.answer": mark("answered an inquiry"),

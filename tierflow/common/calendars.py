@@ -13,10 +13,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from sqlalchemy import ForeignKey, Index, func, insert, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, SessionTransaction, mapped_column
 
 from tierflow.common.db import Model, pk
 from tierflow.common.guards import append_only
+from tierflow.kernel.almanac import MOVABLE_HOLIDAYS
 from tierflow.kernel.calendar import WorkingCalendar
 
 
@@ -54,6 +55,7 @@ def load_year(
     rows = [{"notice_id": notice.id, "on": on, "is_working": works, "name": name} for on, (works, name) in days.items()]
     if rows:
         session.execute(insert(CalendarDay), rows)
+    _keep_apart(session, notice.id)
     return notice
 
 
@@ -99,20 +101,48 @@ def working_calendar(session: Session) -> WorkingCalendar:
     """The calendar in force. One query when nothing was loaded since the last call."""
     version = session.scalar(select(func.max(CalendarNotice.id))) or 0
     key = (str(session.get_bind().engine.url), version)
-    if key not in _calendars:
-        if len(_calendars) > 8:  # many databases in one process happens in tests only
-            _calendars.clear()
-        _calendars[key] = _build(session, version)
-    return _calendars[key]
+    kept = _kept(session, version)
+    if key not in kept:
+        if len(kept) > 8:  # many databases in one process happens in tests only
+            kept.clear()
+        kept[key] = _build(session, version)
+    return kept[key]
 
 
 def calendar_numbered(session: Session, version: int) -> WorkingCalendar:
     """The calendar as it stood at a version, for replay and for comparing."""
     key = (str(session.get_bind().engine.url), version)
-    return _calendars[key] if key in _calendars else _build(session, version)
+    kept = _kept(session, version)
+    return kept[key] if key in kept else _build(session, version)
 
 
-_calendars: dict[tuple[str, int], WorkingCalendar] = {}
+_Kept = dict[tuple[str, int], WorkingCalendar]
+_calendars: _Kept = {}
+
+
+class _Unsure(NamedTuple):
+    """Versions from `first` on were made by a transaction that may be undone yet, and their numbers given anew."""
+
+    transaction: SessionTransaction | None
+    first: int
+    kept: _Kept
+
+
+def _keep_apart(session: Session, version: int) -> None:
+    """This version was made in the running transaction: keep what is built of it only as long as that lasts."""
+    if _unsure(session) is None:
+        session.info["calendars_unsure"] = _Unsure(session.get_transaction(), version, {})
+
+
+def _unsure(session: Session) -> _Unsure | None:
+    found: _Unsure | None = session.info.get("calendars_unsure")
+    return found if found is not None and found.transaction is session.get_transaction() else None
+
+
+def _kept(session: Session, version: int) -> _Kept:
+    """Where the calendar of this version is kept."""
+    unsure = _unsure(session)
+    return _calendars if unsure is None or version < unsure.first else unsure.kept
 
 
 def _build(session: Session, version: int) -> WorkingCalendar:
@@ -131,7 +161,7 @@ def _laid(version: int, years: frozenset[int], days: frozenset[tuple[int, date, 
     published: dict[int, dict[date, bool]] = {year: {} for year in years}
     for year, on, is_working in days:
         published[year][on] = is_working
-    return WorkingCalendar(published=published, version=version)
+    return WorkingCalendar(published=published, version=version, statutory=MOVABLE_HOLIDAYS)
 
 
 def built_in_years() -> dict[int, dict[date, tuple[bool, str]]]:

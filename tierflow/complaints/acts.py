@@ -131,6 +131,16 @@ ACTS: tuple[Act, ...] = (
         "CHEM-12.1",
     ),
     Act(
+        "response",
+        "complaint.write",
+        given.ResponseSchema,
+        answering.respond,
+        mark("Record the customer's answer"),
+        mark("The customer's answer is on record."),
+        mark("What the customer answered after it was told; every answer is kept."),
+        "CHEM-12.1",
+    ),
+    Act(
         "close",
         "complaint.write",
         given.CloseSchema,

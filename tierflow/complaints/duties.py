@@ -75,12 +75,12 @@ def _due(now: datetime) -> Select[int]:
 
 
 def send_digest(session: Session, now: datetime) -> dict[str, int]:
-    """The general manager's morning digest, once a day; robots and mail carry its one sentence."""
+    """The general manager's morning digest, once a day; robots and mail carry counts and names."""
     found = digest(session, SYSTEM, now)
     if found.is_empty:
         return {"notices": 0}
     people = Recipients(session, now).general_managers()
     key = f"complaint.digest.{local_day(now)}"
     subject = ("complaint_digest", 0)
-    written = notify(session, people, "complaint.digest", found.summary(), subject, now, dedupe_key=key)
+    written = notify(session, people, "complaint.digest", found.message(), subject, now, dedupe_key=key)
     return {"notices": len(written)}

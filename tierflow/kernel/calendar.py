@@ -18,7 +18,7 @@ from tierflow.kernel.months import local_day, local_instant
 from tierflow.kernel.text import Text, text
 
 # Month and day of the statutory holidays with a fixed date (State Council decree 795, from 2025). The lunar ones
-# and Qingming need an almanac: whoever has one passes them as `statutory`.
+# and Qingming are in the almanac: `MOVABLE_HOLIDAYS`, to be passed as `statutory`.
 FIXED_HOLIDAYS = ((1, 1), (5, 1), (5, 2), (10, 1), (10, 2), (10, 3))
 
 SATURDAY = 5

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from io import StringIO
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tierflow.admin import rules
@@ -115,7 +115,11 @@ def _day(calendar: WorkingCalendar, names: Mapping[date, str], on: date) -> Day:
 
 def _names(session: Session, wanted: int) -> dict[date, str]:
     """Names of the exceptions in force that fall in the year; the notice of the next year may name its December."""
-    newest = select(CalendarNotice.id).where(CalendarNotice.year.in_((wanted, wanted + 1)))
+    newest = (
+        select(func.max(CalendarNotice.id))
+        .where(CalendarNotice.year.in_((wanted, wanted + 1)))
+        .group_by(CalendarNotice.year)
+    )
     rows = session.execute(
         select(CalendarDay.on, CalendarDay.name)
         .where(
@@ -153,7 +157,8 @@ def preview(session: Session, actor: Actor, wanted: int, days: Days, now: dateti
     changes: tuple[rules.DayChange, ...] = ()
     impact = Impact(0, 0)
     if not refusals:
-        after = WorkingCalendar({**calendar.published, wanted: plain}, calendar.version + 1)
+        years = {**calendar.published, wanted: plain}
+        after = WorkingCalendar(years, calendar.version + 1, calendar.statutory)
         touched = [*([on for on in plain if on.year < wanted]), *_days_of(wanted)]
         before = [(on, _counts(calendar, on)) for on in touched]
         changes = rules.calendar_changes(before, {on: after.is_working_day(on) for on in touched})

@@ -12,6 +12,7 @@ from tierflow.complaints.acts import ACTS, Act
 from tierflow.complaints.api import rows
 from tierflow.complaints.models import Complaint
 from tierflow.complaints.schemas import given, shown
+from tierflow.complaints.schemas.reckoning import ReckoningOut
 from tierflow.complaints.service import intake, papers, queries, reckoning, redating, statistics, whole
 from tierflow.kernel.months import Month, local_day
 from tierflow.kernel.roles import Actor
@@ -139,7 +140,7 @@ def read(*, session: Session, actor: Actor, now: datetime, complaint_id: int) ->
 
 @blp.route(f"{ONE}/clock", methods=["GET"])
 @reads("complaint.read")
-@blp.response(200, shown.ReckoningOut)
+@blp.response(200, ReckoningOut)
 def clock(*, session: Session, actor: Actor, now: datetime, complaint_id: int) -> Any:
     """How the due time was worked out, day by day."""
     return rows.reckoning(reckoning.reckon(session, actor, complaint_id))

@@ -88,6 +88,7 @@ def whole(found: Whole) -> dict[str, Any]:
         ],
         "tellings": [{**columns(telling), "told_by": who} for telling, who in found.tellings],
         "closings": [asdict(closing) for closing in found.closings],
+        "responses": [{**columns(heard), "recorded_by": who} for heard, who in found.responses],
         "files": [columns(stored) for stored in found.files],
         "customer_breach": found.breach.what if found.breach else None,
     }
@@ -100,4 +101,6 @@ def reckoning(found: Reckoning) -> dict[str, Any]:
         "calendar_version": found.calendar_version,
         "policy_version": found.policy_version,
         "days": [{"on": day.on, "counts": day.counts, "why": show(day.why)} for day in found.days],
+        "cause": found.cause.value,
+        "closing": show(found.closing) if found.closing else None,
     }

@@ -2,13 +2,22 @@
 
 from tierflow.complaints.models.complaint import Clock, ClockEvent, Complaint
 from tierflow.complaints.models.desk import CustomerBreach, Inquiry, ReplyTemplate
-from tierflow.complaints.models.handling import Consultation, Extension, Measure, Meeting, Opinion, Telling
+from tierflow.complaints.models.handling import (
+    Consultation,
+    CustomerAnswer,
+    Extension,
+    Measure,
+    Meeting,
+    Opinion,
+    Telling,
+)
 
 __all__ = [
     "Clock",
     "ClockEvent",
     "Complaint",
     "Consultation",
+    "CustomerAnswer",
     "CustomerBreach",
     "Extension",
     "Inquiry",

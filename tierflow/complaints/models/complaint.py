@@ -150,7 +150,7 @@ class Clock(Model):
     revision: Mapped[int]
     limit_days: Mapped[int]
     due_at: Mapped[datetime]
-    base_due_at: Mapped[datetime]  # without the extension
+    base_due_at: Mapped[datetime]  # the plain limit, without extension or pause
     is_provisional: Mapped[bool]
     calendar_version: Mapped[int]
     asked_version: Mapped[int | None]  # the newest calendar that would move this firm due: a person decides

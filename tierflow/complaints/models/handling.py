@@ -130,6 +130,23 @@ class Telling(Model):
     recorded_at: Mapped[datetime]
 
 
+class CustomerAnswer(Model):
+    """What the customer answered after it was told, a day later or a week; each answer is kept (CHEM-12.1)."""
+
+    __tablename__ = append_only("complaint_customer_answer")
+    __table_args__ = (Index("ix_complaint_customer_answer_complaint_id", "complaint_id"),)
+
+    id: Mapped[int] = pk()
+    complaint_id: Mapped[int] = mapped_column(ForeignKey("complaint.id"))
+    clock_id: Mapped[int] = mapped_column(ForeignKey("complaint_clock.id"))
+    said_at: Mapped[datetime]
+    said_by: Mapped[str]
+    words: Mapped[str]
+    is_accepted: Mapped[bool | None]
+    recorded_by_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    recorded_at: Mapped[datetime]
+
+
 class Measure(Model):
     """A measure of an opinion: binding once the opinion is approved, done with proof, checked (CHEM-12.1)."""
 

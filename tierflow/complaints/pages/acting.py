@@ -129,6 +129,13 @@ def _close(session: Session, actor: Actor, found: Whole, now: datetime) -> dict[
     return {"scores": choices.satisfaction_options()}
 
 
+def _response(session: Session, actor: Actor, found: Whole, now: datetime) -> dict[str, Any]:
+    return {
+        "values": {"said_at": local_input(now), "said_by": found.card.complaint.contact_name},
+        "latest": local_input(now),
+    }
+
+
 def _reopen(session: Session, actor: Actor, found: Whole, now: datetime) -> dict[str, Any]:
     return {"values": {"said_at": local_input(now)}, "latest": local_input(now)}
 
@@ -148,6 +155,7 @@ EXTRAS: dict[str, Extra] = {
     "classify": _classify,
     "identify": _identify,
     "close": _close,
+    "response": _response,
     "reopen": _reopen,
     "redate": _redate,
 }

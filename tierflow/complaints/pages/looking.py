@@ -13,7 +13,7 @@ from tierflow.complaints.api.complaints import sorts
 from tierflow.complaints.pages import choices, story, views
 from tierflow.complaints.pages.blueprint import ONE, ROW_ID, bp
 from tierflow.complaints.rules import acts
-from tierflow.complaints.rules.words import SEVERITY_LABELS, STATE_LABELS, UNANSWERED, Severity, State
+from tierflow.complaints.rules.words import EVENT_LABELS, SEVERITY_LABELS, STATE_LABELS, UNANSWERED, Severity, State
 from tierflow.complaints.schemas import given
 from tierflow.complaints.service import answering, clocks, papers, queries, reckoning, redating, scope
 from tierflow.complaints.service import whole as whole_service
@@ -179,6 +179,7 @@ def offers(session: Session, actor: Actor, found: Whole, now: datetime) -> dict[
         "identify": works and complaint.customer_id is None,
         "photos": works,
         "close": works and not acts.why_not_close(standing, answering.unchecked(session, complaint.id)),
+        "response": works and not acts.why_not_respond(standing),
         "reopen": works and not is_open,
         "breach": directs and found.breach is None and complaint.customer_id is not None,
     }
@@ -200,4 +201,5 @@ def show_file(*, session: Session, actor: Actor, now: datetime, complaint_id: in
 @reads("complaint.read")
 def explain(*, session: Session, actor: Actor, now: datetime, complaint_id: int) -> str:
     """How the due time was worked out, day by day: a fragment for the drawer."""
-    return render_template("complaints/explain.html", found=reckoning.reckon(session, actor, complaint_id))
+    found = reckoning.reckon(session, actor, complaint_id)
+    return render_template("complaints/explain.html", found=found, cause=EVENT_LABELS[found.cause])

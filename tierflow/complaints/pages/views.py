@@ -86,6 +86,8 @@ def countdown(found: Countdown, now: datetime) -> dict[str, Any]:
             text = _("Overdue since %(time)s", time=found.due_at.astimezone(SHANGHAI).strftime("%H:%M"))
         else:
             text = ngettext("Overdue by %(num)d working day", "Overdue by %(num)d working days", days)
+        if found.is_paused:
+            text = f"{text} · {_('Paused')}"
         return {**shown, "kind": "bad", "icon": "alarm-fill", "text": text, "percent": 100}
     if found.outcome == "paused":
         return {**shown, "kind": "neutral", "icon": "pause-circle", "text": _("Paused")}

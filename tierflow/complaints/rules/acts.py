@@ -23,7 +23,7 @@ class Standing:
     state: State
     severity: Severity
     received_at: datetime
-    base_due_at: datetime  # the due without an extension
+    base_due_at: datetime  # the plain limit, without extension or pause
     is_extended: bool = False
     extension_waits: bool = False
     is_paused: bool = False
@@ -120,6 +120,13 @@ def why_not_resume(standing: Standing) -> tuple[Refusal, ...]:
 def why_not_consult(standing: Standing) -> tuple[Refusal, ...]:
     """Why no department can be asked."""
     return tuple(_answered(standing))
+
+
+def why_not_respond(standing: Standing) -> tuple[Refusal, ...]:
+    """Why no answer of the customer can be recorded: it was not told anything yet."""
+    if standing.state in UNANSWERED:
+        return (Refusal(RECORD, text("The customer has not been told yet.")),)
+    return ()
 
 
 def why_not_close(standing: Standing, unchecked_measures: int) -> tuple[Refusal, ...]:

@@ -8,6 +8,8 @@ from datetime import date, datetime
 
 from tierflow.kernel.text import Text, mark, text
 
+NAMED = 3  # of each part, in a message
+
 
 @dataclass(frozen=True)
 class Line:
@@ -54,6 +56,21 @@ class Digest:
             meetings=totals.get("meetings", 0),
             suspended=totals.get("suspended", 0),
         )
+
+    def message(self) -> Text:
+        """The summary and the first few of each part by number and name, for robots and mail."""
+        told = self.summary()
+        for part in self.parts:
+            if part.lines:
+                titles = "; ".join(line.title for line in part.lines[:NAMED])
+                named: dict[str, str | Text] = {"before": told, "heading": Text(part.heading), "titles": titles}
+                if part.total > NAMED:
+                    told = text(
+                        "%(before)s %(heading)s: %(titles)s and %(more)s more.", **named, more=part.total - NAMED
+                    )
+                else:
+                    told = text("%(before)s %(heading)s: %(titles)s.", **named)
+        return told
 
 
 HEADINGS: Mapping[str, str] = {

@@ -6,6 +6,10 @@ from enum import StrEnum
 
 from tierflow.kernel.text import mark
 
+# What the approvals of complaints are about, beside the number of the opinion or request.
+OPINION = "complaint_opinion"
+EXTENSION = "complaint_extension"
+
 
 class Severity(StrEnum):
     """How weighty a complaint is (CHEM-12.2)."""

@@ -160,6 +160,15 @@ class TellSchema(Schema):
     is_accepted = fields.Boolean(load_default=None, allow_none=True)
 
 
+class ResponseSchema(Schema):
+    """The customer's answer after it was told. `said_at`: when; `said_by`: who; `words`: what was said."""
+
+    said_at = Moment(required=True)
+    said_by = Line(required=True, most=60)
+    words = Paragraph(required=True, most=2000)
+    is_accepted = fields.Boolean(load_default=None, allow_none=True)
+
+
 class ProofSchema(Schema):
     """What proves that a measure is done."""
 

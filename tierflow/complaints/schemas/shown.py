@@ -9,7 +9,7 @@ from tierflow.web.schemas import Schema
 
 
 class CountdownOut(Schema):
-    """How a clock stands now. outcome: running, paused, late, in_time, told_late."""
+    """How a clock stands now. outcome: running, paused, late (paused or not), in_time, told_late."""
 
     outcome = fields.String()
     due_at = Moment()
@@ -17,6 +17,7 @@ class CountdownOut(Schema):
     minutes_left = fields.Integer()
     percent_used = fields.Integer()
     is_provisional = fields.Boolean()
+    is_paused = fields.Boolean()
     was_breached = fields.Boolean()
 
 
@@ -200,6 +201,17 @@ class ClosingOut(Schema):
     note = fields.String()
 
 
+class CustomerAnswerOut(Schema):
+    """What the customer answered after it was told."""
+
+    said_at = Moment()
+    said_by = fields.String()
+    words = fields.String()
+    is_accepted = fields.Boolean(allow_none=True)
+    recorded_by = fields.String()
+    recorded_at = Moment()
+
+
 class ComplaintFileOut(Schema):
     """A photo or paper."""
 
@@ -236,6 +248,7 @@ class ComplaintOut(CardOut):
     meetings = fields.List(fields.Nested(MeetingOut))
     extensions = fields.List(fields.Nested(ExtensionOut))
     tellings = fields.List(fields.Nested(TellingOut))
+    responses = fields.List(fields.Nested(CustomerAnswerOut))
     files = fields.List(fields.Nested(ComplaintFileOut))
     customer_breach = fields.String(allow_none=True)
 
@@ -300,26 +313,6 @@ class FiguresOut(Schema):
     by_severity = fields.List(fields.Nested(TallyOut))
     by_product = fields.List(fields.Nested(TallyOut))
     satisfaction = fields.Dict(keys=fields.String(), values=fields.Integer(), allow_none=True)
-
-
-class DayProofOut(Schema):
-    """One day of the reckoning."""
-
-    date = fields.Date(attribute="on")
-    counts = fields.Boolean()
-    why = fields.String()
-
-
-class ReckoningOut(Schema):
-    """How a due time was worked out."""
-
-    received_at = Moment()
-    limit_days = fields.Integer()
-    due_at = Moment()
-    is_provisional = fields.Boolean()
-    calendar_version = fields.Integer()
-    policy_version = fields.Integer()
-    days = fields.List(fields.Nested(DayProofOut))
 
 
 class InquiryOut(Schema):

@@ -14,7 +14,7 @@ from tierflow.common.notices import notify
 from tierflow.common.reference import Product
 from tierflow.common.uploads import Upload
 from tierflow.common.users import User
-from tierflow.complaints.models import Complaint, Consultation, CustomerBreach, Measure, Telling
+from tierflow.complaints.models import Complaint, Consultation, CustomerAnswer, CustomerBreach, Measure, Telling
 from tierflow.complaints.rules import acts
 from tierflow.complaints.rules.words import State
 from tierflow.complaints.service import clocks, extensions, papers, scope
@@ -61,6 +61,38 @@ def tell(session: Session, actor: Actor, complaint_id: int, command: Mapping[str
     complaint.needs_meeting = False
     after = {"told_at": told_at.isoformat(), "told_to": command["told_to"], "in_time": clock.in_time}
     audit.record(session, actor, "complaint.tell", SUBJECT, complaint.id, now, after=after)
+    session.flush()
+    return complaint
+
+
+def respond(session: Session, actor: Actor, complaint_id: int, command: Mapping[str, Any], now: datetime) -> Complaint:
+    """Record what the customer answered after it was told: who, when, in what words, and whether it accepts."""
+    require(actor, "complaint.write")
+    complaint, clock = scope.lock_to_work(session, actor, complaint_id)
+    refuse_if_any(acts.why_not_respond(clocks.standing_of(session, complaint, clock)))
+    said_at = command["said_at"]
+    if said_at > now:
+        raise Invalid({"said_at": [text("This time is still to come.")]})
+    if clock.told_at is not None and said_at < clock.told_at:
+        raise Invalid({"said_at": [text("The customer was not told yet at that time.")]})
+    row = CustomerAnswer(
+        complaint_id=complaint.id,
+        clock_id=clock.id,
+        said_at=said_at,
+        said_by=command["said_by"],
+        words=command["words"],
+        is_accepted=command.get("is_accepted"),
+        recorded_by_id=actor.user_id,
+        recorded_at=now,
+    )
+    session.add(row)
+    after = {
+        "said_at": said_at.isoformat(),
+        "said_by": row.said_by,
+        "words": row.words,
+        "is_accepted": row.is_accepted,
+    }
+    audit.record(session, actor, "complaint.response", SUBJECT, complaint.id, now, after=after)
     session.flush()
     return complaint
 

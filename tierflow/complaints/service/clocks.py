@@ -16,6 +16,7 @@ from tierflow.complaints.rules.acts import Standing
 from tierflow.complaints.rules.clock import ClockFacts, ClockTerms, Due, Schedule, schedule
 from tierflow.complaints.rules.hours import working_minutes
 from tierflow.complaints.rules.words import Event, Severity, State
+from tierflow.complaints.service import within
 from tierflow.complaints.service.sweep import sweep
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor
@@ -112,6 +113,7 @@ def rebind(
         planned = schedule(facts_of(clock), terms, working_calendar(session))
     _lay(clock, complaint, planned, terms, session, now)
     session.flush()
+    within.hold(session, clock)
     _set_event(session, clock, cause, now, actor, now, note)
     _judge(session, clock, now)
     _note_due(session, clock, now)
@@ -153,11 +155,11 @@ def dues_of(session: Session, clock: Clock) -> list[Due]:
 
 
 def base_due(clock: Clock, terms: ClockTerms, session: Session) -> datetime:
-    """The due time without the extension: the limit an extension must be decided before."""
-    if clock.extended_to is None:
+    """The plain limit from receipt, without extension or pause: an extension must be decided before it passes."""
+    if clock.extended_to is None and clock.paused_at is None and not clock.paused_days:
         return clock.due_at
     facts = facts_of(clock)
-    plain = ClockFacts(facts.received_at, facts.severity, None, facts.paused_days, facts.is_paused, facts.not_before)
+    plain = ClockFacts(facts.received_at, facts.severity, not_before=facts.not_before)
     return schedule(plain, terms, working_calendar(session)).due_at
 
 

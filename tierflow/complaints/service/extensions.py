@@ -14,7 +14,7 @@ from tierflow.common.approvals import ApprovalCase, Seen
 from tierflow.common.notices import notify
 from tierflow.common.policies import policy_on
 from tierflow.complaints.models import Clock, Complaint, Extension
-from tierflow.complaints.rules import acts
+from tierflow.complaints.rules import acts, words
 from tierflow.complaints.rules.words import Event
 from tierflow.complaints.service import clocks, scope
 from tierflow.complaints.service.intake import SUBJECT
@@ -24,7 +24,7 @@ from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import SYSTEM, Actor, Role, require
 from tierflow.kernel.text import Text, mark, text
 
-KIND = "complaint_extension"
+KIND = words.EXTENSION
 _EXAMINED = frozenset({"extension"})
 
 CHAIN = approvals.register(

@@ -16,7 +16,7 @@ from tierflow.common.policies import policy_on
 from tierflow.common.reference import Product
 from tierflow.common.users import User
 from tierflow.complaints.models import Clock, Complaint, Measure, Meeting, Opinion
-from tierflow.complaints.rules import acts
+from tierflow.complaints.rules import acts, words
 from tierflow.complaints.rules.clock import ClockTerms
 from tierflow.complaints.rules.words import Severity, State
 from tierflow.complaints.service import clocks, scope
@@ -28,7 +28,7 @@ from tierflow.kernel.months import local_day, local_instant
 from tierflow.kernel.roles import Actor, Role, require
 from tierflow.kernel.text import mark, text
 
-KIND = "complaint_opinion"
+KIND = words.OPINION
 _EXAMINED = frozenset({"facts", "opinion", "measures"})
 
 # General and major: the leader, which is the sales manager of the region.

@@ -37,7 +37,7 @@ Manager = aliased(User)
 class Countdown:
     """How a clock stands at a moment. `minutes_left`: office minutes to the due time, 0 when it has passed.
 
-    `percent_used`: of the office time between receipt and due. `outcome`: running, paused, late (running and past),
+    `percent_used`: of the office time between receipt and due. `outcome`: running, paused, late (past, paused or not),
     in_time or told_late.
     """
 
@@ -47,6 +47,7 @@ class Countdown:
     minutes_left: int
     percent_used: int
     is_provisional: bool
+    is_paused: bool
     was_breached: bool
 
 
@@ -75,10 +76,10 @@ def countdown(clock: Clock, calendar: WorkingCalendar, hours: tuple[time, time],
     opens, closes = hours
     if clock.told_at is not None:
         outcome = "in_time" if clock.in_time else "told_late"
-    elif clock.paused_at is not None:
-        outcome = "paused"
+    elif now > clock.due_at:
+        outcome = "late"
     else:
-        outcome = "late" if now > clock.due_at else "running"
+        outcome = "running" if clock.paused_at is None else "paused"
     until = clock.told_at or now
     whole = working_minutes(calendar, opens, closes, clock.received_at, clock.due_at)
     used = working_minutes(calendar, opens, closes, clock.received_at, until)
@@ -89,6 +90,7 @@ def countdown(clock: Clock, calendar: WorkingCalendar, hours: tuple[time, time],
         minutes_left=working_minutes(calendar, opens, closes, until, clock.due_at),
         percent_used=min(100, 100 * used // whole) if whole else 100,
         is_provisional=clock.is_provisional,
+        is_paused=clock.told_at is None and clock.paused_at is not None,
         was_breached=clock.breached_at is not None or outcome == "late",
     )
 

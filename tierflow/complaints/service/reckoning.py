@@ -13,16 +13,21 @@ from tierflow.common.calendars import calendar_numbered
 from tierflow.common.policies import policy_numbered
 from tierflow.complaints.models import Clock, ClockEvent, Complaint
 from tierflow.complaints.rules.clock import ClockFacts, ClockTerms, schedule
+from tierflow.complaints.rules.redating import why_not_as_counted
 from tierflow.complaints.rules.words import Event, Severity
 from tierflow.complaints.service import scope
 from tierflow.kernel.calendar import DayProof
-from tierflow.kernel.months import local_day
+from tierflow.kernel.months import local_day, local_instant
 from tierflow.kernel.roles import Actor, require
+from tierflow.kernel.text import Text
 
 
 @dataclass(frozen=True)
 class Reckoning:
-    """A due time with its proof: the day of receipt and every day after it, whether it counted and why."""
+    """A due time with its proof: the day of receipt and every day after it, whether it counted and why.
+
+    `cause`: what set the due time last. `closing`: why it is another than the days counted give, where it is.
+    """
 
     complaint: Complaint
     received_at: datetime
@@ -32,6 +37,8 @@ class Reckoning:
     calendar_version: int
     policy_version: int
     days: tuple[DayProof, ...]
+    cause: Event
+    closing: Text | None
 
 
 def reckon(session: Session, actor: Actor, complaint_id: int) -> Reckoning:
@@ -40,6 +47,11 @@ def reckon(session: Session, actor: Actor, complaint_id: int) -> Reckoning:
     complaint = scope.get(session, actor, complaint_id)
     clock = scope.present_clock(session, complaint)
     calendar = calendar_numbered(session, clock.calendar_version)
+    days = calendar.explain(local_day(clock.received_at), clock.limit_days)
+    terms = ClockTerms.of(policy_numbered(session, clock.policy_version))
+    set_by = select(ClockEvent.kind).where(ClockEvent.clock_id == clock.id, ClockEvent.due_at.is_not(None))
+    cause = Event(session.scalars(set_by.order_by(ClockEvent.revision.desc()).limit(1)).one())
+    counted_to = local_instant(days[-1].on, terms.closes_at)
     return Reckoning(
         complaint,
         clock.received_at,
@@ -48,7 +60,9 @@ def reckon(session: Session, actor: Actor, complaint_id: int) -> Reckoning:
         clock.is_provisional,
         clock.calendar_version,
         clock.policy_version,
-        calendar.explain(local_day(clock.received_at), clock.limit_days),
+        days,
+        cause,
+        why_not_as_counted(clock.due_at, counted_to, cause, clock.not_before),
     )
 
 

@@ -46,7 +46,7 @@ def is_behind(version: int) -> Any:
 
 
 def is_asked() -> Any:
-    """SQL condition: running clocks whose firm due an amended calendar would move, and nobody has decided."""
+    """SQL condition: running clocks whose due an amended calendar would move, and nobody has decided."""
     return Clock.told_at.is_(None) & (Clock.calendar_version < Clock.asked_version)
 
 
@@ -121,7 +121,7 @@ def _ask(session: Session, asked: list[Complaint], version: int, now: datetime) 
 
 
 def proposed(session: Session, actor: Actor, limit: int = 200) -> list[Proposed]:
-    """Firm due times of the actor's complaints that an amended calendar would move."""
+    """Due times of the actor's complaints that an amended calendar would move and that nobody has decided."""
     version = working_calendar(session).version
     rows = session.execute(
         select(Clock, Complaint)
@@ -129,7 +129,7 @@ def proposed(session: Session, actor: Actor, limit: int = 200) -> list[Proposed]
         .where(
             Clock.told_at.is_(None),
             Clock.calendar_version < version,
-            Clock.is_provisional.is_(False),
+            Clock.is_provisional.is_(False) | Clock.asked_version.is_not(None),
             *scope.seen_by(actor),
         )
         .order_by(Clock.due_at, Clock.id)

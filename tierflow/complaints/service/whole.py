@@ -21,6 +21,7 @@ from tierflow.complaints.models import (
     ClockEvent,
     Complaint,
     Consultation,
+    CustomerAnswer,
     CustomerBreach,
     Extension,
     Inquiry,
@@ -76,6 +77,7 @@ class Whole:
     meetings: Sequence[tuple[Meeting, str]]
     extensions: Sequence[tuple[Extension, ApprovalCase, str, Decisions]]
     tellings: Sequence[tuple[Telling, str]]
+    responses: Sequence[tuple[CustomerAnswer, str]]
     files: Sequence[StoredFile]
     breach: CustomerBreach | None
     closings: Sequence[Closing]
@@ -118,6 +120,9 @@ def whole(session: Session, actor: Actor, complaint_id: int, now: datetime) -> W
     ).all()
     meetings = session.scalars(select(Meeting).where(Meeting.complaint_id == complaint.id).order_by(Meeting.id)).all()
     tellings = session.scalars(select(Telling).where(Telling.complaint_id == complaint.id).order_by(Telling.id)).all()
+    responses = session.scalars(
+        select(CustomerAnswer).where(CustomerAnswer.complaint_id == complaint.id).order_by(CustomerAnswer.id)
+    ).all()
     measures = session.scalars(select(Measure).where(Measure.complaint_id == complaint.id).order_by(Measure.id)).all()
     drafted = session.execute(
         select(Opinion, ApprovalCase)
@@ -135,7 +140,9 @@ def whole(session: Session, actor: Actor, complaint_id: int, now: datetime) -> W
     decisions = session.scalars(
         select(ApprovalDecision).where(ApprovalDecision.case_id.in_(cases)).order_by(ApprovalDecision.id)
     ).all()
-    names = _names(session, complaint, events, asked, meetings, tellings, measures, drafted, requested, decisions)
+    names = _names(
+        session, complaint, events, asked, meetings, tellings, responses, measures, drafted, requested, decisions
+    )
     by_case: dict[int, list[tuple[ApprovalDecision, str, str | None]]] = {}
     for decision in decisions:
         behalf = names[decision.on_behalf_of_id] if decision.on_behalf_of_id else None
@@ -178,6 +185,7 @@ def whole(session: Session, actor: Actor, complaint_id: int, now: datetime) -> W
             for each in requested
         ],
         tellings=[(telling, names[telling.told_by_id]) for telling in tellings],
+        responses=[(heard, names[heard.recorded_by_id]) for heard in responses],
         files=session.scalars(
             select(StoredFile)
             .where(StoredFile.subject_type == SUBJECT, StoredFile.subject_id == complaint.id)
