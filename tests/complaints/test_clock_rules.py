@@ -190,17 +190,17 @@ RECEIVED = ("2026-11-24 17:30", "2026-11-23 10:00", Event.RECEIVED)
             "2026-11-25 12:00",
             None,
         ),
-        # a provisional due replaced by a published calendar while it was ahead binds nobody
-        ([RECEIVED, ("2026-11-26 17:30", "2026-11-24 17:30", Event.PUBLISHED)], None, "2026-11-26 17:30", None),
+        # a provisional due replaced by a published calendar binds nobody
+        ([RECEIVED, ("2026-11-26 17:30", "2026-11-25 08:00", Event.PUBLISHED)], None, "2026-11-26 17:30", None),
         (
-            [RECEIVED, ("2026-11-26 17:30", "2026-11-24 17:30", Event.PUBLISHED)],
+            [RECEIVED, ("2026-11-26 17:30", "2026-11-25 08:00", Event.PUBLISHED)],
             None,
             "2026-11-26 17:31",
             "2026-11-26 17:30",
         ),
-        # it had passed when the calendar came in: the breach stays
+        # passed by both calendars when it was loaded: not moved, and the breach stays
         (
-            [RECEIVED, ("2026-11-26 17:30", "2026-11-24 17:31", Event.PUBLISHED)],
+            [RECEIVED, ("2026-11-24 17:30", "2026-11-25 08:00", Event.PUBLISHED)],
             None,
             "2026-11-25 10:00",
             "2026-11-24 17:30",

@@ -170,8 +170,8 @@ class Due(NamedTuple):
 def breached_at(dues: Sequence[Due], told_at: datetime | None, now: datetime) -> datetime | None:
     """When a due time first passed unanswered while it was in force; None when none did (CHEM-12.3).
 
-    Changing the severity afterwards does not undo it, and no calendar loaded afterwards does. A provisional due that a
-    published calendar replaced while it was still ahead binds nobody: the recomputed one stands in its place.
+    Changing the severity afterwards does not undo it. A provisional due that a published calendar moved binds nobody:
+    the recomputed one stands in its place. One that had passed by both calendars was not moved, and stays breached.
     """
     end = told_at if told_at is not None else now
     carried = None  # since when a due stood that a published calendar has replaced
@@ -180,7 +180,7 @@ def breached_at(dues: Sequence[Due], told_at: datetime | None, now: datetime) ->
         from_at, carried = carried or due.from_at, None
         if from_at > end:
             return None
-        if following is not None and following.cause is Event.PUBLISHED and due.due_at >= following.from_at:
+        if following is not None and following.cause is Event.PUBLISHED and following.due_at != due.due_at:
             carried = from_at
             continue
         until = end if following is None else min(end, following.from_at)
