@@ -44,13 +44,12 @@ def main(context: click.Context, dry_run: bool) -> None:
     with app.app_context():
         now = setup.clock()
         for line in _runner(setup).forecast(now, count=True):
-            if line.missed:
-                due = "now: " + " ".join(str(period) for period in line.missed)
-            elif line.next_due_at is None:
-                due = "always"
-            else:
-                due = f"{line.next_due_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}: {line.next_period}"
-            click.echo(f"{line.duty.key:<14} {due:<34} {line.outstanding} to do")
+            if line.outstanding is None:
+                continue  # not before this time tomorrow
+            due = "always" if line.runs_at is None else f"{line.runs_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
+            if line.runs_at is not None:
+                due += ": " + (" ".join(map(str, line.missed)) or str(line.next_period))
+            click.echo(f"{line.duty.key:<16} {due:<34} {line.outstanding} to do")
 
 
 @main.command("list")
@@ -65,12 +64,24 @@ def list_() -> None:
             ).first()
             at = line.duty.timing.at.isoformat("minutes") if line.duty.timing else ""
             told = f"{last.period} {last.state} {last.error}".strip() if last is not None else "never"
-            click.echo(f"{line.duty.key:<14} {line.duty.every or 'always':<8} {at:<6} last: {told}")
+            if line.duty.always is not None:
+                told = _always_told(session.get(runs.JobDuty, line.duty.key))
+            click.echo(f"{line.duty.key:<16} {line.duty.every or 'always':<8} {at:<6} last: {told}")
+
+
+def _always_told(duty: runs.JobDuty | None) -> str:
+    """How a duty that runs always is doing: it has no line in the ledger."""
+    if duty is None or (duty.last_ok_at is None and not duty.tries):
+        return "never"
+    well = f"{duty.last_ok_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M} done" if duty.last_ok_at else "never done"
+    return f"{well}; failed {duty.tries} times since: {duty.last_error}" if duty.tries else well
 
 
 @main.command()
 @click.argument("name")
-@click.option("--for", "period", required=True, help="The period: 2026-11-22, 2026-W47, 2026-11, 2026-Q4, 2026.")
+@click.option(
+    "--for", "period", default="", help="The period: 2026-11-22, 2026-W47, 2026-11 …; none if it runs always."
+)
 def run(name: str, period: str) -> None:
     """Run a duty for a period, now. Fills the period's slot only when it is due and not done."""
     app, setup = _app()
@@ -82,7 +93,7 @@ def run(name: str, period: str) -> None:
         except TierflowError as error:
             raise click.ClickException(str(error) or f"there is no duty {name}") from error
     if not done:
-        raise click.ClickException("it failed; the ledger says why")
+        raise click.ClickException("it failed; `python -m jobs list` says why")
 
 
 @main.command()

@@ -13,6 +13,9 @@ from jobs.duty import Errand, Result
 from jobs.setup import Setup
 from tierflow.common.db import db, transaction
 from tierflow.complaints import duties
+from tierflow.complaints.service import digest as making
+from tierflow.complaints.service.recipients import Recipients
+from tierflow.kernel.roles import SYSTEM
 
 log = structlog.get_logger("jobs")
 
@@ -42,8 +45,15 @@ def watch(now: datetime, setup: Setup) -> None:
 
 
 def count(session: Session, errand: Errand) -> int:
-    """How much `watch` would do now."""
+    """How much `watch` would find to do by the errand's moment."""
     return duties.outstanding(session, errand.now)
+
+
+def count_digest(session: Session, errand: Errand) -> int:
+    """How many would be sent a digest: nobody, when there is nothing in it."""
+    if making.digest(session, SYSTEM, errand.now).is_empty:
+        return 0
+    return len(Recipients(session, errand.now).general_managers())
 
 
 def digest(session: Session, errand: Errand) -> Result:

@@ -41,7 +41,7 @@ class Duty:
     `items` names what is outstanding now and `each` does one of them, in a transaction of its own: one that fails
     keeps no other waiting. `whole` does everything in the transaction that marks the period. `apart` works outside
     it (files, programs) and must bear being done again. `always` keeps its truth in its own rows, not in the ledger.
-    `count` says what a run would do now.
+    `count` says what a run would do at the errand's moment, which may lie ahead; without it a run counts as one.
     """
 
     key: str
@@ -67,7 +67,7 @@ class Duty:
         return self.timing.every.__name__.lower() if self.timing is not None else ""
 
     def outstanding(self, session: Session, errand: Errand) -> int:
-        """How much a run would do now."""
+        """How much a run would do at the errand's moment."""
         if self.items is not None:
             return len(self.items(session, errand))
         return self.count(session, errand) if self.count is not None else 1

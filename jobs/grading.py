@@ -40,3 +40,18 @@ def propose(session: Session, errand: Errand) -> Result:
 def watch(session: Session, errand: Errand) -> Result:
     """Escalate what nobody confirmed, warn of levels about to be lost."""
     return {**duties.escalate(session, errand.now), **duties.warn(session, errand.now)}
+
+
+def count_proposals(session: Session, errand: Errand) -> int:
+    """How many months would be proposed."""
+    return len(duties.to_propose(session, errand.now))
+
+
+def count_reviews(session: Session, errand: Errand) -> int:
+    """How many reviews would be opened and how many scored anew."""
+    return duties.reviews_due(session, errand.now)
+
+
+def count_warnings(session: Session, errand: Errand) -> int:
+    """How many months would be escalated and how many account managers warned."""
+    return duties.to_watch(session, errand.now)

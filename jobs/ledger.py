@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from tierflow.common.db import is_sqlite
-from tierflow.common.runs import Run
+from tierflow.common.runs import JobDuty, Run
 from tierflow.kernel.months import AnyPeriod, parse_period
 
 BEGINS = {"begins": True}
@@ -104,8 +104,24 @@ def fail(
     )
 
 
+def note(session: Session, job: str, label: str, error: str, now: datetime) -> None:
+    """Write down how a duty without periods went; `error` is empty when it went well."""
+    told: dict[str, Any]
+    if error:
+        told = {"last_error": error[:LONGEST_ERROR], "tries": JobDuty.tries + 1}
+    else:
+        told = {"last_ok_at": now, "last_error": "", "tries": 0}
+    insert = insert_sqlite if is_sqlite(session) else insert_postgres
+    # The timetable is published a moment later; until then the row knows little more than its name.
+    blank = {"key": job, "position": 0, "label": label, "every": "", "at": "", "next_period": "", "missed": 0}
+    row = insert(JobDuty).values({**blank, **told, "tries": 1 if error else 0})
+    session.execute(row.on_conflict_do_update(index_elements=["key"], set_=told))
+
+
 def said(error: BaseException) -> str:
-    """An exception in one line, without the statement and its parameters."""
+    """An exception in one line, without the statement and its parameters; of a group, what each of it says."""
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(said(each) for each in error.exceptions)
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     return " ".join(f"{type(cause).__name__}: {cause}".split())
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from datetime import time as clock_time
 from typing import NamedTuple
 
 import structlog
@@ -35,13 +36,21 @@ class Slot(NamedTuple):
 
 
 class Forecast(NamedTuple):
-    """What a duty has before it: periods due and not done, the next one and when, and how much there is to do now."""
+    """What a duty has before it: periods due and not done, the next one and when it falls due.
+
+    `runs_at` is when it will next be run, None for what always is; `outstanding` how much it will do then, when that
+    is before this time tomorrow, and None when it is not.
+    """
 
     duty: Duty
     missed: list[AnyPeriod]
     next_period: AnyPeriod | None
     next_due_at: datetime | None
+    runs_at: datetime | None
     outstanding: int | None
+
+
+WINDOW = timedelta(days=1)
 
 
 class Held(Exception):
@@ -83,11 +92,11 @@ class Runner:
             if duty.always is None:
                 continue
             try:
-                duty.always(self._now(), self.setup)
+                self._attempt_always(duty, duty.always)
             except Held:
                 return
-            except Exception:
-                log.exception("duty failed", job=duty.key)
+            except Exception:  # it could not even be written down: the database is away
+                log.exception("duty could not be noted", job=duty.key)
             finally:
                 db.session.remove()
 
@@ -99,35 +108,60 @@ class Runner:
         duty = self.duties.get(key)
         if duty is None:
             raise NotFound
-        now = self._now()
-        if duty.timing is None:
-            self.always()
-            return True
+        if duty.always is not None:
+            return self._attempt_always(duty, duty.always)
+        now, timing = self._now(), duty.timing
+        assert timing is not None  # noqa: S101 - a duty has a timing or runs always
         period = refuse_period(duty.every, written, now)
-        due = period in self._missed(duty, duty.timing, now)
+        due = period in self._missed(duty, timing, now)
         return self._attempt(duty, Slot(period, (), "" if due else f"by-hand {now.isoformat()}", by_id), now)
 
     def forecast(self, now: datetime, *, count: bool) -> list[Forecast]:
-        """What every duty has before it. Nothing is run; `count` looks how much there is to do."""
+        """What every duty has before it. Nothing is run; `count` looks how much a run will do at its own moment.
+
+        What runs always is counted as of this time tomorrow: all it will meet until then that is known today.
+        """
         session: Session = db.session()
         found = []
         for duty in self.duties.values():
-            errand = Errand(timetable.latest_due(duty.timing, now) if duty.timing else None, now, self.setup)
-            outstanding = duty.outstanding(session, errand) if count else None
-            if duty.timing is None:
-                found.append(Forecast(duty, [], None, None, outstanding))
-                continue
-            coming = timetable.latest_due(duty.timing, now).next()
-            missed = self._missed(duty, duty.timing, now)
-            found.append(Forecast(duty, missed, coming, duty.timing.due_at(coming), outstanding))
+            line = self._before(session, duty, now)
+            at = now + WINDOW if line.runs_at is None else line.runs_at
+            if count and at <= now + WINDOW:
+                period = line.missed[-1] if line.missed else line.next_period
+                line = line._replace(outstanding=duty.outstanding(session, Errand(period, at, self.setup)))
+            found.append(line)
         session.rollback()
         return found
+
+    def _before(self, session: Session, duty: Duty, now: datetime) -> Forecast:
+        timing = duty.timing
+        if timing is None:
+            return Forecast(duty, [], None, None, None, None)
+        missed = self._missed(duty, timing, now)
+        coming = timetable.latest_due(timing, now).next()
+        due_at = timing.due_at(coming)
+        runs_at = now if missed else due_at
+        if timing.at_work:
+            runs_at = timetable.next_at_work(working_calendar(session), *self._office(session, now), runs_at)
+        return Forecast(duty, missed, coming, due_at, runs_at, None)
 
     def _now(self) -> datetime:
         now = self.setup.clock()
         if not self.watch.may_work(now):
             raise Held
         return now
+
+    def _attempt_always(self, duty: Duty, act: Callable[[datetime, Setup], None]) -> bool:
+        now, failure = self._now(), ""
+        try:
+            act(now, self.setup)
+        except Exception as error:
+            log.exception("duty failed", job=duty.key)
+            failure = ledger.said(error)
+        db.session.remove()  # whatever it left behind
+        with transaction(db.session()) as session:
+            ledger.note(session, duty.key, duty.label, failure, self.setup.clock())
+        return not failure
 
     def _missed(self, duty: Duty, timing: Timing, now: datetime) -> list[AnyPeriod]:
         session: Session = db.session()
@@ -153,9 +187,11 @@ class Runner:
             now = self._now()
 
     def _at_work(self, session: Session, now: datetime) -> bool:
+        return timetable.at_work(working_calendar(session), *self._office(session, now), now)
+
+    def _office(self, session: Session, now: datetime) -> tuple[clock_time, clock_time]:
         policy = policy_on(session, local_day(now))
-        opens, closes = policy.time("office.opens_at"), policy.time("office.closes_at")
-        return timetable.at_work(working_calendar(session), opens, closes, now)
+        return policy.time("office.opens_at"), policy.time("office.closes_at")
 
     def _attempt(self, duty: Duty, slot: Slot, now: datetime) -> bool:
         errand = Errand(slot.period, now, self.setup)

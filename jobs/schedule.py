@@ -42,6 +42,7 @@ TIMETABLE: tuple[Duty, ...] = (
         mark("Send the general manager's morning digest"),
         Timing(Day, time(8, 30), at_work=True),
         whole=complaints.digest,
+        count=complaints.count_digest,
     ),
     Duty("grading-runs", mark("Work out the levels of large companies"), always=grading.work, count=grading.count),
     Duty(
@@ -49,18 +50,21 @@ TIMETABLE: tuple[Duty, ...] = (
         mark("Propose the levels of the month that is over"),
         Timing(Day, time(7, 0)),
         whole=grading.propose,
+        count=grading.count_proposals,
     ),
     Duty(
         "reviews",
         mark("Open, score and freeze periodic reviews"),
         Timing(Day, time(7, 15)),
         whole=grading.review,
+        count=grading.count_reviews,
     ),
     Duty(
         "levels-watch",
         mark("Escalate unconfirmed levels, warn of levels about to be lost"),
         Timing(Day, time(9, 0), at_work=True),
         whole=grading.watch,
+        count=grading.count_warnings,
     ),
     Duty(
         "approvals",

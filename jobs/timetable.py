@@ -100,6 +100,14 @@ def at_work(calendar: WorkingCalendar, opens: time, closes: time, now: datetime)
     return calendar.is_working_day(day) and local_instant(day, opens) <= now < local_instant(day, closes)
 
 
+def next_at_work(calendar: WorkingCalendar, opens: time, closes: time, at: datetime) -> datetime:
+    """`at` when the office is open then, else the next opening."""
+    day = local_day(at)
+    if not calendar.is_working_day(day) or at >= local_instant(day, closes):
+        day = calendar.nth_working_day(day, 1).on
+    return max(at, local_instant(day, opens))
+
+
 class Doubt(StrEnum):
     """Why the clock is not believed."""
 

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from tests.complaints.facts import TERMS, at, calendar_2026, terms
-from tests.drills.complaint_deadlines import differences
+from tests.drills.complaint_deadlines import differences, due_differences
 from tests.kernel.published_days import published_days
 from tierflow.complaints.rules.clock import (
     ClockFacts,
@@ -317,5 +317,11 @@ def test_a_due_time_that_the_days_do_not_give_is_explained(due, cause, not_befor
 
 @pytest.mark.rule("CHEM-12.3")
 @pytest.mark.drill
-def test_two_implementations_agree_every_so_many_hours_over_twelve_years():
+def test_two_implementations_agree_on_the_due_time_of_every_hour_of_twelve_years():
+    assert list(due_differences()) == []
+
+
+@pytest.mark.rule("CHEM-12.3")
+@pytest.mark.drill
+def test_two_implementations_agree_on_the_whole_clock_every_so_many_hours_over_twelve_years():
     assert list(differences(step_hours=13)) == []

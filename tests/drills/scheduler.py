@@ -1,12 +1,15 @@
 """Years of the scheduler against a plain model: outages, two processes, kills, failures, jumps of the clock.
 
-`python -m tests.drills scheduler [--years 5]` on both engines. Every duty of the timetable takes part with its own
-timing and kind of work; what it does is replaced by a row that says so. Every few hours something wakes: one process
-or two at once, sometimes dying before a random SQL statement, sometimes after weeks of silence, sometimes with a clock
-that has jumped, which holds everything until an administrator confirms the date.
+`python -m tests.drills scheduler [--years 5]` on both engines. Every duty of the timetable that has periods takes part
+with its own timing and kind of work; what it does is replaced by a row that says so. The clock of complaints runs as
+it is: complaints are received all along and never answered, and at the end what is noted of each is held against
+`tests.complaints.plain_clock`. The other duties that run always take no part. Every few hours something wakes: one
+process or two at once, sometimes dying before a random SQL statement, sometimes after weeks of silence, sometimes with
+a clock that has jumped, which holds everything until an administrator confirms the date.
 
 The model is naive: every moment a duty ever falls due, laid out beforehand by adding days. After each undisturbed wake
-exactly the periods due by then are done: none missed, none doubled, none invented.
+exactly the periods due by then are done: none missed, none doubled, none invented. The same holds of the events of
+every complaint, which are noted at their own instants and never beforehand.
 """
 
 from __future__ import annotations
@@ -28,22 +31,31 @@ from jobs.runner import Runner
 from jobs.schedule import TIMETABLE
 from jobs.timetable import CatchUp, Timing
 from jobs.watch import Watch
-from tests.builders import user
+from tests.builders import line, region, user
+from tests.complaints import plain_clock
+from tests.complaints.scenes import customer
 from tests.conftest import StandingClock
 from tests.databases import fresh_databases
 from tests.jobs.world import Killed, killed_at, setup_in
 from tierflow import create_app
 from tierflow.common import runs, seeds
 from tierflow.common.db import db, transaction
-from tierflow.common.runs import Heartbeat, Run
+from tierflow.common.reference import Product
+from tierflow.common.runs import Heartbeat, JobDuty, Run
 from tierflow.common.sessions import LoginAttempt
 from tierflow.common.users import User, actor_of
 from tierflow.common.verify import job_periods
+from tierflow.complaints.models import Clock, ClockEvent
+from tierflow.complaints.service import intake
 from tierflow.kernel.months import SHANGHAI, Month, Quarter, Week, local_day
 from tierflow.kernel.roles import Role
 
 BEGINS = datetime(2021, 11, 21, 4, 0, tzinfo=UTC)
 OFFICE = (time(8, 30), time(17, 30))
+CLOCKS = next(duty for duty in TIMETABLE if duty.key == "complaint-clocks")
+LIMITS = {"general": 1, "major": 3, "serious": 3}  # working days
+EVENTS = {"halfway": "halfway", "warn": "due_day", "due": "breached", "escalate": "escalated"}  # by the plain clock
+LAST_COMPLAINT = date(2026, 12, 10)
 # Kinds of period the timetable may yet hold: what is computed for each period by itself.
 EXTRA = (
     Duty("month", "month", Timing(Month, time(2, 0), days=4, after=True, catch_up=CatchUp.EACH), whole=lambda *_: {}),
@@ -136,7 +148,7 @@ class Simulation:
         self.result = Found()
         with self.app.app_context(), transaction() as session:
             seeds.plant(session, BEGINS, policy={"second_factor.roles": []})
-            user(session, "admin", Role.ADMINISTRATOR, now=BEGINS)
+            self.company = self._company(session)
         timed = [duty for duty in TIMETABLE if duty.timing is not None]
         self.probes = {duty.key: Probe(duty) for duty in (*timed, *EXTRA)}
         self.model = {
@@ -163,9 +175,41 @@ class Simulation:
             day += timedelta(days=1)
         return frozenset(found)
 
+    def _company(self, session: Session) -> dict[str, int]:
+        east, lines = region(session), line(session)
+        manager = user(session, "am", Role.ACCOUNT_MANAGER, now=BEGINS)
+        user(session, "sm", (Role.SALES_MANAGER, east.id), now=BEGINS)
+        user(session, "gm", Role.GENERAL_MANAGER, now=BEGINS)
+        user(session, "admin", Role.ADMINISTRATOR, now=BEGINS)
+        product = session.scalars(select(Product).where(Product.product_line_id == lines.id)).one()
+        return {
+            "customer_id": customer(session, east.id, manager.id, approved_at=BEGINS, approved_on=BEGINS.date()).id,
+            "product_id": product.id,
+            "manager_id": manager.id,
+        }
+
+    def _complain(self) -> None:
+        """A complaint comes in, unless its time would reach into the year nobody has published."""
+        now = self.clock()
+        if now.date() > LAST_COMPLAINT:
+            return
+        command = {
+            "customer_id": self.company["customer_id"],
+            "product_id": self.company["product_id"],
+            "severity": self.chance.choice(list(LIMITS)),
+            "channel": "phone",
+            "said_at": now,
+            "facts": "熔指偏低。",
+        }
+        with self.app.app_context():
+            with transaction() as session:
+                taker = session.get_one(User, self.company["manager_id"])
+                intake.take(session, actor_of(session, taker, local_day(now)), command, now)
+            db.session.remove()
+
     def process(self) -> Runner:
         """A process that has just started."""
-        duties = [probe.as_duty() for probe in self.probes.values()]
+        duties = [*(probe.as_duty() for probe in self.probes.values()), CLOCKS]
         return Runner(duties, setup_in(self.folder, self.clock), Watch(self.clock(), lambda: self.steady))
 
     def run(self) -> Found:
@@ -201,6 +245,8 @@ class Simulation:
             self._jump(event)
         elif event == "kill":
             self._kill()
+        if chance.random() < 0.4:
+            self._complain()
         for probe in self.probes.values():
             probe.is_broken = event == "fail" and chance.random() < 0.4
         self._sweep(self.processes if event == "both" else [chance.choice(self.processes)])
@@ -214,6 +260,7 @@ class Simulation:
             try:
                 with self.app.app_context():
                     process.sweep()
+                    process.always()
             except BaseException as error:
                 failures.append(error)
 
@@ -230,6 +277,7 @@ class Simulation:
         try:
             with killed_at(self.app, self.chance.randint(1, 120)), self.app.app_context():
                 self.processes[at].sweep()
+                self.processes[at].always()
         except Killed:
             self.result.counts["killed"] += 1
         finally:
@@ -333,10 +381,29 @@ class Simulation:
             effects: dict[str, list[str]] = {}
             for key, address in rows:
                 effects.setdefault(key, []).append(address)
+            failing = select(JobDuty.key, JobDuty.last_error).where(JobDuty.tries > 0)
+            self.result.lies += [f"{key} failed: {error}" for key, error in db.session().execute(failing)]
+            self._judge_clocks(db.session())
             covered = {(run.job, run.period) for run in db.session().scalars(select(Run)) if "covered_by" in run.result}
             db.session.remove()
         for key, probe in self.probes.items():
             self._judge(key, probe, effects.get(key, []), {p for job, p in covered if job == key})
+
+    def _judge_clocks(self, session: Session) -> None:
+        """Every event of every complaint, against the plain clock: those whose instant has passed, once, no other."""
+        now, noted = self.clock(), list(EVENTS.values())
+        for clock in session.scalars(select(Clock)):
+            plain = plain_clock.instants(clock.received_at, LIMITS[clock.severity])
+            wanted = {EVENTS[name]: at for name, at in plain.items() if at is not None and at < now}
+            query = select(ClockEvent).where(ClockEvent.clock_id == clock.id, ClockEvent.kind.in_(noted))
+            events = session.scalars(query).all()
+            self.result.counts["complaints"] += 1
+            self.result.counts["events"] += len(events)
+            found = {event.kind: event.at.replace(microsecond=0) for event in events}
+            if found != wanted or len(events) != len(wanted):
+                self.result.lies.append(f"complaint of {clock.received_at:%F %H:%M}: {found} instead of {wanted}")
+            if early := [event.kind for event in events if not event.at <= event.recorded_at <= now]:
+                self.result.lies.append(f"complaint of {clock.received_at:%F %H:%M}: {early} noted before its time")
 
     def _judge(self, key: str, probe: Probe, effects: list[str], covered: set[str]) -> None:
         """Effects against the model: each period itself, or (where only a state is asked for) by a later one."""

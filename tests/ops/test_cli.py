@@ -19,7 +19,7 @@ from tierflow.cli import COMMANDS, main
 from tierflow.common import schema
 from tierflow.common.audit import AuditEntry
 from tierflow.common.db import db, transaction, write_access
-from tierflow.common.runs import Heartbeat, Run
+from tierflow.common.runs import Heartbeat, JobDuty, Run
 from tierflow.common.users import RoleGrant, User, actor_of
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import PERMISSIONS, Role
@@ -210,7 +210,7 @@ def test_a_dry_run_says_what_would_run_and_runs_nothing(machine: Path) -> None:
     company()
     told = call("--dry-run", command=jobs)
     assert told.exit_code == 0, told.output
-    for key in ("deliveries", "approvals", "papers", "calendar", "anchor", "backup", "housekeeping", "proof"):
+    for key in ("deliveries", "complaint-clocks", "reviews", "anchor", "backup", "housekeeping", "proof"):
         assert f"\n{key} " in f"\n{told.output}"
     assert query(url_of(machine), select(Run.id)) == []
 
@@ -224,8 +224,15 @@ def test_a_duty_is_run_by_hand_for_a_period(machine: Path) -> None:
     assert run.item.startswith("by-hand "), "long past: no slot of the clock's"
     listed = call("list", command=jobs)
     assert "2026-11-01 done" in listed.output
+    assert "complaint-clocks always          last: never" in listed.output
+    assert call("run", "complaint-clocks", command=jobs).exit_code == 0
+    [row] = query(url_of(machine), select(JobDuty.key, JobDuty.tries).where(JobDuty.last_ok_at.is_not(None)))
+    assert tuple(row) == ("complaint-clocks", 0)
+    [told] = [line for line in call("list", command=jobs).output.splitlines() if line.startswith("complaint-clocks")]
+    assert told.endswith(" done")
     for arguments in (
         ["nothing", "--for", "2026-11-01"],
+        ["anchor"],
         ["anchor", "--for", "2026-11"],
         ["anchor", "--for", "2999-01-01"],
     ):

@@ -73,7 +73,7 @@ def run(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime
 @writes("job.write")
 @blp.response(202, JobRequestSchema)
 def count(*, session: Session, actor: Actor, now: datetime) -> JobRequest:
-    """Ask the scheduler what would run now; the answer is in the request and in the timetable."""
+    """Ask the scheduler what would run until this time tomorrow; the answer is in the request and in the timetable."""
     return runs.request_count(session, actor, now)
 
 

@@ -81,7 +81,7 @@ def _page(session: Session, now: datetime, errors: dict[str, Any], refusals: Any
         result_words=RESULTS,
         duties=[(duty, current_period(duty, now)) for duty in timetable],
         labels={duty.key: duty.label for duty in timetable},
-        duty_options=[(duty.key, show(duty.label)) for duty in timetable if duty.every],
+        duty_options=[(duty.key, show(duty.label)) for duty in timetable],
         ledger=ledger,
         requests=runs.recent_requests(session, 5),
         today=local_day(now),
@@ -123,7 +123,7 @@ def run(*, session: Session, actor: Actor, now: datetime) -> BaseResponse:
 @bp.post("/admin/jobs/count")
 @writes("job.write")
 def count(*, session: Session, actor: Actor, now: datetime) -> BaseResponse:
-    """Count what would run now, without running it."""
+    """Count what would run until this time tomorrow, without running it."""
     runs.request_count(session, actor, now)
     flash(_("The scheduler counts what would run; the figures appear in the timetable within seconds."), "ok")
     return redirect(url_for("jobs.index"))
@@ -142,7 +142,7 @@ def confirm(*, session: Session, actor: Actor, now: datetime) -> BaseResponse:
 @bp.get("/healthz/scheduler")
 @public
 def health() -> tuple[Response, int]:
-    """Whether the scheduler is alive and trusts its clock, for a monitor."""
+    """Whether the scheduler is alive, trusts its clock and does what it does every minute, for a monitor."""
     found = runs.pulse(db.session(), request_now())
     return jsonify({"status": found.value}), 200 if found is Pulse.OK else 503
 
@@ -160,6 +160,8 @@ def banner(session: Session, actor: Actor | None) -> dict[str, str] | None:
     found = runs.pulse(session, request_now())
     if found is Pulse.HELD:
         return {"kind": "bad", "text": _("Timed duties are held: confirm the date under Administration, Timed duties.")}
+    if found is Pulse.FAILING:
+        return {"kind": "bad", "text": _("A timed duty fails again and again: see Administration, Timed duties.")}
     if found is Pulse.LATE:
         return {"kind": "bad", "text": _("The scheduler has been silent for more than five minutes.")}
     if found is Pulse.NEVER:

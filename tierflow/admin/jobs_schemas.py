@@ -41,6 +41,9 @@ class DutySchema(Schema):
     missed = fields.Integer()
     outstanding = fields.Integer(allow_none=True)
     counted_at = fields.DateTime(allow_none=True)
+    last_ok_at = fields.DateTime(allow_none=True)
+    last_error = fields.String()
+    tries = fields.Integer()
 
 
 class OverviewSchema(Schema):

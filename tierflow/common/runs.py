@@ -66,7 +66,10 @@ class Heartbeat(Model):
 
 
 class JobDuty(Model):
-    """A duty of the timetable, as the scheduler last published it. `every` is the period kind, "" for always."""
+    """A duty of the timetable, as the scheduler last published it. `every` is the period kind, "" for always.
+
+    A duty that runs always has no line in the ledger: how it is doing stands here.
+    """
 
     __tablename__ = "job_duty"
 
@@ -78,8 +81,11 @@ class JobDuty(Model):
     next_period: Mapped[str]
     next_due_at: Mapped[datetime | None]
     missed: Mapped[int]  # periods due and not done
-    outstanding: Mapped[int | None]  # what a run would do, when last counted
+    outstanding: Mapped[int | None]  # what a run by this time tomorrow would do, when last counted
     counted_at: Mapped[datetime | None]
+    last_ok_at: Mapped[datetime | None]  # of duties that run always, as are the next two
+    last_error: Mapped[str] = mapped_column(default="", server_default=sql("''"))
+    tries: Mapped[int] = mapped_column(default=0, server_default=sql("0"))  # failures since it last went well
 
 
 class JobRequest(Model):
@@ -125,6 +131,7 @@ class Warned(Model):
 
 SCHEDULER = "scheduler"
 LATE_AFTER = timedelta(minutes=5)
+FAILING_AFTER = 5  # failures in a row of a duty that runs every minute: as long as a silent scheduler is let pass
 
 
 class Pulse(StrEnum):
@@ -133,6 +140,7 @@ class Pulse(StrEnum):
     OK = "ok"
     LATE = "late"
     HELD = "held"
+    FAILING = "failing"
     NEVER = "never"
 
 
@@ -142,13 +150,20 @@ def heartbeat(session: Session) -> Heartbeat | None:
 
 
 def pulse(session: Session, now: datetime) -> Pulse:
-    """How the scheduler is: late after five silent minutes, held while its clock is doubted."""
-    beat = heartbeat(session)
-    if beat is None:
+    """How the scheduler is: late after five silent minutes, held while its clock is doubted.
+
+    Failing: it lives, and a duty that runs every minute has failed five times in a row.
+    """
+    failing = select(JobDuty.key).where(JobDuty.tries >= FAILING_AFTER).exists()
+    row = session.execute(select(Heartbeat, failing).where(Heartbeat.name == SCHEDULER)).one_or_none()
+    if row is None:
         return Pulse.NEVER
+    beat, is_failing = row
     if abs(now - beat.at) > LATE_AFTER:  # a beat from the future is none
         return Pulse.LATE
-    return Pulse.HELD if beat.held_since is not None else Pulse.OK
+    if beat.held_since is not None:
+        return Pulse.HELD
+    return Pulse.FAILING if is_failing else Pulse.OK
 
 
 def duties(session: Session) -> list[JobDuty]:
@@ -204,7 +219,7 @@ def kind_of(period: AnyPeriod) -> str:
 
 
 def request_count(session: Session, actor: Actor, now: datetime) -> JobRequest:
-    """Ask the scheduler what it would do now, without doing it."""
+    """Ask the scheduler what it would do until this time tomorrow, without doing it."""
     require(actor, "job.write")
     return _request(session, actor, "count", "", "", now)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -18,12 +19,8 @@ from tierflow.kernel.text import Text, text
 
 def escalate(session: Session, now: datetime) -> int:
     """Note the proposed runs nobody confirmed in time, and tell the general managers (CHEM-9.5)."""
-    late = session.scalars(
-        select(GradingRun).where(
-            GradingRun.state == "proposed", GradingRun.due_at < now, GradingRun.escalated_at.is_(None)
-        )
-    ).all()
-    for run in late:
+    runs = late(session, now)
+    for run in runs:
         run.escalated_at = now
         words: Text = text(
             "The levels of %(month)s are not confirmed by the sales manager; you may confirm them.",
@@ -40,4 +37,12 @@ def escalate(session: Session, now: datetime) -> int:
             dedupe_key=f"grading.escalated.{run.id}",
         )
         audit.record(session, SYSTEM, "grading.escalate", SUBJECT, run.id, now)
-    return len(late)
+    return len(runs)
+
+
+def late(session: Session, now: datetime) -> Sequence[GradingRun]:
+    """The proposed runs nobody confirmed in time that are not escalated yet."""
+    query = select(GradingRun).where(
+        GradingRun.state == "proposed", GradingRun.due_at < now, GradingRun.escalated_at.is_(None)
+    )
+    return session.scalars(query).all()

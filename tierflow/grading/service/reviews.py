@@ -39,21 +39,37 @@ def open_due(session: Session, now: datetime) -> dict[str, int]:
     """Open what ended last and is not open yet, from the 1st working day on; score what is open, freeze what can be."""
     today = local_day(now)
     opened = 0
-    for kind in KINDS:
-        period = kind.of(today).previous()
-        first = working_calendar(session).nth_working_day(period.last_day, 1)
-        if today >= first.on:
-            opened += sum(open_one(session, line, period, now) for line in lines_on(session, today))
+    for period in _ended(session, today):
+        opened += sum(open_one(session, line, period, now) for line in lines_on(session, today))
     frozen = 0
     for review in session.scalars(select(Review).where(Review.state == "open").order_by(Review.id)).all():
         frozen += refresh(session, review, now)
     return {"opened": opened, "frozen": frozen}
 
 
+def outstanding(session: Session, now: datetime) -> int:
+    """How many reviews `open_due` would open then, and how many that are open it would score anew."""
+    today = local_day(now)
+    to_open = sum(
+        _is_to_open(session, line.id, period) for period in _ended(session, today) for line in lines_on(session, today)
+    )
+    return to_open + (session.scalar(select(func.count()).where(Review.state == "open")) or 0)
+
+
+def _ended(session: Session, today: date) -> list[Period]:
+    """The quarter, half-year and year that ended last, each from the 1st working day after it."""
+    calendar, periods = working_calendar(session), [kind.of(today).previous() for kind in KINDS]
+    return [period for period in periods if today >= calendar.nth_working_day(period.last_day, 1).on]
+
+
+def _is_to_open(session: Session, line_id: int, period: Period) -> bool:
+    place = and_(Review.product_line_id == line_id, Review.period == str(period))
+    return session.scalar(select(Review.id).where(place)) is None and _has_anything(session, line_id, period)
+
+
 def open_one(session: Session, line: ProductLine, period: Period, now: datetime) -> bool:
     """Open a period's review of a line, once."""
-    place = and_(Review.product_line_id == line.id, Review.period == str(period))
-    if session.scalar(select(Review.id).where(place)) is not None or not _has_anything(session, line.id, period):
+    if not _is_to_open(session, line.id, period):
         return False
     review = Review(
         product_line_id=line.id,

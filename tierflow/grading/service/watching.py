@@ -14,6 +14,7 @@ from tierflow.common import lookup, notices
 from tierflow.common.customers import Customer, CustomerLine, get_visible, visible
 from tierflow.common.db import in_force
 from tierflow.common.indicators import MonthFacts
+from tierflow.common.notices import Notice
 from tierflow.common.offtake import OfftakeMonth, monthly
 from tierflow.common.policies import policy_on
 from tierflow.common.reference import ProductLine, lines_on
@@ -194,11 +195,25 @@ def _picture(
 
 def warn(session: Session, now: datetime) -> int:
     """Tell each account manager, once a month, how many customers are about to lose a level (CHEM-9.5)."""
+    return len(notices.notify_many(session, _warnings(session, now), now))
+
+
+def unwarned(session: Session, now: datetime) -> int:
+    """How many `warn` would tell then."""
+    messages = _warnings(session, now)
+    keys = {message.dedupe_key for message in messages}
+    told = select(Notice.user_id, Notice.dedupe_key).where(Notice.dedupe_key.in_(keys))
+    wanted = {(user_id, message.dedupe_key) for message in messages for user_id in message.user_ids}
+    return len(wanted - {(row.user_id, row.dedupe_key) for row in session.execute(told)})
+
+
+def _warnings(session: Session, now: datetime) -> list[notices.Message]:
+    """Who is to be told this month, told already or not."""
     today = local_day(now)
     month = Month.of(today)
+    messages: list[notices.Message] = []
     if (month.end - today).days > policy_on(session, today).integer("grading.warn_days"):
-        return 0
-    messages = []
+        return messages
     for line in star_lines(session, today):
         query, _keep, _gain, _grams = ways(session, SYSTEM, line.id, today, {"only": "keep"})
         rows = query.subquery()
@@ -211,4 +226,4 @@ def warn(session: Session, now: datetime) -> int:
             )
             key = f"levels.risk.{line.id}.{month}"
             messages.append(notices.Message([manager], "grading.risk", words, ("grading_risk", line.id), key))
-    return len(notices.notify_many(session, messages, now))
+    return messages
