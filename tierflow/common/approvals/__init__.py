@@ -6,7 +6,7 @@ four-eyes rule in the database itself.
 """
 
 from tierflow.common.approvals.moves import Seen, decide, discard, open_case, submit, void, withdraw
-from tierflow.common.approvals.opinions import answer, ask, opinions_of
+from tierflow.common.approvals.opinions import answer, ask, askable, opinions_of
 from tierflow.common.approvals.reading import (
     CHAINS,
     capacity,
@@ -39,6 +39,7 @@ __all__ = [
     "Seen",
     "answer",
     "ask",
+    "askable",
     "capacity",
     "current_content",
     "decide",

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from tierflow.common import approvals, decisions
 from tierflow.common.approvals import ApprovalCase, ApprovalDecision, AskedOpinion, Seen
 from tierflow.common.policies import policy_on
+from tierflow.common.users import User
 from tierflow.kernel.approval import State, Verdict
 from tierflow.kernel.errors import Forbidden, NotFound, Refusal, refuse_if_any
 from tierflow.kernel.months import local_day
@@ -162,16 +163,24 @@ def ask(
 ) -> AskedOpinion:
     """Ask a colleague's opinion (征询、加签) or copy one in; the chain does not move.
 
-    Open to whoever has a seat in the case or could decide its waiting step.
+    Open to whoever has a seat in the case or could decide its waiting step. Raises `Invalid` for a colleague whose
+    office sees no applications.
     """
     require(actor, "application.ask")
     application = get_visible(session, actor, application_id)
     case = case_of(session, application_id)
     if not takes_part(session, actor, case):
         raise Forbidden("application.ask")
-    row = approvals.ask(session, case, asked_id, question, kind, actor, now)
+    row = approvals.ask(session, case, asked_id, question, kind, actor, now, reading="application.read")
     telling.asked(session, application, row, actor, now)
     return row
+
+
+def colleagues(session: Session, actor: Actor, now: datetime) -> list[tuple[int, str]]:
+    """Whom one can ask, by name: whoever's office sees applications, oneself excepted."""
+    query = approvals.askable("application.read", local_day(now)).where(User.person_id != actor.person_id)
+    rows = session.execute(query.with_only_columns(User.id, User.name).order_by(User.name, User.id).limit(500))
+    return [(row.id, row.name) for row in rows]
 
 
 def bulk_approve(
