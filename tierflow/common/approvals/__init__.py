@@ -5,7 +5,7 @@ case moved on gets a `Conflict` that says where it is now. Seats (one per person
 four-eyes rule in the database itself.
 """
 
-from tierflow.common.approvals.moves import Seen, decide, discard, open_case, submit, void, withdraw
+from tierflow.common.approvals.moves import Seen, decide, discard, open_case, submit, take_pen, void, withdraw
 from tierflow.common.approvals.opinions import answer, ask, askable, opinions_of
 from tierflow.common.approvals.reading import (
     CHAINS,
@@ -52,6 +52,7 @@ __all__ = [
     "register",
     "returned_condition",
     "submit",
+    "take_pen",
     "void",
     "waiting_conditions",
     "why_not",

@@ -96,6 +96,7 @@ def save_draft(
     if _change(session, application, data, actor, now, version=application.version + 1):
         if seen_is_stale:
             raise _stale(session, application, seen_version)
+        approvals.take_pen(session, case, actor)
         application.version += 1
         application.updated_at, application.updated_by_id = now, actor.user_id
         _settle(session, application, case)
