@@ -152,19 +152,8 @@ class ChainMachine(RuleBasedStateMachine):
         kind=st.sampled_from(
             ["go_on"] * 8
             + ["edit"] * 3
-            + [
-                "submit",
-                "decide",
-                "decide",
-                "withdraw",
-                "discard",
-                "discard",
-                "lend",
-                "lend",
-                "take_back",
-                "look",
-                "look",
-            ]
+            + ["submit", "decide", "decide", "withdraw", "discard", "discard"]
+            + ["lend", "lend", "take_back", "look", "look"]
         ),
         account=accounts,
         other=accounts,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -16,13 +15,12 @@ from tierflow.common import approvals
 from tierflow.common.approvals import ApprovalDecision, ApprovalSeat
 from tierflow.common.customers import Customer, CustomerLine
 from tierflow.common.notices import Notice
-from tierflow.common.uploads import Upload
 from tierflow.common.users import RoleGrant
 from tierflow.kernel.approval import Verdict
 from tierflow.kernel.errors import Conflict, Forbidden, NotFound, Refused
-from tierflow.kernel.roles import Actor, Role
+from tierflow.kernel.roles import Role
 from tierflow.onboarding import service
-from tierflow.onboarding.models import Application, Disqualified, DisqualifiedName, EntryCheck, Paper
+from tierflow.onboarding.models import Disqualified, DisqualifiedName, Paper
 from tierflow.onboarding.rules.chain import Given
 
 
@@ -219,79 +217,6 @@ def test_who_writes_for_an_absent_account_manager_keeps_both_from_deciding(stage
     assert case.submitter_id == place.id_of("li"), "a return goes to the account manager's inbox and the stand-in's"
     seats = set(session.scalars(select(ApprovalSeat.person_id).where(ApprovalSeat.case_id == case.id)))
     assert seats == {place.users["li"].person_id, place.users["wang"].person_id}
-
-
-def _saves(stage: Stage, application: Application, actor: Actor) -> None:
-    data = {"bank_account": "1001 0000 0000 0077"}
-    service.save_draft(stage.session, actor, application.id, data, NOW, seen_version=application.version)
-
-
-def _adds_a_paper(stage: Stage, application: Application, actor: Actor) -> None:
-    upload = Upload("组织机构代码证.png", scenes.png())
-    service.add_paper(stage.session, actor, application.id, "organisation_code_certificate", upload, {}, NOW)
-
-
-def _changes_a_paper(stage: Stage, application: Application, actor: Actor) -> None:
-    paper = stage.session.scalars(select(Paper).where(Paper.application_id == application.id)).first()
-    assert paper is not None
-    service.change_paper(stage.session, actor, paper.id, {"issuer": "另一机关"}, NOW)
-
-
-def _removes_a_paper(stage: Stage, application: Application, actor: Actor) -> None:
-    paper = stage.session.scalars(select(Paper).where(Paper.application_id == application.id)).first()
-    assert paper is not None
-    service.remove_paper(stage.session, actor, paper.id, NOW)
-
-
-def _attaches_evidence(stage: Stage, application: Application, actor: Actor) -> None:
-    check = stage.session.scalars(select(EntryCheck).where(EntryCheck.application_id == application.id)).first()
-    assert check is not None
-    upload = Upload("考察记录.pdf", scenes.pdf())
-    service.attach_evidence(stage.session, actor, application.id, check.customer_class, check.item, upload, NOW)
-
-
-@pytest.mark.rule("CHEM-7.2")
-@pytest.mark.parametrize("write", [_saves, _adds_a_paper, _changes_a_paper, _removes_a_paper, _attaches_evidence])
-def test_who_writes_in_a_draft_as_a_stand_in_never_decides_on_it(stage: Stage, write: Any) -> None:
-    session, place = stage.session, stage.place
-    application = scenes.drafted(session, place)
-    day = date(2026, 11, 23)
-    lent = builders.delegation(session, place.users["li"], place.users["sales"], day, day + timedelta(days=5))
-    write(stage, application, stage.actor("sales"))
-    lent.revoked_at = NOW
-    session.flush()
-    case = service.case_of(session, application.id)
-    approvals.submit(session, case, {}, stage.actor("li"), NOW, seen_version=case.version)
-    refusals = approvals.why_not(session, case, stage.actor("sales"))
-    assert [refusal.clause for refusal in refusals] == ["CHEM-7.2"]
-
-
-@pytest.mark.rule("CHEM-7.2")
-def test_who_only_looked_into_a_draft_as_a_stand_in_may_decide(stage: Stage) -> None:
-    """A save that changes nothing is no writing."""
-    session, place = stage.session, stage.place
-    application = scenes.drafted(session, place)
-    day = date(2026, 11, 23)
-    lent = builders.delegation(session, place.users["li"], place.users["sales"], day, day + timedelta(days=5))
-    same = {"bank_name": application.bank_name}
-    actor = stage.actor("sales")
-    service.save_draft(session, actor, application.id, same, NOW, seen_version=application.version)
-    lent.revoked_at = NOW
-    session.flush()
-    scenes.hand_in(session, place, application)
-    scenes.approve(session, place, application, "sales")
-
-
-@pytest.mark.rule("CHEM-7.2")
-def test_who_decided_does_not_write_in_the_next_round(stage: Stage) -> None:
-    session, place = stage.session, stage.place
-    application = scenes.submitted(session, place)
-    scenes.send_back(session, place, application, "sales", "address", "不一致")
-    day = date(2026, 11, 23)
-    builders.delegation(session, place.users["li"], place.users["sales"], day, day + timedelta(days=5))
-    for write in (_saves, _adds_a_paper):
-        with pytest.raises(Refused, match="cannot write"):
-            write(stage, application, stage.actor("sales"))
 
 
 @pytest.mark.rule("CHEM-7.2")

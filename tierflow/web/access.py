@@ -30,7 +30,7 @@ from tierflow.common.db import db, transaction
 from tierflow.common.idempotency import claim, keep_answer, release
 from tierflow.kernel.approval import digest
 from tierflow.kernel.errors import Conflict, Forbidden, Invalid, Refusal, Refused, WrongSecret
-from tierflow.kernel.roles import PERMISSIONS, Actor, is_allowed
+from tierflow.kernel.roles import PERMISSIONS, Actor, in_name_of, is_allowed
 from tierflow.kernel.text import text
 from tierflow.web import signing_in
 from tierflow.web.context import COOKIE, address, current_actor, current_user, now, today, wants_json
@@ -196,7 +196,7 @@ def _allowed(action: str) -> Actor:
         unauthenticated()
     if not is_allowed(actor, action):
         raise Forbidden(action)
-    return actor
+    return in_name_of(actor, action)
 
 
 def _request_hash() -> str:

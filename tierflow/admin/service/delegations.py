@@ -107,7 +107,7 @@ def absentees(session: Session, on: date) -> list[User]:
 
 
 def _holding(on: date, *conditions: Any) -> Any:
-    holding = select(RoleGrant.user_id).where(*live_grants(on), *conditions)
+    holding = select(RoleGrant.user_id).where(*live_grants(on), *conditions)  # type: ignore[arg-type]
     return select(User).where(User.id.in_(holding), User.disabled_at.is_(None)).order_by(User.name, User.id)
 
 

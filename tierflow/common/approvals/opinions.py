@@ -21,7 +21,7 @@ from tierflow.kernel.roles import PERMISSIONS, Actor, Role
 from tierflow.kernel.text import text
 
 
-def askable(action: str, on: date) -> Select[tuple[User]]:
+def askable(action: str, on: date) -> Select[User]:
     """The enabled accounts that may be asked about what `action` lets one read: by a role of their own, on a day.
 
     Who is asked sees the whole of it, so nobody is asked what their office does not let them see.

@@ -42,6 +42,7 @@ def place(session: Session, actor: Actor, command: Mapping[str, Any], now: datet
     customer = get_visible(session, actor, command["customer_id"])
     if not scope.sells_to(actor, customer):
         raise Forbidden("order.write")
+    actor = scope.for_seller(actor, customer)
     product, line = _product(session, command["product_id"], today)
     warehouse = _warehouse(session, command["warehouse_id"], today)
     refuse_if_any(
@@ -90,7 +91,7 @@ def place(session: Session, actor: Actor, command: Mapping[str, Any], now: datet
 def release(session: Session, actor: Actor, order_id: int, command: Mapping[str, Any], now: datetime) -> LiftingOrder:
     """Let a quantity out of the warehouse: a gate slip. Refused unpaid, and while the order is held (CHEM-2, 15)."""
     require(actor, "order.release")
-    order = scope.lock_to_sell(session, actor, order_id)
+    order, actor = scope.lock_to_sell(session, actor, order_id)
     grams = command["grams"]
     refuse_if_any(
         [
@@ -123,7 +124,7 @@ def release(session: Session, actor: Actor, order_id: int, command: Mapping[str,
 def withdraw(session: Session, actor: Actor, order_id: int, command: Mapping[str, Any], now: datetime) -> LiftingOrder:
     """Take back what is left on a slip: it stays in the warehouse and the slip is worth nothing any more."""
     require(actor, "order.release")
-    order = scope.lock_to_sell(session, actor, order_id)
+    order, actor = scope.lock_to_sell(session, actor, order_id)
     slip = session.scalar(select(Slip).where(Slip.id == command["slip_id"], Slip.order_id == order.id))
     if slip is None:
         raise NotFound
@@ -141,7 +142,7 @@ def withdraw(session: Session, actor: Actor, order_id: int, command: Mapping[str
 def cancel(session: Session, actor: Actor, order_id: int, command: Mapping[str, Any], now: datetime) -> LiftingOrder:
     """End an order of which nothing is out. What was paid is owed back."""
     require(actor, "order.write")
-    order = scope.lock_to_sell(session, actor, order_id)
+    order, actor = scope.lock_to_sell(session, actor, order_id)
     refuse_if_any(rules.why_not_cancel(scope.standing(order)))
     order.state = rules.State.CANCELLED.value
     order.cancel_reason = command["reason"]

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from tierflow.common.customers import SEES_ALL, Customer, visible
 from tierflow.kernel.errors import Forbidden, NotFound
-from tierflow.kernel.roles import Actor, Role
+from tierflow.kernel.roles import Actor, Role, in_name_of
 from tierflow.lifting.models import LiftingOrder, Slip
 from tierflow.lifting.rules.orders import Standing, state_of
 
@@ -30,6 +30,11 @@ def sells_to(actor: Actor, customer: Customer) -> bool:
     return actor.holds(Role.SALES_MANAGER, customer.region_id)
 
 
+def for_seller(actor: Actor, customer: Customer) -> Actor:
+    """Who sells to the customer, in the absent seller's name when they only stand in: the record names both."""
+    return in_name_of(actor, "order.write", region_id=customer.region_id, manager_id=customer.account_manager_id)
+
+
 def get(session: Session, actor: Actor, order_id: int) -> LiftingOrder:
     """The order, when it exists and the actor may see it; else `NotFound`."""
     found = session.scalar(select(LiftingOrder).where(LiftingOrder.id == order_id, *seen_by(actor)))
@@ -43,12 +48,13 @@ def lock(session: Session, actor: Actor, order_id: int) -> LiftingOrder:
     return _locked(session, LiftingOrder.id == order_id, *seen_by(actor))
 
 
-def lock_to_sell(session: Session, actor: Actor, order_id: int) -> LiftingOrder:
-    """Likewise, for whoever sells to its customer. Raises `Forbidden` for who may only look."""
+def lock_to_sell(session: Session, actor: Actor, order_id: int) -> tuple[LiftingOrder, Actor]:
+    """Likewise, for whoever sells to its customer, and in whose name. Raises `Forbidden` for who may only look."""
     order = lock(session, actor, order_id)
-    if not sells_to(actor, session.get_one(Customer, order.customer_id)):
+    customer = session.get_one(Customer, order.customer_id)
+    if not sells_to(actor, customer):
         raise Forbidden("order.write")
-    return order
+    return order, for_seller(actor, customer)
 
 
 def keeps(actor: Actor, column: Any = Slip.warehouse_id) -> ColumnElement[bool]:

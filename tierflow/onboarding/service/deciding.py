@@ -22,7 +22,7 @@ from tierflow.onboarding.rules import chain
 from tierflow.onboarding.rules.admission import as_json, is_over_quota
 from tierflow.onboarding.rules.chain import Given, Item
 from tierflow.onboarding.service import supplementing, telling
-from tierflow.onboarding.service.access import SUBJECT, case_of, editing, get_visible, keeping
+from tierflow.onboarding.service.access import SUBJECT, case_of, editing, for_manager, get_visible, keeping
 from tierflow.onboarding.service.admitting import KIND, Admission, admission_of
 from tierflow.onboarding.service.content import content_of
 from tierflow.onboarding.service.creating import admit
@@ -36,6 +36,7 @@ def submit(session: Session, actor: Actor, application_id: int, now: datetime, *
     Only the steps whose examined fields changed are asked again, and always the general manager.
     """
     application, case = editing(session, actor, application_id)
+    actor = for_manager(actor, application)
     stale = stale_version(session, application, seen_version)
     if stale is not None:
         raise stale
@@ -144,6 +145,7 @@ def items_for(session: Session, case: ApprovalCase, step: str) -> tuple[Item, ..
 def withdraw(session: Session, actor: Actor, application_id: int, now: datetime, *, reason: str) -> ApprovalCase:
     """The submitter takes the application back, to correct it."""
     application, case = keeping(session, actor, application_id)
+    actor = for_manager(actor, application)
     step = case.step
     approvals.withdraw(session, case, actor, now, seen_version=case.version, reason=reason)
     telling.withdrawn(session, application, case, step, actor, now)

@@ -23,7 +23,7 @@ from tierflow.kernel.text import text
 from tierflow.onboarding.models import Application, EntryCheck, Paper
 from tierflow.onboarding.rules import entry
 from tierflow.onboarding.rules.papers import PAPER_LABELS, label, wrong_dates
-from tierflow.onboarding.service.access import SUBJECT, editing
+from tierflow.onboarding.service.access import SUBJECT, editing, for_manager
 
 PRINTED = ("number", "issuer", "valid_from", "valid_to", "is_long_term")
 
@@ -61,7 +61,7 @@ def add_paper(
     paper.file_id = _keep(session, application, upload, actor, now).id
     session.add(paper)
     session.flush()
-    _note(session, actor, case, "paper.add", now, after={"kind": kind, **_printed(paper)})
+    _note(session, actor, application, case, "paper.add", now, after={"kind": kind, **_printed(paper)})
     return paper
 
 
@@ -84,7 +84,7 @@ def change_paper(
     old, new = audit.changes(before, _printed(paper))
     if new:
         kind = {"kind": paper.kind}
-        _note(session, actor, case, "paper.change", now, before=old, after={**kind, **new})
+        _note(session, actor, application, case, "paper.change", now, before=old, after={**kind, **new})
     session.flush()
     return paper
 
@@ -92,11 +92,11 @@ def change_paper(
 def remove_paper(session: Session, actor: Actor, paper_id: int, now: datetime) -> None:
     """Take a paper off the application. Its scan stays on file, for the rounds that had it."""
     require(actor, "application.write")
-    paper, _application, case = _editable(session, actor, paper_id)
+    paper, application, case = _editable(session, actor, paper_id)
     gone = {"kind": paper.kind, **_printed(paper)}
     session.delete(paper)
     session.flush()
-    _note(session, actor, case, "paper.remove", now, before=gone)
+    _note(session, actor, application, case, "paper.remove", now, before=gone)
 
 
 def attach_evidence(
@@ -115,7 +115,7 @@ def attach_evidence(
     if check.file_id != stored.id:
         check.file_id = stored.id
         what = {"check": f"{customer_class}.{item}", "file": stored.name}
-        _note(session, actor, case, "evidence.attach", now, after=what)
+        _note(session, actor, application, case, "evidence.attach", now, after=what)
     session.flush()
     return check
 
@@ -131,13 +131,14 @@ def remove_evidence(
         raise NotFound
     check.file_id = None
     what = {"check": f"{customer_class}.{item}"}
-    _note(session, actor, case, "evidence.remove", now, before=what)
+    _note(session, actor, application, case, "evidence.remove", now, before=what)
     session.flush()
 
 
 def _note(
     session: Session,
     actor: Actor,
+    application: Application,
     case: ApprovalCase,
     act: str,
     now: datetime,
@@ -147,7 +148,8 @@ def _note(
 ) -> None:
     """Who changed what of the application's papers: it is written down, and they do not decide on it."""
     approvals.take_pen(session, case, actor)
-    audit.record(session, actor, act, SUBJECT, case.subject_id, now, before=before, after=after)
+    actor = for_manager(actor, application)
+    audit.record(session, actor, act, SUBJECT, application.id, now, before=before, after=after)
 
 
 def _check(session: Session, application_id: int, customer_class: str, item: str) -> EntryCheck | None:
