@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from tierflow.common import audit, lookup
 from tierflow.common.calendars import working_calendar
-from tierflow.common.customers import Customer, CustomerLine, get_visible
+from tierflow.common.customers import Customer, CustomerLine, get_visible, in_name_of
 from tierflow.common.db import in_force
 from tierflow.common.notices import notify
 from tierflow.common.numbering import next_number
@@ -42,7 +42,7 @@ def place(session: Session, actor: Actor, command: Mapping[str, Any], now: datet
     customer = get_visible(session, actor, command["customer_id"])
     if not scope.sells_to(actor, customer):
         raise Forbidden("order.write")
-    actor = scope.for_seller(actor, customer)
+    actor = in_name_of(actor, "order.write", customer)
     product, line = _product(session, command["product_id"], today)
     warehouse = _warehouse(session, command["warehouse_id"], today)
     refuse_if_any(

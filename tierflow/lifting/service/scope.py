@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from tierflow.common.customers import SEES_ALL, Customer, visible
+from tierflow.common.customers import SEES_ALL, Customer, in_name_of, visible
 from tierflow.kernel.errors import Forbidden, NotFound
-from tierflow.kernel.roles import Actor, Role, in_name_of
+from tierflow.kernel.roles import Actor, Role
 from tierflow.lifting.models import LiftingOrder, Slip
 from tierflow.lifting.rules.orders import Standing, state_of
 
@@ -28,11 +28,6 @@ def sells_to(actor: Actor, customer: Customer) -> bool:
     if actor.is_system or customer.account_manager_id in actor.user_ids_as(Role.ACCOUNT_MANAGER):
         return True
     return actor.holds(Role.SALES_MANAGER, customer.region_id)
-
-
-def for_seller(actor: Actor, customer: Customer) -> Actor:
-    """Who sells to the customer, in the absent seller's name when they only stand in: the record names both."""
-    return in_name_of(actor, "order.write", region_id=customer.region_id, manager_id=customer.account_manager_id)
 
 
 def get(session: Session, actor: Actor, order_id: int) -> LiftingOrder:
@@ -54,7 +49,7 @@ def lock_to_sell(session: Session, actor: Actor, order_id: int) -> tuple[Lifting
     customer = session.get_one(Customer, order.customer_id)
     if not sells_to(actor, customer):
         raise Forbidden("order.write")
-    return order, for_seller(actor, customer)
+    return order, in_name_of(actor, "order.write", customer)
 
 
 def keeps(actor: Actor, column: Any = Slip.warehouse_id) -> ColumnElement[bool]:
