@@ -11,7 +11,7 @@ from sqlalchemy import select
 from tests import builders
 from tests.admin.conftest import DONE, TODAY, Company, Door
 from tests.conftest import NOW
-from tierflow.admin.service import delegations
+from tierflow.admin.service import delegations, people
 from tierflow.common import approvals, audit
 from tierflow.common.approvals import ApprovalDecision, Seen
 from tierflow.common.notices import Notice
@@ -98,6 +98,43 @@ def test_an_administrator_s_rights_are_never_lent(company: Company) -> None:
         li = company.actor(session, "li")
         assert li.holds(Role.GENERAL_MANAGER)
         assert not li.holds(Role.ADMINISTRATOR)  # … that one does not
+
+
+@pytest.mark.parametrize("kind", ["page", "api"])
+@pytest.mark.parametrize("stand_in", ["ann", "bob", "twin", "new"])
+def test_no_single_administrator_gives_themselves_an_office(company: Company, stand_in: str, kind: str) -> None:
+    """Not openly, nor to a colleague, nor by another account of theirs, nor by one they made and know the word of."""
+    with company.writing() as session:
+        ann = session.get_one(User, company.ann)
+        company.ids["twin"] = builders.user(session, "ann2", Role.ACCOUNT_MANAGER, person_id=ann.person_id).id
+    wanted = {"from_user_id": company.gm, "to_user_id": company.ids[stand_in]}
+    sent = {**wanted, "from_on": "2026-11-23", "last_on": "2026-11-27"}
+    answer = Door(company.app, company.ann, kind).post("/delegations/new", "/delegations", sent)
+    assert answer.status_code == 409, answer.text
+    own = {"to_user_id": company.ids[stand_in], "from_on": "2026-11-23", "last_on": "2026-11-27"}
+    answer = Door(company.app, company.gm, kind).post("/me/delegations", "/delegations", own)
+    assert answer.status_code == 409, "nor may the executive lend it to them"
+    with company.reading() as session:
+        assert session.scalar(select(Delegation.id)) is None
+        assert not company.actor(session, stand_in).holds(Role.GENERAL_MANAGER)
+        offered = {user.id for user in delegations.candidates(session, TODAY)}
+        assert company.ids[stand_in] not in offered
+        assert {company.gm, company.fin, company.li} <= offered
+
+
+def test_whoever_reset_an_account_lends_it_nothing_for_a_while(both: Company) -> None:
+    both.call(people.reset_password, "ann", both.fin)  # ann could sign in as fin now
+    with pytest.raises(Refused, match="another administrator must set it"):
+        lend(both, "ann", "gm", "fin")
+    lend(both, "bob", "gm", "fin")
+
+
+def test_who_becomes_an_administrator_borrows_nothing_any_more(company: Company) -> None:
+    lend(company, "ann", "gm", "fin")
+    with company.writing() as session:
+        builders.grant(session, session.get_one(User, company.fin), Role.ADMINISTRATOR)
+    with company.reading() as session:
+        assert not company.actor(session, "fin").holds(Role.GENERAL_MANAGER)
 
 
 def test_no_chains_in_the_database(both: Company) -> None:

@@ -206,6 +206,8 @@ def test_a_lost_device_is_reset_and_logged(company: Company) -> None:
         assert entry is not None
         assert entry.reason == "phone lost"
         assert session.scalar(select(SecurityEvent.id).where(SecurityEvent.kind == "second_factor.reset")) is not None
+        told = session.scalars(select(Notice.user_id).where(Notice.kind == "account")).all()
+        assert set(told) == {company.bob, company.li}, "the owner and every other administrator"
 
 
 @pytest.mark.parametrize("kind", ["page", "api"])

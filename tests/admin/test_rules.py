@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import NOW
 from tierflow.admin import rules
-from tierflow.admin.rules import Account, Held, Proposal, Span, Standing
+from tierflow.admin.rules import Account, Held, Proposal, Setter, Span, Standing
 from tierflow.kernel.roles import Grant, Role
 from tierflow.kernel.text import text
 
@@ -161,13 +161,14 @@ def test_there_is_always_an_administrator(administrators, refused):
 MANAGER = frozenset({Grant(Role.SALES_MANAGER, 1)})
 
 
-def account(user, person=None, enabled=True, grants=MANAGER):
-    return Account(user, person if person is not None else user, enabled, grants)
+def account(user, person=None, enabled=True, grants=MANAGER, administers=False):
+    return Account(user, person if person is not None else user, enabled, grants, administers)
 
 
-def delegate(absent=None, stand_in=None, start=0, days=5, standing=(), most=90):
+def delegate(absent=None, stand_in=None, start=0, days=5, standing=(), most=90, by=1, did_reset=False):
     span = Span(TODAY + start * DAY, TODAY + (start + days) * DAY)
-    return rules.why_not_delegate(absent or account(1), stand_in or account(2), span, standing, TODAY, most)
+    setter = Setter(by, may_be_stand_in=did_reset)
+    return rules.why_not_delegate(absent or account(1), stand_in or account(2), span, standing, setter, TODAY, most)
 
 
 def stands(absent, stand_in, start=0, days=5):
@@ -191,6 +192,16 @@ def stands(absent, stand_in, start=0, days=5):
         ({"absent": account(1, grants=frozenset({Grant(Role.ADMINISTRATOR)}))}, {"from_user_id"}),
         ({"absent": account(1, grants=frozenset())}, {"from_user_id"}),
         ({"absent": account(1, grants=MANAGER | {Grant(Role.ADMINISTRATOR)})}, set()),
+        # an administrator borrows nothing, by whichever account, and nobody lends themselves another's office
+        ({"stand_in": account(2, grants=frozenset({Grant(Role.ADMINISTRATOR)}), administers=True)}, {"to_user_id"}),
+        ({"stand_in": account(2, administers=True)}, {"to_user_id"}),
+        ({"stand_in": account(2), "by": 2}, {"to_user_id"}),
+        ({"stand_in": account(9, person=2), "by": 2}, {"to_user_id"}),
+        ({"stand_in": account(2), "by": 3}, set()),
+        # … nor through an account they made, which holds no role, or reset
+        ({"stand_in": account(2, grants=frozenset())}, {"to_user_id"}),
+        ({"by": 3, "did_reset": True}, {"to_user_id"}),
+        ({"by": 1, "did_reset": True}, set()),  # the absent person sets it: theirs to lend
         # one stand-in at a time
         ({"standing": [stands(1, 3)]}, {"from_on"}),
         ({"standing": [stands(1, 3, start=5)]}, set()),

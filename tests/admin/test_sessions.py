@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pyotp
 import pytest
 from flask import Flask
@@ -14,10 +16,11 @@ from tests.admin.conftest import DONE, TODAY, Company, Door
 from tests.builders import PASSWORD, csrf_of
 from tests.conftest import NOW, StandingClock
 from tierflow import create_app
-from tierflow.admin.service import granting, people
+from tierflow.admin.service import delegations, granting, people
 from tierflow.common.db import db
 from tierflow.common.sessions import LoginAttempt, SecurityEvent, UserSession
 from tierflow.common.users import RoleGrant, User
+from tierflow.kernel.roles import Role
 from tierflow.web.context import COOKIE
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -318,3 +321,55 @@ def test_after_a_reset_the_factor_is_set_up_anew(company: Company) -> None:
     company.call(people.reset_second_factor, "ann", company.fin, "lost")
     client = sign_in(company.app, "fin")
     assert client.get("/").location == "/second-factor"
+
+
+@pytest.mark.parametrize("begins", ["before", "during"])
+def test_a_lent_role_wants_the_factor_its_owner_needs(both: Company, clock: StandingClock, begins: str) -> None:
+    """By sign-in, or in the middle of a session, on the day the delegation begins."""
+    want_factor(both, "general_manager")
+    wanted = {"from_user_id": both.gm, "to_user_id": both.fin, "from_on": TODAY, "to_on": TODAY + timedelta(days=5)}
+    if begins == "before":
+        both.call(delegations.set_delegation, "ann", wanted)
+    client = sign_in(both.app, "fin")
+    if begins == "during":
+        assert client.get("/me").status_code == 200
+        both.call(delegations.set_delegation, "ann", wanted)
+    assert client.get("/").location == "/second-factor"
+    assert client.get("/api/v1/me").status_code == 403
+    assert client.get("/second-factor").status_code == 200
+    with client.session_transaction() as browser:
+        secret = browser["totp_secret"]
+    right = {"code": pyotp.TOTP(secret).at(clock()), "csrf_token": csrf_of(client)}
+    assert client.post("/second-factor", data=right).status_code == 302
+    assert client.get("/").status_code == 200
+
+
+def test_a_role_that_begins_overnight_wants_its_factor(both: Company, clock: StandingClock) -> None:
+    want_factor(both, "general_manager")
+    with both.writing() as session:
+        grant = builders.grant(session, session.get_one(User, both.fin), Role.GENERAL_MANAGER)
+        grant.from_on = TODAY + timedelta(days=1)
+    clock.forward(hours=9)
+    client = sign_in(both.app, "fin")
+    assert client.get("/me").status_code == 200
+    clock.forward(hours=6)
+    assert client.get("/me").location == "/second-factor"
+
+
+def test_a_lent_role_without_a_factor_asks_nothing_more(company: Company) -> None:
+    want_factor(company, "general_manager")
+    lent = {"from_user_id": company.li, "to_user_id": company.fin, "from_on": TODAY, "to_on": TODAY + timedelta(days=5)}
+    client = sign_in(company.app, "fin")
+    company.call(delegations.set_delegation, "ann", lent)
+    assert client.get("/me").status_code == 200
+
+
+@pytest.mark.parametrize("typed", ["fin", "Fin", "FIN", " fin "])
+def test_capitals_of_a_user_name_do_not_matter(company: Company, typed: str) -> None:
+    assert attempt(company.app.test_client(), typed, PASSWORD) == 302
+
+
+def test_nor_do_they_buy_further_guesses(company: Company) -> None:
+    client = company.app.test_client()
+    assert [attempt(client, name, "wrong") for name in ("fin", "Fin", "FIN", "fIn", "fiN")] == [422] * 5
+    assert attempt(client, "FiN", PASSWORD) == 429

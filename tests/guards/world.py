@@ -134,6 +134,7 @@ def make(app: Flask) -> World:
             "ask",
             place.actor(session, "sales"),
             NOW,
+            reading="application.read",
         )
         told = text("This is not valid.")
         notices.notify(session, world.accounts.values(), "test", told, ("application", waiting.id), NOW, dedupe_key="t")

@@ -17,6 +17,7 @@ from tierflow.kernel.roles import (
     Principal,
     Role,
     covers,
+    in_name_of,
     is_allowed,
     require,
 )
@@ -133,3 +134,37 @@ def test_a_token_without_scopes_opens_nothing_and_none_reaches_what_guards_token
 def test_every_role_has_a_word_and_every_scope_a_role() -> None:
     assert set(ROLE_LABELS) == set(Role)
     assert set(SCOPE_OF_ROLE) <= set(Role)
+
+
+MANAGER, GENERAL = Grant(Role.ACCOUNT_MANAGER), Grant(Role.GENERAL_MANAGER)
+EAST, WEST = Grant(Role.SALES_MANAGER, 1), Grant(Role.SALES_MANAGER, 2)
+
+
+@pytest.mark.parametrize(
+    ("own", "lent", "action", "matter", "expected"),
+    [
+        ((), (GENERAL,), "application.decide", {}, 9),
+        ((GENERAL,), (GENERAL,), "application.decide", {}, None),  # the own office comes first
+        ((MANAGER,), (GENERAL,), "application.write", {}, None),
+        ((GENERAL,), (MANAGER,), "application.write", {}, 9),
+        ((MANAGER,), (MANAGER,), "application.write", {"manager_id": 1}, None),
+        ((MANAGER,), (MANAGER,), "application.write", {"manager_id": 9}, 9),  # the other's customer
+        ((MANAGER,), (MANAGER,), "application.write", {"manager_id": 7}, None),  # nobody's office serves
+        ((EAST,), (WEST,), "order.write", {"region_id": 1, "manager_id": 7}, None),
+        ((EAST,), (WEST,), "order.write", {"region_id": 2, "manager_id": 7}, 9),  # the other's region
+        ((EAST,), (MANAGER,), "order.write", {"region_id": 2, "manager_id": 9}, 9),
+        ((EAST,), (WEST,), "order.write", {}, None),
+        ((), (GENERAL,), "self.write", {}, None),  # whoever is signed in may
+        ((), (), "application.decide", {}, None),
+        ((), (GENERAL,), "customer.destroy", {}, None),
+    ],
+)
+def test_in_whose_name_an_office_is_used(own, lent, action, matter, expected) -> None:
+    who = Actor(1, 1, "李明", frozenset(own), (stood_for(*lent),) if lent else ())
+    assert in_name_of(who, action, **matter).acts_for == expected
+
+
+def test_the_first_who_lends_the_office_is_named_and_the_system_acts_for_nobody() -> None:
+    lenders = (stood_for(MANAGER, user_id=7), stood_for(GENERAL, user_id=8), stood_for(GENERAL, user_id=9))
+    assert in_name_of(actor(principals=lenders), "application.decide").acts_for == 8
+    assert in_name_of(SYSTEM, "application.decide").acts_for is None

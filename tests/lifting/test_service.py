@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,12 +11,15 @@ from flask import Flask
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
+from tests import builders
 from tests.complaints.facts import at
-from tests.lifting.scenes import PRICE, Scene, T
+from tests.lifting.scenes import MONDAY, PRICE, Scene, T
 from tierflow.common import offtake
+from tierflow.common.audit import AuditEntry
 from tierflow.common.customers import Customer
 from tierflow.common.db import db, transaction
 from tierflow.common.offtake import Offtake
+from tierflow.common.users import User
 from tierflow.kernel.errors import Forbidden, Invalid, NotFound, Refused
 from tierflow.kernel.months import Month
 from tierflow.lifting.models import Invoice, LiftingOrder, Money, Settlement
@@ -291,3 +295,19 @@ def test_a_disqualified_customer_gets_no_order(scene: Scene) -> None:
     with scene.app.app_context(), transaction() as session:
         session.get_one(Customer, scene.company.customer).disqualified_on = at("2026-11-20 00:00").date()
     assert refused(lambda: scene.place(1)) == {"CHEM-17"}
+
+
+def test_whoever_sells_as_a_stand_in_is_named_together_with_the_absent(scene: Scene) -> None:
+    """An account manager who stands in for another, beside orders of their own customers."""
+    with scene.app.app_context(), transaction() as session:
+        absent, stand_in = (session.get_one(User, scene.company[login]) for login in ("am", "am2"))
+        builders.delegation(session, absent, stand_in, at(MONDAY).date(), at(MONDAY).date() + timedelta(days=5))
+    order = scene.place(login="am2")
+    scene.receive(order, 30 * PRICE)
+    scene.release(order, 2 * T, login="am2")
+    own = scene.place(login="am2", customer_id=scene.company.other_customer)
+    with scene.app.app_context():
+        entries = db.session().scalars(select(AuditEntry).where(AuditEntry.actor_id == scene.company["am2"]))
+        told = {(row.action, row.subject_id): row.on_behalf_of_id for row in entries}
+    lent = scene.company["am"]
+    assert told == {("order.place", order): lent, ("order.release", order): lent, ("order.place", own): None}

@@ -11,10 +11,12 @@ from flask import Flask
 from tests import builders
 from tests.conftest import NOW
 from tests.onboarding import scenes
+from tests.onboarding.doors import Scene
 from tests.onboarding.test_pages import House, Screen, opened
 from tierflow.common.approvals import AskedOpinion
 from tierflow.common.db import db, transaction
 from tierflow.common.users import User
+from tierflow.kernel.roles import Role
 from tierflow.onboarding.models import ApplicationLine
 from tierflow.onboarding.service.access import case_of
 
@@ -202,6 +204,35 @@ def test_asking_moves_nothing_and_is_printed(house: House) -> None:
     printed = strip(house.screen("finance").get(f"{path}/annex1"))
     for words in ("客户开户审批表", "往来多年，信誉良好", "同意开户", "人sales", "人committee", "华东塑料第1有限公司"):
         assert words in printed
+
+
+@pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.WAREHOUSE_KEEPER, Role.RESIDENT_OFFICE, None])
+@pytest.mark.parametrize("kind", ["ask", "copy"])
+@pytest.mark.parametrize("through", ["page", "api"])
+def test_only_who_sees_applications_by_office_is_asked(
+    house: House, role: Role | None, kind: str, through: str
+) -> None:
+    application = house.made(scenes.submitted)
+    path = f"/applications/{application}"
+    with house.app.app_context(), transaction() as session:
+        office = builders.office(session)
+        scopes = {
+            Role.WAREHOUSE_KEEPER: builders.warehouse(session, office_id=office.id).id,
+            Role.RESIDENT_OFFICE: office.id,
+        }
+        grants: list[Any] = [(role, scopes[role]) if role in scopes else role] if role else []
+        outsider = builders.user(session, "outsider", *grants, name="局外人").id
+    sales = house.screen("sales")
+    assert "局外人" not in sales.get(path), "is not offered"
+    asked = {"asked_id": outsider, "kind": kind, "question": "了解吗？"}
+    if through == "page":
+        answer = sales.post(f"{path}/ask", {name: str(value) for name, value in asked.items()})
+    else:
+        answer = Scene(house.app, house.place).door("sales").post(f"{path}/opinions", asked)
+        assert set(answer.json["errors"]) == {"asked_id"}
+    assert answer.status_code == 422
+    with house.app.app_context():
+        assert db.session.query(AskedOpinion).count() == 0
 
 
 @pytest.mark.rule("CHEM-7.1")

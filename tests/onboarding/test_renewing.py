@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from tests import builders
 from tests.conftest import NOW
 from tests.onboarding import keeping, scenes
 from tierflow.common.approvals import ApprovalCase
@@ -59,6 +60,24 @@ def test_what_came_back_is_corrected_and_examined_again(app: Flask) -> None:
     with app.app_context():
         acts = select(AuditEntry.action).where(AuditEntry.subject_type == "customer").order_by(AuditEntry.seq)
         assert db.session.scalars(acts).all() == ["customer.admit", "paper.renew", "paper.renew", "paper.accept"]
+
+
+@pytest.mark.rule("CHEM-15")
+def test_a_paper_handed_in_by_a_stand_in_names_both(app: Flask) -> None:
+    """An account manager too, whose own customers are others."""
+    file = keeping.opened(app)
+    with app.app_context(), transaction() as session:
+        absent, stand_in = (session.get_one(User, file.place.id_of(who)) for who in ("li", "wang"))
+        builders.delegation(session, absent, stand_in, NOW.date(), NOW.date() + timedelta(days=5))
+    renewal = file.renew(NOW, who="wang")
+    file.decide(renewal, "sales", NOW, "return", "看不清")
+    with app.app_context(), transaction() as session:
+        wang = file.place.actor(session, "wang")
+        renewing.correct(session, wang, renewal, {"remark": "已重新扫描"}, NOW, upload=keeping.scan())
+    with app.app_context():
+        entries = db.session.scalars(select(AuditEntry).where(AuditEntry.actor_id == file.place.id_of("wang"))).all()
+    assert [row.action for row in entries].count("paper.renew") == 2
+    assert {row.on_behalf_of_id for row in entries} == {file.place.id_of("li")}, "handing in, twice, and what it says"
 
 
 @pytest.mark.rule("CHEM-15")

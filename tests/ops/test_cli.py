@@ -98,12 +98,24 @@ def test_init_asks_for_what_it_was_not_told(machine: Path) -> None:
     assert len(query(url_of(machine), select(User.id))) == 2
 
 
+def test_init_keeps_a_user_name_as_the_form_does(machine: Path) -> None:
+    named = ["--administrator", "Wang", "王一", "--administrator", " zhao ", "赵二"]
+    assert call("init", *named, "--passwords", "-", typed=PASSWORDS).exit_code == 0
+    assert [row[0] for row in query(url_of(machine), select(User.login).order_by(User.login))] == ["wang", "zhao"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "passwords", "said"),
     [
         (TWO, "short\nbattery staple two\n", "at least 12 characters"),
         (TWO, "correct horse one\n", "a password each"),
         (["--administrator", "wang", "王一"] * 2, PASSWORDS, "two different people"),
+        (["--administrator", "wang", "王一", "--administrator", "WANG", "赵二"], PASSWORDS, "two different people"),
+        (["--administrator", "wang", "王一", "--administrator", "a b", "赵二"], PASSWORDS, "small letters"),
+        (["--administrator", "wang", "王一", "--administrator", "王", "赵二"], PASSWORDS, "small letters"),
+        (["--administrator", "wang", "王一", "--administrator", "  ", "赵二"], PASSWORDS, "small letters"),
+        (["--administrator", "wang", "王一", "--administrator", "z", "赵二"], PASSWORDS, "2 to 60"),
+        (["--administrator", "wang", "王一", "--administrator", "zhao", " "], PASSWORDS, "needs a name"),
         ([*TWO, "--administrator", "qian", "钱三"], PASSWORDS, "two administrators"),
     ],
 )

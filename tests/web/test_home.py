@@ -78,7 +78,9 @@ def ask(house: House, kind: str) -> int:
     with house.app.app_context(), transaction() as session:
         boss = actor_for(session, session.get_one(User, house.boss))
         case = session.get_one(ApprovalCase, house.case)
-        return approvals.ask(session, case, house.finance, "账号属实吗？", kind, boss, NOW).id
+        return approvals.ask(
+            session, case, house.finance, "账号属实吗？", kind, boss, NOW, reading="application.read"
+        ).id
 
 
 def test_an_opinion_is_given_once_and_is_never_overdue(house: House, clock: StandingClock) -> None:

@@ -8,10 +8,13 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from tierflow.common import audit
+from tierflow.common import audit, identifiers
+from tierflow.common.identifiers import BadIdentifier
 from tierflow.common.users import Person, RoleGrant, User
+from tierflow.kernel.errors import Invalid
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import SYSTEM, Role
+from tierflow.kernel.text import text
 from tierflow.web.signing_in import set_password
 
 
@@ -24,7 +27,11 @@ class Founder(NamedTuple):
 
 
 def found(session: Session, pair: Sequence[Founder], now: datetime) -> tuple[User, User]:
-    """Two different people as administrators of an empty company. Raises `Invalid` for a weak password."""
+    """Two different people as administrators of an empty company.
+
+    Raises `Invalid` for a user name the form of accounts would refuse, for a person without a name, and for a weak
+    password.
+    """
     first, second = (_account(session, founder, now) for founder in pair)
     for user, other in ((first, second), (second, first)):
         session.add(
@@ -43,7 +50,18 @@ def found(session: Session, pair: Sequence[Founder], now: datetime) -> tuple[Use
     return first, second
 
 
-def _account(session: Session, founder: Founder, now: datetime) -> User:
+def as_founder(login: str, name: str, password: str) -> Founder:
+    """What was typed, as it is kept. Raises `Invalid`."""
+    if not name.strip():
+        raise Invalid({"name": [text("A person needs a name.")]})
+    try:
+        return Founder(identifiers.login(login), name.strip(), password)
+    except BadIdentifier as bad:
+        raise Invalid({"login": [bad.reason]}) from bad
+
+
+def _account(session: Session, given: Founder, now: datetime) -> User:
+    founder = as_founder(*given)
     person = Person(name=founder.name)
     session.add(person)
     session.flush()

@@ -166,12 +166,21 @@ def _period_refusals(span: Span, today: date) -> list[Refusal]:
 
 @dataclass(frozen=True)
 class Account:
-    """An account as delegation sees it."""
+    """An account as delegation sees it. `is_administrator`: the person is one, by whichever account."""
 
     user_id: int
     person_id: int
     is_enabled: bool
     grants: frozenset[Grant] = frozenset()
+    is_administrator: bool = False
+
+
+@dataclass(frozen=True)
+class Setter:
+    """Who sets a delegation. `may_be_stand_in`: could sign in as the stand-in, having reset that account lately."""
+
+    person_id: int
+    may_be_stand_in: bool = False
 
 
 @dataclass(frozen=True)
@@ -185,14 +194,24 @@ class Standing:
 
 
 def why_not_delegate(
-    absent: Account, stand_in: Account, span: Span, standing: Iterable[Standing], today: date, max_days: int
+    absent: Account,
+    stand_in: Account,
+    span: Span,
+    standing: Iterable[Standing],
+    by: Setter,
+    today: date,
+    max_days: int,
 ) -> tuple[Refusal, ...]:
     """Why `absent` cannot be stood in for by `stand_in` in that period.
 
     No chains (A to B to C), no circles (A to B to A), never to oneself; persons count, not accounts. One stand-in
     at a time for an account. An administrator's rights are never lent: who has no others has nothing to lend.
+    Nor does an administrator borrow: no single one gives themselves an office, neither openly nor through an
+    account they made (it has no office of its own, which takes two) or reset.
     """
     refusals = _pair_refusals(absent, stand_in)
+    if absent.person_id != by.person_id:
+        refusals += _borrower_refusals(stand_in, by)
     refusals += _period_refusals(span, today)
     if span.to_on is None or (span.to_on - span.from_on).days > max_days:
         reason = text("A delegation lasts %(days)s days at most.", days=max_days)
@@ -221,7 +240,23 @@ def _pair_refusals(absent: Account, stand_in: Account) -> list[Refusal]:
     if not any(grant.role not in NEVER_DELEGATED for grant in absent.grants):
         reason = text("There is no role to lend: an administrator's rights are never delegated.")
         refusals.append(Refusal(HOUSE, reason, "from_user_id"))
+    if stand_in.is_administrator:
+        reason = text("An administrator keeps settings and logs, and stands in for nobody.")
+        refusals.append(Refusal(HOUSE, reason, "to_user_id"))
+    elif not stand_in.grants:
+        reason = text("Only somebody who holds a role stands in for another.")
+        refusals.append(Refusal(HOUSE, reason, "to_user_id"))
     return refusals
+
+
+def _borrower_refusals(stand_in: Account, by: Setter) -> list[Refusal]:
+    """Somebody else sets it: not in their own favour."""
+    if stand_in.person_id == by.person_id:
+        return [Refusal(HOUSE, text("Nobody makes themselves somebody else's stand-in."), "to_user_id")]
+    if by.may_be_stand_in:
+        reason = text("You reset this account's password or second factor lately: another administrator must set it.")
+        return [Refusal(HOUSE, reason, "to_user_id")]
+    return []
 
 
 # --- reference data ------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import click
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tierflow.admin.founding import Founder, found
+from tierflow.admin.founding import as_founder, found
 from tierflow.cli.shared import application, engine
 from tierflow.common import schema, seeds
 from tierflow.common.db import db, transaction
@@ -38,10 +38,10 @@ def init(given: tuple[tuple[str, str], ...], passwords: TextIO | None) -> None:
         )
         if len(people) != 2 or len(secrets) != 2:
             raise click.ClickException("two administrators with a password each are wanted")
-        pair = [Founder(*person, secret) for person, secret in zip(people, secrets, strict=True)]
-        if pair[0].login == pair[1].login or pair[0].name == pair[1].name:
-            raise click.ClickException("two different people are wanted")
         try:
+            pair = [as_founder(*person, secret) for person, secret in zip(people, secrets, strict=True)]
+            if pair[0].login == pair[1].login or pair[0].name == pair[1].name:
+                raise click.ClickException("two different people are wanted")
             with transaction() as session:
                 refuse_people(session)
                 now = app.config["CLOCK"]()

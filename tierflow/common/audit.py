@@ -84,9 +84,13 @@ def record(
     reason: str = "",
     on_behalf_of_id: int | None = None,
 ) -> None:
-    """Note an act; it is written with the transaction's commit or not at all. Values must be JSON."""
+    """Note an act; it is written with the transaction's commit or not at all. Values must be JSON.
+
+    Who only stood in is named together with `on_behalf_of_id`, by default whomever the actor acts for.
+    """
     old, new = plain(dict(before or {})), plain(dict(after or {}))
-    pending = _Pending(now.astimezone(UTC), actor, on_behalf_of_id, action, subject_type, subject_id, reason, old, new)
+    absent_id = actor.acts_for if on_behalf_of_id is None else on_behalf_of_id
+    pending = _Pending(now.astimezone(UTC), actor, absent_id, action, subject_type, subject_id, reason, old, new)
     session.info.setdefault("audit", []).append(pending)
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tierflow.common.db import Exact, Model, pk
+from tierflow.kernel import roles
 from tierflow.kernel.errors import NotFound
 from tierflow.kernel.roles import Actor, Role
 
@@ -125,6 +126,11 @@ def visible(actor: Actor) -> Any:
         theirs = select(CustomerOffice.customer_id).where(CustomerOffice.office_id.in_(offices))
         condition = condition | Customer.id.in_(theirs)
     return condition
+
+
+def in_name_of(actor: Actor, action: str, customer: Customer) -> Actor:
+    """Who acts upon a customer, in the name of the absent colleague whose customer or region it is."""
+    return roles.in_name_of(actor, action, region_id=customer.region_id, manager_id=customer.account_manager_id)
 
 
 def get_visible(session: Session, actor: Actor, customer_id: int) -> Customer:

@@ -40,6 +40,17 @@ class BadIdentifier(ValueError):
         super().__init__(str(reason))
 
 
+def login(written: str) -> str:
+    """A user name as it is kept: 2 to 60 small letters, digits, dots, hyphens, underscores; capitals are folded."""
+    folded = written.strip().casefold()
+    plain = folded.replace(".", "").replace("-", "").replace("_", "")
+    if not (plain.isascii() and plain.isalnum()):
+        raise BadIdentifier(text("A user name has small letters, digits, dots, hyphens or underscores only."))
+    if not 2 <= len(folded) <= 60:
+        raise BadIdentifier(text("A user name has 2 to 60 characters."))
+    return folded
+
+
 @dataclass(frozen=True)
 class Phone:
     """A telephone as shown, and `key`: the same line written otherwise has the same key."""

@@ -136,22 +136,29 @@ def end_sessions_of(session: Session, user_id: int, except_secret: str | None = 
 
 @dataclass(frozen=True)
 class SignedIn:
-    """Who asks: the actor, the account, and whether a second factor must be set up first."""
+    """Who asks: the actor, the account, and whether a second factor had to be set up first at sign-in.
+
+    `by_one_factor_since`: when a browser signed in with the password alone; None for a second factor or a token.
+    """
 
     actor: Actor
     user: User
     must_enrol: bool = False
+    by_one_factor_since: datetime | None = None
 
 
 def of_cookie(session: Session, secret: str, now: datetime, on: date) -> SignedIn | None:
     """Who is signed in with this cookie now; None when the session ended or the account is disabled."""
     row = session.execute(_BY_COOKIE, {"token_hash": hash_secret(secret), "at": now}).one_or_none()
-    return None if row is None else SignedIn(actor_of(session, row.User, on), row.User, row.must_enrol)
+    if row is None:
+        return None
+    since = row.created_at if row.second_factor_at is None else None
+    return SignedIn(actor_of(session, row.User, on), row.User, row.must_enrol, since)
 
 
 # Written once: it runs with every page.
 _BY_COOKIE = (
-    select(User, UserSession.must_enrol)
+    select(User, UserSession.must_enrol, UserSession.created_at, UserSession.second_factor_at)
     .join(UserSession, UserSession.user_id == User.id)
     .where(
         UserSession.token_hash == bindparam("token_hash"),

@@ -142,7 +142,8 @@ def grants_of(session: Session, user_ids: Iterable[int], on: date) -> dict[int, 
 def actor_of(session: Session, user: User, on: date) -> Actor:
     """The actor behind an account on a day: own roles and those of whom they stand in for. One query.
 
-    Only enabled accounts lend their roles, there are no chains, and the right to hand out rights is never lent.
+    Only enabled accounts lend their roles, there are no chains, the right to hand out rights is never lent, and
+    whoever has it borrows nothing.
     """
     own: set[Grant] = set()
     lenders: dict[int, tuple[int, int, str]] = {}
@@ -156,6 +157,8 @@ def actor_of(session: Session, user: User, on: date) -> Actor:
         grants = lent.setdefault(row.delegation_id, set())
         if grant is not None and grant.role not in NEVER_DELEGATED:
             grants.add(grant)
+    if NEVER_DELEGATED & {grant.role for grant in own}:
+        lenders = {}
     return Actor(
         user_id=user.id,
         person_id=user.person_id,

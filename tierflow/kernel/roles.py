@@ -84,6 +84,7 @@ class Actor:
     principals: tuple[Principal, ...] = ()
     token_scopes: frozenset[str] | None = None
     is_system: bool = False
+    acts_for: int | None = None  # the account in whose name the present act is done; the audit names both
 
     @property
     def roles(self) -> frozenset[Role]:
@@ -264,6 +265,29 @@ def require(actor: Actor, action: str) -> None:
     """First line of every service. Raises `Forbidden`."""
     if not is_allowed(actor, action):
         raise Forbidden(action)
+
+
+def in_name_of(actor: Actor, action: str, *, region_id: int | None = None, manager_id: int | None = None) -> Actor:
+    """The actor, `acts_for` the principal whose office alone lets them take this action; None when their own does.
+
+    `region_id` and `manager_id` are those of the matter where they are known: a sales manager's office serves in
+    the own region, an account manager's for the own customers.
+    """
+    roles = PERMISSIONS[action].roles if action in PERMISSIONS else None
+    if roles is None or actor.is_system:
+        return replace(actor, acts_for=None)
+
+    def serves(bearer: Principal | Actor, grant: Grant) -> bool:
+        if grant.role not in roles:
+            return False
+        if grant.role is Role.ACCOUNT_MANAGER:
+            return manager_id in (None, bearer.user_id)
+        return grant.role is not Role.SALES_MANAGER or covers(grant, grant.role, region_id)
+
+    if any(serves(actor, grant) for grant in actor.grants):
+        return replace(actor, acts_for=None)
+    lenders = (one.user_id for one in actor.principals if any(serves(one, grant) for grant in one.grants))
+    return replace(actor, acts_for=next(lenders, None))
 
 
 def _scope_of(permission: Permission) -> str:

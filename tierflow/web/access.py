@@ -28,9 +28,11 @@ from werkzeug.wrappers import Response as BaseResponse
 from tierflow.common import sessions, uploads
 from tierflow.common.db import db, transaction
 from tierflow.common.idempotency import claim, keep_answer, release
+from tierflow.common.policies import policy_on
 from tierflow.kernel.approval import digest
 from tierflow.kernel.errors import Conflict, Forbidden, Invalid, Refusal, Refused, WrongSecret
-from tierflow.kernel.roles import PERMISSIONS, Actor, is_allowed
+from tierflow.kernel.months import local_day
+from tierflow.kernel.roles import PERMISSIONS, Actor, in_name_of, is_allowed
 from tierflow.kernel.text import text
 from tierflow.web import signing_in
 from tierflow.web.context import COOKIE, address, current_actor, current_user, now, today, wants_json
@@ -196,7 +198,7 @@ def _allowed(action: str) -> Actor:
         unauthenticated()
     if not is_allowed(actor, action):
         raise Forbidden(action)
-    return actor
+    return in_name_of(actor, action)
 
 
 def _request_hash() -> str:
@@ -310,9 +312,22 @@ def unfinished_step() -> str | None:
         return None
     if signed_in.user.must_change_password:
         return "session.password"
-    if signed_in.must_enrol and signed_in.user.totp_confirmed_at is None:
+    if signed_in.user.totp_confirmed_at is None and (signed_in.must_enrol or _came_to_need_a_factor(signed_in)):
         return "session.enrol"
     return None
+
+
+def _came_to_need_a_factor(signed_in: sessions.SignedIn) -> bool:
+    """Whether a role that policy wants a second factor for, lent ones too, began since the sign-in by password.
+
+    Own roles that change end every session; what begins by itself is a delegation, or a role on its first day.
+    Everybody else's pages ask nothing more of the database.
+    """
+    since, actor = signed_in.by_one_factor_since, signed_in.actor
+    if since is None or not (actor.principals or local_day(since) < today()):
+        return False
+    wanted = policy_on(db.session(), today()).words("second_factor.roles")
+    return not actor.roles.isdisjoint(wanted)
 
 
 def log_denial(kind: str, detail: str) -> None:

@@ -108,14 +108,15 @@ def sign_in() -> Any:
         given = load(LoginSchema(), form_data())
     except Invalid as error:
         return login_form({}, flat_errors(error.errors)), 422
+    login = given["name"].casefold()  # as user names are kept, also where failures are counted
     # The hash costs 100 ms: reckoned before the write transaction, so that nobody's save waits for it.
-    signing_in.throttle(db.session(), given["name"], address(), now())
-    user = signing_in.find_account(db.session(), given["name"])
+    signing_in.throttle(db.session(), login, address(), now())
+    user = signing_in.find_account(db.session(), login)
     fits = signing_in.password_fits(user, given["password"])
     with transaction() as session:
-        signing_in.throttle(session, given["name"], address(), now())
+        signing_in.throttle(session, login, address(), now())
         if user is None or not fits:
-            signing_in.note_failure(session, given["name"], user, address(), now())
+            signing_in.note_failure(session, login, user, address(), now())
         else:
             if user.totp_confirmed_at is None:
                 return open_session(session, user, second_factor=False)
@@ -131,7 +132,7 @@ def open_session(session: Session, user: User, *, second_factor: bool, target: s
     policy = policy_on(session, today())
     hours = policy.integer("session.hours")
     wanted = policy.words("second_factor.roles")
-    roles = {grant.role.value for grant in actor_of(session, user, today()).grants}
+    roles = actor_of(session, user, today()).roles  # lent ones open the same doors
     secret = sessions.start_session(
         session,
         user,
@@ -140,7 +141,7 @@ def open_session(session: Session, user: User, *, second_factor: bool, target: s
         address(),
         request.headers.get("User-Agent", ""),
         second_factor=second_factor,
-        must_enrol=not second_factor and bool(roles & set(wanted)),
+        must_enrol=not second_factor and not roles.isdisjoint(wanted),
     )
     signing_in.forget_failures(session, user.login)
     sessions.log_security(session, "login", now(), user_id=user.id, login=user.login, address=address(), detail="")

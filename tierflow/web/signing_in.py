@@ -51,8 +51,8 @@ def throttle(session: Session, login: str, address: str, now: datetime) -> None:
 
 
 def find_account(session: Session, login: str) -> User | None:
-    """The enabled account of that name."""
-    return session.scalar(select(User).where(User.login == login, User.disabled_at.is_(None)))
+    """The enabled account of that name, however its capitals are typed."""
+    return session.scalar(select(User).where(User.login == login.casefold(), User.disabled_at.is_(None)))
 
 
 def forget_failures(session: Session, login: str) -> None:

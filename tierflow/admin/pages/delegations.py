@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from tierflow.admin.schemas.people import DelegationFilter, DelegationSchema, Op
 from tierflow.admin.schemas.shared import last_day
 from tierflow.admin.service import delegations
 from tierflow.common.policies import policy_on
+from tierflow.common.users import User
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor
 from tierflow.web.access import reads, writes
@@ -33,15 +35,19 @@ def index(*, session: Session, actor: Actor, now: datetime) -> str:
     return render_template("admin/delegations/index.html", page=page, states=state_words(), last_day=last_day)
 
 
-def _form(session: Session, now: datetime, errors: Any = None, refusals: Any = ()) -> str:
+def _options(users: Iterable[User]) -> list[tuple[int, str]]:
+    return [(user.id, f"{user.name} ({user.login})") for user in users]
+
+
+def _form(session: Session, actor: Actor, now: datetime, errors: Any = None, refusals: Any = ()) -> str:
     on = local_day(now)
-    users = [(user.id, f"{user.name} ({user.login})") for user in delegations.candidates(session, on)]
     return render_template(
         "admin/delegations/form.html",
         values=request.form or {"from_user_id": request.args.get("user_id", ""), "from_on": on.isoformat()},
         errors=flat_errors(errors or {}),
         refusals=refusals,
-        users=users,
+        absentees=_options(delegations.absentees(session, on)),
+        stand_ins=_options(delegations.candidates(session, on, besides_person_id=actor.person_id)),
         today=on,
         max_days=policy_on(session, on).integer("delegation.max_days"),
     )
@@ -51,11 +57,11 @@ def _form(session: Session, now: datetime, errors: Any = None, refusals: Any = (
 @reads("people.read")
 def new(*, session: Session, actor: Actor, now: datetime) -> str:
     """Set a delegation for somebody, an absent executive for instance."""
-    return _form(session, now)
+    return _form(session, actor, now)
 
 
 def _new_again(*, session: Session, actor: Actor, now: datetime, errors: Any, refusals: Any) -> str:
-    return _form(session, now, errors, refusals)
+    return _form(session, actor, now, errors, refusals)
 
 
 @bp.post("/new")

@@ -18,9 +18,10 @@ from tierflow.admin.schemas.shared import (
     RefusalOut,
     last_day,
 )
+from tierflow.common import identifiers
 from tierflow.kernel.approval import Verdict
 from tierflow.kernel.roles import TOKEN_SCOPES, Role
-from tierflow.web.i18n import LANGUAGES
+from tierflow.web.i18n import LANGUAGES, show
 from tierflow.web.schemas import Integer, Line, Paragraph, RowId, Schema, between, length, one_of
 
 ROLES = tuple(role.value for role in Role)
@@ -30,16 +31,11 @@ THEMES = ("light", "dark", "auto")
 class Login(Line):
     """A user name: small letters, digits, dot, hyphen, underscore; capitals are folded."""
 
-    default_error_messages = {  # noqa: RUF012
-        "login": _l("A user name has small letters, digits, dots, hyphens or underscores only.")
-    }
-
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        login = super()._deserialize(value, attr, data, **kwargs).casefold()
-        plain = login.replace(".", "").replace("-", "").replace("_", "")
-        if not (plain.isascii() and plain.isalnum()):
-            raise self.make_error("login")
-        return login
+        try:
+            return identifiers.login(super()._deserialize(value, attr, data, **kwargs))
+        except identifiers.BadIdentifier as bad:
+            raise ma.ValidationError(show(bad.reason)) from bad
 
 
 class Email(Line):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from tierflow.admin import rules
-from tierflow.admin.service.shared import account, lock_rows
+from tierflow.admin.service.shared import account, administrator_persons, lock_rows, resets_of
 from tierflow.common import audit
 from tierflow.common.notices import notify
 from tierflow.common.policies import policy_on
@@ -94,12 +94,21 @@ def _row(found: Any, on: date) -> DelegationRow:
 
 
 def candidates(session: Session, on: date, *, besides_person_id: int | None = None) -> list[User]:
-    """Enabled accounts that hold a role: who can stand in for somebody, or be stood in for."""
-    holding = select(RoleGrant.user_id).where(*live_grants(on))  # type: ignore[arg-type]
-    query = select(User).where(User.id.in_(holding), User.disabled_at.is_(None)).order_by(User.name, User.id)
+    """Enabled accounts that can stand in for somebody: they hold a role, and their person is no administrator."""
+    query = _holding(on).where(User.person_id.not_in(administrator_persons(session, on)))
     if besides_person_id is not None:
         query = query.where(User.person_id != besides_person_id)
     return list(session.scalars(query))
+
+
+def absentees(session: Session, on: date) -> list[User]:
+    """Enabled accounts that hold a role which can be lent: who can be stood in for."""
+    return list(session.scalars(_holding(on, RoleGrant.role.not_in([role.value for role in NEVER_DELEGATED]))))
+
+
+def _holding(on: date, *conditions: Any) -> Any:
+    holding = select(RoleGrant.user_id).where(*live_grants(on), *conditions)  # type: ignore[arg-type]
+    return select(User).where(User.id.in_(holding), User.disabled_at.is_(None)).order_by(User.name, User.id)
 
 
 def lendable(actor: Actor) -> bool:
@@ -122,15 +131,27 @@ def set_delegation(session: Session, actor: Actor, data: Mapping[str, Any], now:
     lock_rows(session, Person, [absent.person_id, stand_in.person_id])
     on = local_day(now)
     span = rules.Span(data["from_on"], data["to_on"])
-    grants = grants_of(session, [absent.id, stand_in.id], max(on, span.from_on))
+    begins = max(on, span.from_on)
+    grants = grants_of(session, [absent.id, stand_in.id], begins)
+    administrators = administrator_persons(session, on) | administrator_persons(session, begins)
+    policy = policy_on(session, on)
+    since = now - timedelta(days=policy.integer("grant.reset_bars_days"))
+    did_reset = any(by == actor.person_id for by, _at in resets_of(session, stand_in.person_id, since))
     refuse_if_any(
         rules.why_not_delegate(
             rules.Account(absent.id, absent.person_id, absent.disabled_at is None, grants[absent.id]),
-            rules.Account(stand_in.id, stand_in.person_id, stand_in.disabled_at is None, grants[stand_in.id]),
+            rules.Account(
+                stand_in.id,
+                stand_in.person_id,
+                stand_in.disabled_at is None,
+                grants[stand_in.id],
+                is_administrator=stand_in.person_id in administrators,
+            ),
             span,
             _standing(session, {absent.person_id, stand_in.person_id}),
+            rules.Setter(actor.person_id, may_be_stand_in=did_reset),
             on,
-            policy_on(session, on).integer("delegation.max_days"),
+            policy.integer("delegation.max_days"),
         )
     )
     row = Delegation(

@@ -11,12 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tierflow.admin import rules
-from tierflow.admin.service.shared import (
-    named,
-)
+from tierflow.admin.service.shared import named, resets_of
 from tierflow.common import approvals
 from tierflow.common.approvals import ApprovalCase
-from tierflow.common.audit import AuditEntry
 from tierflow.common.db import in_force
 from tierflow.common.policies import policy_on
 from tierflow.common.reference import Office, Region, Warehouse
@@ -30,7 +27,6 @@ from tierflow.web.paging import Page, Sort, page_of
 CHAIN = approvals.register(rules.ROLE_GRANT)
 SUBJECT = "role_grant"
 SCOPES: dict[str, type[Region | Office | Warehouse]] = {"region": Region, "office": Office, "warehouse": Warehouse}
-RESETS = ("password.reset", "second_factor.reset")
 
 
 @dataclass(frozen=True)
@@ -184,17 +180,6 @@ def why_not_decide(
         session.scalars(select(User.person_id).where(User.id.in_({grant.proposed_by_id or 0, case.submitter_id})))
     )
     beneficiary = session.scalar(select(User.person_id).where(User.id == grant.user_id)) or 0
-    mine = select(User.id).where(User.person_id == actor.person_id)
     days = policy_on(session, local_day(now)).integer("grant.reset_bars_days")
-    resets = session.execute(
-        select(User.person_id, AuditEntry.at)
-        .join(User, User.id == AuditEntry.actor_id)
-        .where(
-            AuditEntry.subject_type == "user",
-            AuditEntry.subject_id.in_(mine),
-            AuditEntry.action.in_(RESETS),
-            AuditEntry.at > now - timedelta(days=days),
-        )
-    )
-    pairs = [(row.person_id, row.at) for row in resets]
+    pairs = resets_of(session, actor.person_id, now - timedelta(days=days))
     return rules.why_not_approve(actor.person_id, beneficiary, proposers, pairs, now, days)

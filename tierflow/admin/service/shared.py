@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from tierflow.common.audit import AuditEntry
 from tierflow.common.notices import notify
 from tierflow.common.users import Person, RoleGrant, User, holders, live_grants
 from tierflow.kernel.approval import digest
@@ -17,6 +18,8 @@ from tierflow.kernel.errors import Conflict, Invalid, NotFound, Refusal
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, Role
 from tierflow.kernel.text import Text, text
+
+RESETS = ("password.reset", "second_factor.reset")
 
 
 def stamp(row: object, fields: Iterable[str]) -> str:
@@ -81,6 +84,22 @@ def lock_administrators(session: Session, on: date) -> frozenset[int]:
     session.flush()
     session.expire_all()
     return administrator_persons(session, on)
+
+
+def resets_of(session: Session, person_id: int, since: datetime) -> list[tuple[int, datetime]]:
+    """Who (person) reset a password or second factor of this person's accounts, and when. One query."""
+    theirs = select(User.id).where(User.person_id == person_id)
+    found = session.execute(
+        select(User.person_id, AuditEntry.at)
+        .join(User, User.id == AuditEntry.actor_id)
+        .where(
+            AuditEntry.subject_type == "user",
+            AuditEntry.subject_id.in_(theirs),
+            AuditEntry.action.in_(RESETS),
+            AuditEntry.at > since,
+        )
+    )
+    return [(row.person_id, row.at) for row in found]
 
 
 def tell_administrators(

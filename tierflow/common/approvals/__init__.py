@@ -5,8 +5,8 @@ case moved on gets a `Conflict` that says where it is now. Seats (one per person
 four-eyes rule in the database itself.
 """
 
-from tierflow.common.approvals.moves import Seen, decide, discard, open_case, submit, void, withdraw
-from tierflow.common.approvals.opinions import answer, ask, opinions_of
+from tierflow.common.approvals.moves import Seen, decide, discard, open_case, submit, take_pen, void, withdraw
+from tierflow.common.approvals.opinions import answer, ask, askable, opinions_of
 from tierflow.common.approvals.reading import (
     CHAINS,
     capacity,
@@ -39,6 +39,7 @@ __all__ = [
     "Seen",
     "answer",
     "ask",
+    "askable",
     "capacity",
     "current_content",
     "decide",
@@ -51,6 +52,7 @@ __all__ = [
     "register",
     "returned_condition",
     "submit",
+    "take_pen",
     "void",
     "waiting_conditions",
     "why_not",

@@ -63,6 +63,18 @@ def open_case(
     return case
 
 
+def take_pen(session: Session, case: ApprovalCase, actor: Actor) -> None:
+    """Whoever writes what a case is about has the submitter's seat, and never decides on it (four eyes, CHEM-7.2).
+
+    Called with every write, by the account manager or a stand-in. Raises `Refused` for who has decided on the case.
+    """
+    seat = session.get(ApprovalSeat, (case.id, actor.person_id))
+    if seat is None:
+        _take_seat(session, case.id, actor.person_id, SUBMIT_SEAT)
+    elif seat.step != SUBMIT_SEAT:
+        refuse_if_any([Refusal("CHEM-7.2", text("Whoever decided on a case cannot write in it."))])
+
+
 def submit(
     session: Session,
     case: ApprovalCase,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from tierflow.common import audit
@@ -13,22 +13,45 @@ from tierflow.common.approvals.tables import (
     ApprovalCase,
     AskedOpinion,
 )
-from tierflow.common.users import User
+from tierflow.common.users import RoleGrant, User, live_grants
 from tierflow.kernel.approval import State
-from tierflow.kernel.errors import Conflict, NotFound, Refusal, refuse_if_any
-from tierflow.kernel.roles import Actor
+from tierflow.kernel.errors import Conflict, Invalid, NotFound, Refusal, refuse_if_any
+from tierflow.kernel.months import local_day
+from tierflow.kernel.roles import PERMISSIONS, Actor, Role
 from tierflow.kernel.text import text
 
 
+def askable(action: str, on: date) -> Select[User]:
+    """The enabled accounts that may be asked about what `action` lets one read: by a role of their own, on a day.
+
+    Who is asked sees the whole of it, so nobody is asked what their office does not let them see.
+    """
+    roles = PERMISSIONS[action].roles or frozenset(Role)
+    held = select(RoleGrant.user_id).where(RoleGrant.role.in_(sorted(roles)), *live_grants(on))  # type: ignore[arg-type]
+    return select(User).where(User.id.in_(held), User.disabled_at.is_(None))
+
+
 def ask(
-    session: Session, case: ApprovalCase, asked_id: int, question: str, kind: str, actor: Actor, now: datetime
+    session: Session,
+    case: ApprovalCase,
+    asked_id: int,
+    question: str,
+    kind: str,
+    actor: Actor,
+    now: datetime,
+    *,
+    reading: str,
 ) -> AskedOpinion:
-    """Ask a colleague (征询/加签) or copy them in; the chain does not move."""
+    """Ask a colleague (征询/加签) or copy them in; the chain does not move.
+
+    `reading`: the action that lets somebody see what the case is about. Raises `Invalid` at `asked_id` for anybody
+    whose roles do not have it.
+    """
     if case.state != State.IN_APPROVAL:
         raise moved_on(case)
-    asked = session.get(User, asked_id)
-    if asked is None or asked.disabled_at is not None:
-        raise NotFound
+    asked = session.scalar(askable(reading, local_day(now)).where(User.id == asked_id))
+    if asked is None:
+        raise Invalid({"asked_id": [text("Choose one of the list.")]})
     if asked.person_id == actor.person_id:
         refuse_if_any([Refusal("CHEM-7.2", text("Ask somebody else."), "asked_id")])
     row = AskedOpinion(

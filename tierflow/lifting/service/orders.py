@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from tierflow.common import audit, lookup
 from tierflow.common.calendars import working_calendar
-from tierflow.common.customers import Customer, CustomerLine, get_visible
+from tierflow.common.customers import Customer, CustomerLine, get_visible, in_name_of
 from tierflow.common.db import in_force
 from tierflow.common.notices import notify
 from tierflow.common.numbering import next_number
@@ -43,6 +43,7 @@ def place(session: Session, actor: Actor, command: Mapping[str, Any], now: datet
     customer = get_visible(session, actor, command["customer_id"])
     if not scope.sells_to(actor, customer):
         raise Forbidden("order.write")
+    actor = in_name_of(actor, "order.write", customer)
     product, line = _product(session, command["product_id"], today)
     warehouse = _warehouse(session, command["warehouse_id"], today)
     refuse_if_any(
@@ -92,7 +93,7 @@ def place(session: Session, actor: Actor, command: Mapping[str, Any], now: datet
 def release(session: Session, actor: Actor, order_id: int, command: Mapping[str, Any], now: datetime) -> LiftingOrder:
     """Let a quantity out of the warehouse: a gate slip. Refused unpaid, and while the order is held (CHEM-2, 15)."""
     require(actor, "order.release")
-    order = scope.lock_to_sell(session, actor, order_id)
+    order, actor = scope.lock_to_sell(session, actor, order_id)
     grams = command["grams"]
     refuse_if_any(
         [
@@ -125,7 +126,7 @@ def release(session: Session, actor: Actor, order_id: int, command: Mapping[str,
 def withdraw(session: Session, actor: Actor, order_id: int, command: Mapping[str, Any], now: datetime) -> LiftingOrder:
     """Take back what is left on a slip: it stays in the warehouse and the slip is worth nothing any more."""
     require(actor, "order.release")
-    order = scope.lock_to_sell(session, actor, order_id)
+    order, actor = scope.lock_to_sell(session, actor, order_id)
     slip = session.scalar(select(Slip).where(Slip.id == command["slip_id"], Slip.order_id == order.id))
     if slip is None:
         raise NotFound
@@ -143,7 +144,7 @@ def withdraw(session: Session, actor: Actor, order_id: int, command: Mapping[str
 def cancel(session: Session, actor: Actor, order_id: int, command: Mapping[str, Any], now: datetime) -> LiftingOrder:
     """End an order of which nothing is out. What was paid is owed back."""
     require(actor, "order.write")
-    order = scope.lock_to_sell(session, actor, order_id)
+    order, actor = scope.lock_to_sell(session, actor, order_id)
     refuse_if_any(rules.why_not_cancel(scope.standing(order)))
     order.state = rules.State.CANCELLED.value
     order.cancel_reason = command["reason"]

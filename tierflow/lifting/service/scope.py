@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from tierflow.common.customers import SEES_ALL, Customer, visible
+from tierflow.common.customers import SEES_ALL, Customer, in_name_of, visible
 from tierflow.kernel.errors import Forbidden, NotFound
 from tierflow.kernel.roles import Actor, Role
 from tierflow.lifting.models import LiftingOrder, Slip
@@ -43,12 +43,13 @@ def lock(session: Session, actor: Actor, order_id: int) -> LiftingOrder:
     return _locked(session, LiftingOrder.id == order_id, *seen_by(actor))
 
 
-def lock_to_sell(session: Session, actor: Actor, order_id: int) -> LiftingOrder:
-    """Likewise, for whoever sells to its customer. Raises `Forbidden` for who may only look."""
+def lock_to_sell(session: Session, actor: Actor, order_id: int) -> tuple[LiftingOrder, Actor]:
+    """Likewise, for whoever sells to its customer, and in whose name. Raises `Forbidden` for who may only look."""
     order = lock(session, actor, order_id)
-    if not sells_to(actor, session.get_one(Customer, order.customer_id)):
+    customer = session.get_one(Customer, order.customer_id)
+    if not sells_to(actor, customer):
         raise Forbidden("order.write")
-    return order
+    return order, in_name_of(actor, "order.write", customer)
 
 
 def keeps(actor: Actor, column: Any = Slip.warehouse_id) -> ColumnElement[bool]:

@@ -25,6 +25,7 @@ from tierflow.onboarding.pages import chain, views
 from tierflow.onboarding.pages.blueprint import APPLICATION, bp
 from tierflow.onboarding.rules.chain import ACCOUNT_OPENING, Item
 from tierflow.onboarding.rules.changes import Change, changes
+from tierflow.onboarding.service import deciding as service
 from tierflow.onboarding.service import reading, showing
 from tierflow.onboarding.service.reading import ApplicationView
 from tierflow.web.access import reads
@@ -101,7 +102,7 @@ def page(
         template,
         view=shown,
         refusals=[{"clause": r.clause, "reason": show(r.reason)} for r in refusals],
-        colleagues=colleagues(session, actor) if found.may.ask else [],
+        colleagues=service.colleagues(session, actor, now) if found.may.ask else [],
         **extra,
     )
 
@@ -345,17 +346,6 @@ def typed(found: ApplicationView, errors: Mapping[str, Iterable[Any]], refusals:
             for index in range(len(found.items))
         },
     }
-
-
-def colleagues(session: Session, actor: Actor) -> list[tuple[int, str]]:
-    """Whom one can ask: everybody with an account, oneself excepted."""
-    rows = session.execute(
-        select(User.id, User.name)
-        .where(User.disabled_at.is_(None), User.person_id != actor.person_id)
-        .order_by(User.name)
-        .limit(500)
-    )
-    return [(row.id, row.name) for row in rows]
 
 
 def events(session: Session, rows: Sequence[AuditEntry]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from tierflow.common.files import StoredFile
 from tierflow.kernel import approval
 from tierflow.kernel.approval import State
 from tierflow.kernel.errors import Conflict, Forbidden, NotFound, Refusal
-from tierflow.kernel.roles import Actor, Role, is_allowed, require
+from tierflow.kernel.roles import Actor, Role, in_name_of, is_allowed, require
 from tierflow.kernel.text import text
 from tierflow.onboarding.models import Application, Paper
 from tierflow.onboarding.rules.chain import ACCOUNT_OPENING
@@ -65,6 +65,11 @@ def may_edit(actor: Actor, application: Application, case: ApprovalCase) -> bool
         and application.account_manager_id in actor.user_ids_as(Role.ACCOUNT_MANAGER)
         and State(case.state) in approval.EDITABLE
     )
+
+
+def for_manager(actor: Actor, application: Application) -> Actor:
+    """The writer of an application, in the account manager's name when they only stand in: the record names both."""
+    return in_name_of(actor, "application.write", manager_id=application.account_manager_id)
 
 
 def editing(session: Session, actor: Actor, application_id: int) -> tuple[Application, ApprovalCase]:

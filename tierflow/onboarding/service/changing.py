@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from tierflow.common import audit, files, lookup, uploads
 from tierflow.common.approvals import ApprovalCase, Seen
-from tierflow.common.customers import Customer, get_visible
+from tierflow.common.customers import Customer, get_visible, in_name_of
 from tierflow.common.files import StoredFile
 from tierflow.common.policies import policy_on
 from tierflow.common.uploads import Upload
@@ -61,6 +61,7 @@ def propose(
     customer = get_visible(session, actor, customer_id)
     if not examining.keeper(session, actor, customer):
         raise Forbidden("change.write")
+    actor = in_name_of(actor, "change.write", customer)
     session.refresh(customer, with_for_update=True)
     if customer.disqualified_on is not None:
         raise Refused(Refusal("CHEM-17", text("This customer is disqualified already.")))
@@ -130,6 +131,7 @@ def withdraw(session: Session, actor: Actor, change_id: int, now: datetime) -> C
     row, customer = get(session, actor, change_id)
     if not examining.keeper(session, actor, customer):
         raise Forbidden("change.write")
+    actor = in_name_of(actor, "change.write", customer)
     case = examining.case_of(session, (SUBJECT, row.id))
     if State(case.state) not in {*EDITABLE, State.IN_APPROVAL}:
         raise Conflict(Refusal("conflict", text("It was decided already.")))

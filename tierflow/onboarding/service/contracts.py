@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from tierflow.common import audit, files, lookup, uploads
-from tierflow.common.customers import Customer, get_visible, visible
+from tierflow.common.customers import Customer, get_visible, in_name_of, visible
 from tierflow.common.notices import notify
 from tierflow.common.policies import policy_on
 from tierflow.common.runs import Warned
@@ -159,6 +159,7 @@ def enter(session: Session, actor: Actor, data: Mapping[str, Any], upload: uploa
     """Enter a signed contract with its scan. Raises `Invalid`, `Refused`."""
     require(actor, "contract.write")
     customer = _customer_to_work(session, actor, data["customer_id"])
+    actor = in_name_of(actor, "contract.write", customer)
     _check_keeper(session, data["custodian_id"], now)
     to_on = data["last_on"] + timedelta(days=1)
     renewed = _renewed(session, actor, data.get("renews_id"), now)
@@ -221,7 +222,7 @@ def change_custody(
     """Say who keeps the paper now, and where. Raises `Conflict` when somebody was faster."""
     require(actor, "contract.write")
     row = get(session, actor, contract_id, now)
-    _customer_to_work(session, actor, row.customer.id)
+    actor = in_name_of(actor, "contract.write", _customer_to_work(session, actor, row.customer.id))
     _check_keeper(session, data["custodian_id"], now)
     before = {"custodian": row.custodian.name, "place": row.contract.place}
     moved = session.execute(
@@ -244,7 +245,7 @@ def end(session: Session, actor: Actor, contract_id: int, reason: str, now: date
     """End a contract before its day. Once."""
     require(actor, "contract.write")
     row = get(session, actor, contract_id, now)
-    _customer_to_work(session, actor, row.customer.id)
+    actor = in_name_of(actor, "contract.write", _customer_to_work(session, actor, row.customer.id))
     session.refresh(row.contract, with_for_update=True)
     if row.contract.ended_at is not None or row.contract.to_on <= local_day(now):
         raise Conflict(Refusal("conflict", text("This contract has ended already.")))

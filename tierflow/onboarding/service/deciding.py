@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from tierflow.common import approvals, decisions
 from tierflow.common.approvals import ApprovalCase, ApprovalDecision, AskedOpinion, Seen
 from tierflow.common.policies import policy_on
+from tierflow.common.users import User
 from tierflow.kernel.approval import State, Verdict
 from tierflow.kernel.errors import Forbidden, NotFound, Refusal, refuse_if_any
 from tierflow.kernel.months import local_day
@@ -21,7 +22,7 @@ from tierflow.onboarding.rules import chain
 from tierflow.onboarding.rules.admission import as_json, is_over_quota
 from tierflow.onboarding.rules.chain import Given, Item
 from tierflow.onboarding.service import supplementing, telling
-from tierflow.onboarding.service.access import SUBJECT, case_of, editing, get_visible, keeping
+from tierflow.onboarding.service.access import SUBJECT, case_of, editing, for_manager, get_visible, keeping
 from tierflow.onboarding.service.admitting import KIND, Admission, admission_of
 from tierflow.onboarding.service.content import content_of
 from tierflow.onboarding.service.creating import admit
@@ -35,6 +36,7 @@ def submit(session: Session, actor: Actor, application_id: int, now: datetime, *
     Only the steps whose examined fields changed are asked again, and always the general manager.
     """
     application, case = editing(session, actor, application_id)
+    actor = for_manager(actor, application)
     stale = stale_version(session, application, seen_version)
     if stale is not None:
         raise stale
@@ -143,6 +145,7 @@ def items_for(session: Session, case: ApprovalCase, step: str) -> tuple[Item, ..
 def withdraw(session: Session, actor: Actor, application_id: int, now: datetime, *, reason: str) -> ApprovalCase:
     """The submitter takes the application back, to correct it."""
     application, case = keeping(session, actor, application_id)
+    actor = for_manager(actor, application)
     step = case.step
     approvals.withdraw(session, case, actor, now, seen_version=case.version, reason=reason)
     telling.withdrawn(session, application, case, step, actor, now)
@@ -162,16 +165,24 @@ def ask(
 ) -> AskedOpinion:
     """Ask a colleague's opinion (征询、加签) or copy one in; the chain does not move.
 
-    Open to whoever has a seat in the case or could decide its waiting step.
+    Open to whoever has a seat in the case or could decide its waiting step. Raises `Invalid` for a colleague whose
+    office sees no applications.
     """
     require(actor, "application.ask")
     application = get_visible(session, actor, application_id)
     case = case_of(session, application_id)
     if not takes_part(session, actor, case):
         raise Forbidden("application.ask")
-    row = approvals.ask(session, case, asked_id, question, kind, actor, now)
+    row = approvals.ask(session, case, asked_id, question, kind, actor, now, reading="application.read")
     telling.asked(session, application, row, actor, now)
     return row
+
+
+def colleagues(session: Session, actor: Actor, now: datetime) -> list[tuple[int, str]]:
+    """Whom one can ask, by name: whoever's office sees applications, oneself excepted."""
+    query = approvals.askable("application.read", local_day(now)).where(User.person_id != actor.person_id)
+    rows = session.execute(query.with_only_columns(User.id, User.name).order_by(User.name, User.id).limit(500))
+    return [(row.id, row.name) for row in rows]
 
 
 def bulk_approve(

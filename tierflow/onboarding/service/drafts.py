@@ -26,7 +26,7 @@ from tierflow.onboarding.models import Application, ApplicationLine, EntryCheck,
 from tierflow.onboarding.rules import entry
 from tierflow.onboarding.rules.chain import ACCOUNT_OPENING
 from tierflow.onboarding.service import particulars
-from tierflow.onboarding.service.access import SUBJECT, case_of, editing, get_visible
+from tierflow.onboarding.service.access import SUBJECT, case_of, editing, for_manager, get_visible
 
 # Keys of `data` that are not columns of the application.
 LISTS = ("lines", "checks")
@@ -57,6 +57,7 @@ def create_draft(
     )
     session.add(application)
     session.flush()
+    actor = for_manager(actor, application)
     case = approvals.open_case(
         session, ACCOUNT_OPENING, (SUBJECT, application.id), application.number, None, actor, now
     )
@@ -92,10 +93,12 @@ def save_draft(
     A save that changes nothing changes nothing. Raises `Invalid`, `Conflict` (says who changed what meanwhile).
     """
     application, case = editing(session, actor, application_id)
+    actor = for_manager(actor, application)
     seen_is_stale = application.version != seen_version
     if _change(session, application, data, actor, now, version=application.version + 1):
         if seen_is_stale:
             raise _stale(session, application, seen_version)
+        approvals.take_pen(session, case, actor)
         application.version += 1
         application.updated_at, application.updated_by_id = now, actor.user_id
         _settle(session, application, case)
@@ -105,6 +108,7 @@ def save_draft(
 def discard(session: Session, actor: Actor, application_id: int, now: datetime, *, reason: str = "") -> Application:
     """Give the application up; it stays readable and can be copied."""
     application, case = editing(session, actor, application_id)
+    actor = for_manager(actor, application)
     approvals.discard(session, case, actor, now, seen_version=case.version, reason=reason)
     return application
 

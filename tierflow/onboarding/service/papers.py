@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tierflow.common import audit, files, identifiers, uploads
+from tierflow.common import approvals, audit, files, identifiers, uploads
+from tierflow.common.approvals import ApprovalCase
 from tierflow.common.files import StoredFile
 from tierflow.common.identifiers import BadIdentifier
 from tierflow.common.policies import policy_on
@@ -22,7 +23,7 @@ from tierflow.kernel.text import text
 from tierflow.onboarding.models import Application, EntryCheck, Paper
 from tierflow.onboarding.rules import entry
 from tierflow.onboarding.rules.papers import PAPER_LABELS, label, wrong_dates
-from tierflow.onboarding.service.access import SUBJECT, editing
+from tierflow.onboarding.service.access import SUBJECT, editing, for_manager
 
 PRINTED = ("number", "issuer", "valid_from", "valid_to", "is_long_term")
 
@@ -38,7 +39,7 @@ def add_paper(
 ) -> Paper:
     """A paper with its scan; what is printed on it may follow. One of each kind: Raises `Refused` for a second."""
     require(actor, "application.write")
-    application, _case = editing(session, actor, application_id)
+    application, case = editing(session, actor, application_id)
     if kind not in PAPER_LABELS:
         raise Invalid({"kind": [text("Choose one of the list.")]})
     taken = select(Paper.id).where(Paper.application_id == application.id, Paper.kind == kind)
@@ -60,7 +61,7 @@ def add_paper(
     paper.file_id = _keep(session, application, upload, actor, now).id
     session.add(paper)
     session.flush()
-    audit.record(session, actor, "paper.add", SUBJECT, application.id, now, after={"kind": kind, **_printed(paper)})
+    _note(session, actor, application, case, "paper.add", now, after={"kind": kind, **_printed(paper)})
     return paper
 
 
@@ -75,7 +76,7 @@ def change_paper(
 ) -> Paper:
     """Correct what is printed, and replace the scan when one is given. The old scan stays on file."""
     require(actor, "application.write")
-    paper, application = _editable(session, actor, paper_id)
+    paper, application, case = _editable(session, actor, paper_id)
     before = _printed(paper)
     _print(paper, data, local_day(now))
     if upload is not None:
@@ -83,7 +84,7 @@ def change_paper(
     old, new = audit.changes(before, _printed(paper))
     if new:
         kind = {"kind": paper.kind}
-        audit.record(session, actor, "paper.change", SUBJECT, application.id, now, before=old, after={**kind, **new})
+        _note(session, actor, application, case, "paper.change", now, before=old, after={**kind, **new})
     session.flush()
     return paper
 
@@ -91,11 +92,11 @@ def change_paper(
 def remove_paper(session: Session, actor: Actor, paper_id: int, now: datetime) -> None:
     """Take a paper off the application. Its scan stays on file, for the rounds that had it."""
     require(actor, "application.write")
-    paper, application = _editable(session, actor, paper_id)
+    paper, application, case = _editable(session, actor, paper_id)
     gone = {"kind": paper.kind, **_printed(paper)}
     session.delete(paper)
     session.flush()
-    audit.record(session, actor, "paper.remove", SUBJECT, application.id, now, before=gone)
+    _note(session, actor, application, case, "paper.remove", now, before=gone)
 
 
 def attach_evidence(
@@ -103,7 +104,7 @@ def attach_evidence(
 ) -> EntryCheck:
     """A file as evidence for an entry condition."""
     require(actor, "application.write")
-    application, _case = editing(session, actor, application_id)
+    application, case = editing(session, actor, application_id)
     if entry.condition(customer_class, item) is None:
         raise Invalid({"item": [text("Choose one of the list.")]})
     check = _check(session, application.id, customer_class, item)
@@ -114,7 +115,7 @@ def attach_evidence(
     if check.file_id != stored.id:
         check.file_id = stored.id
         what = {"check": f"{customer_class}.{item}", "file": stored.name}
-        audit.record(session, actor, "evidence.attach", SUBJECT, application.id, now, after=what)
+        _note(session, actor, application, case, "evidence.attach", now, after=what)
     session.flush()
     return check
 
@@ -124,14 +125,31 @@ def remove_evidence(
 ) -> None:
     """Take the evidence file off an entry condition."""
     require(actor, "application.write")
-    application, _case = editing(session, actor, application_id)
+    application, case = editing(session, actor, application_id)
     check = _check(session, application.id, customer_class, item)
     if check is None or check.file_id is None:
         raise NotFound
     check.file_id = None
     what = {"check": f"{customer_class}.{item}"}
-    audit.record(session, actor, "evidence.remove", SUBJECT, application.id, now, before=what)
+    _note(session, actor, application, case, "evidence.remove", now, before=what)
     session.flush()
+
+
+def _note(
+    session: Session,
+    actor: Actor,
+    application: Application,
+    case: ApprovalCase,
+    act: str,
+    now: datetime,
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    """Who changed what of the application's papers: it is written down, and they do not decide on it."""
+    approvals.take_pen(session, case, actor)
+    actor = for_manager(actor, application)
+    audit.record(session, actor, act, SUBJECT, application.id, now, before=before, after=after)
 
 
 def _check(session: Session, application_id: int, customer_class: str, item: str) -> EntryCheck | None:
@@ -144,13 +162,13 @@ def _check(session: Session, application_id: int, customer_class: str, item: str
     )
 
 
-def _editable(session: Session, actor: Actor, paper_id: int) -> tuple[Paper, Application]:
+def _editable(session: Session, actor: Actor, paper_id: int) -> tuple[Paper, Application, ApprovalCase]:
     paper = session.get(Paper, paper_id)
     if paper is None or paper.application_id is None:
         raise NotFound
-    application, _case = editing(session, actor, paper.application_id)
+    application, case = editing(session, actor, paper.application_id)
     session.refresh(paper)
-    return paper, application
+    return paper, application, case
 
 
 def _print(paper: Paper, data: Mapping[str, Any], on: date) -> None:

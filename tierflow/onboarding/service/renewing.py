@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from tierflow.common import audit, files, identifiers, suspension, uploads
 from tierflow.common.approvals import ApprovalCase, Seen
-from tierflow.common.customers import Customer, get_visible
+from tierflow.common.customers import Customer, get_visible, in_name_of
 from tierflow.common.files import StoredFile
 from tierflow.common.identifiers import BadIdentifier
 from tierflow.common.policies import policy_on
@@ -70,6 +70,7 @@ def renew(
     customer = get_visible(session, actor, customer_id)
     if not examining.keeper(session, actor, customer):
         raise Forbidden("paper.renew")
+    actor = in_name_of(actor, "paper.renew", customer)
     session.refresh(customer, with_for_update=True)  # of two at once, the second finds the first
     if kind not in DATED:
         raise Invalid({"kind": [text("Choose one of the list.")]})
@@ -109,6 +110,7 @@ def correct(
     row, customer = get(session, actor, renewal_id)
     if not examining.keeper(session, actor, customer):
         raise Forbidden("paper.renew")
+    actor = in_name_of(actor, "paper.renew", customer)
     case = examining.case_of(session, (SUBJECT, row.id))
     session.refresh(row, with_for_update=True)
     if State(case.state) not in EDITABLE:

@@ -1,0 +1,146 @@
+"""Writing in an application for an absent account manager: four eyes, and both names in the record (CHEM-7.2)."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from tests import builders
+from tests.conftest import NOW
+from tests.onboarding import scenes
+from tests.onboarding.doors import Scene
+from tests.onboarding.stages import Stage
+from tierflow.common import approvals
+from tierflow.common.audit import AuditEntry, write_pending
+from tierflow.common.db import db, transaction
+from tierflow.common.uploads import Upload
+from tierflow.common.users import User
+from tierflow.kernel.errors import Refused
+from tierflow.kernel.roles import Actor
+from tierflow.onboarding import service
+from tierflow.onboarding.models import Application, EntryCheck, Paper
+
+
+def _saves(stage: Stage, application: Application, actor: Actor) -> None:
+    data = {"bank_account": "1001 0000 0000 0077"}
+    service.save_draft(stage.session, actor, application.id, data, NOW, seen_version=application.version)
+
+
+def _adds_a_paper(stage: Stage, application: Application, actor: Actor) -> None:
+    upload = Upload("组织机构代码证.png", scenes.png())
+    service.add_paper(stage.session, actor, application.id, "organisation_code_certificate", upload, {}, NOW)
+
+
+def _changes_a_paper(stage: Stage, application: Application, actor: Actor) -> None:
+    paper = stage.session.scalars(select(Paper).where(Paper.application_id == application.id)).first()
+    assert paper is not None
+    service.change_paper(stage.session, actor, paper.id, {"issuer": "另一机关"}, NOW)
+
+
+def _removes_a_paper(stage: Stage, application: Application, actor: Actor) -> None:
+    paper = stage.session.scalars(select(Paper).where(Paper.application_id == application.id)).first()
+    assert paper is not None
+    service.remove_paper(stage.session, actor, paper.id, NOW)
+
+
+def _attaches_evidence(stage: Stage, application: Application, actor: Actor) -> None:
+    check = stage.session.scalars(select(EntryCheck).where(EntryCheck.application_id == application.id)).first()
+    assert check is not None
+    upload = Upload("考察记录.pdf", scenes.pdf())
+    service.attach_evidence(stage.session, actor, application.id, check.customer_class, check.item, upload, NOW)
+
+
+@pytest.mark.rule("CHEM-7.2")
+@pytest.mark.parametrize("write", [_saves, _adds_a_paper, _changes_a_paper, _removes_a_paper, _attaches_evidence])
+def test_who_writes_in_a_draft_as_a_stand_in_never_decides_on_it(stage: Stage, write: Any) -> None:
+    session, place = stage.session, stage.place
+    application = scenes.drafted(session, place)
+    day = date(2026, 11, 23)
+    lent = builders.delegation(session, place.users["li"], place.users["sales"], day, day + timedelta(days=5))
+    write(stage, application, stage.actor("sales"))
+    lent.revoked_at = NOW
+    session.flush()
+    case = service.case_of(session, application.id)
+    approvals.submit(session, case, {}, stage.actor("li"), NOW, seen_version=case.version)
+    refusals = approvals.why_not(session, case, stage.actor("sales"))
+    assert [refusal.clause for refusal in refusals] == ["CHEM-7.2"]
+
+
+@pytest.mark.rule("CHEM-7.2")
+def test_who_only_looked_into_a_draft_as_a_stand_in_may_decide(stage: Stage) -> None:
+    """A save that changes nothing is no writing."""
+    session, place = stage.session, stage.place
+    application = scenes.drafted(session, place)
+    day = date(2026, 11, 23)
+    lent = builders.delegation(session, place.users["li"], place.users["sales"], day, day + timedelta(days=5))
+    same = {"bank_name": application.bank_name}
+    actor = stage.actor("sales")
+    service.save_draft(session, actor, application.id, same, NOW, seen_version=application.version)
+    lent.revoked_at = NOW
+    session.flush()
+    scenes.hand_in(session, place, application)
+    scenes.approve(session, place, application, "sales")
+
+
+@pytest.mark.rule("CHEM-7.2")
+def test_who_decided_does_not_write_in_the_next_round(stage: Stage) -> None:
+    session, place = stage.session, stage.place
+    application = scenes.submitted(session, place)
+    scenes.send_back(session, place, application, "sales", "address", "不一致")
+    day = date(2026, 11, 23)
+    builders.delegation(session, place.users["li"], place.users["sales"], day, day + timedelta(days=5))
+    for write in (_saves, _adds_a_paper):
+        with pytest.raises(Refused, match="cannot write"):
+            write(stage, application, stage.actor("sales"))
+
+
+@pytest.mark.rule("CHEM-7.2")
+@pytest.mark.parametrize("own_role", [True, False])
+def test_every_writing_of_a_stand_in_names_both(stage: Stage, own_role: bool) -> None:
+    """Also when the stand-in is an account manager too: the application is the other's."""
+    session, place = stage.session, stage.place
+    stand_in = "wang" if own_role else "committee"
+    day = date(2026, 11, 23)
+    builders.delegation(session, place.users["li"], place.users[stand_in], day, day + timedelta(days=5))
+    application = scenes.drafted(session, place, who=stand_in, account_manager_id=place.id_of("li"))
+    actor = stage.actor(stand_in)
+    for write in (_saves, _adds_a_paper, _changes_a_paper, _attaches_evidence, _removes_a_paper):
+        write(stage, application, actor)
+    version = service.case_of(session, application.id).version
+    scenes.drafted(session, place, 2)  # the account manager's own, in nobody else's name
+    again = scenes.drafted(session, place, 3, who=stand_in, account_manager_id=place.id_of("li"))
+    scenes.hand_in(session, place, again, stand_in)
+    service.withdraw(session, actor, again.id, NOW, reason="补充")
+    service.discard(session, actor, again.id, NOW, reason="不再需要")
+    assert service.case_of(session, application.id).version == version
+    write_pending(session)
+    told = {row.action: set() for row in session.scalars(select(AuditEntry))}
+    for row in session.scalars(select(AuditEntry)):
+        told[row.action].add((row.actor_id, row.on_behalf_of_id))
+    both = (place.id_of(stand_in), place.id_of("li"))
+    for act in ("application.create", "application.save", "paper.add"):
+        assert told[act] == {both, (place.id_of("li"), None)}, act
+    for act in ("paper.change", "paper.remove", "evidence.attach", "submit", "withdraw", "discard"):
+        assert told[act] == {both}, act
+
+
+def test_any_door_that_opens_by_a_lent_office_alone_names_the_lender(scene: Scene) -> None:
+    """The record of every write, whatever its service says: here a reply template of complaints."""
+    place, day = scene.place, date(2026, 11, 23)
+    with scene.app.app_context(), transaction() as session:
+        absent = session.get_one(User, place.id_of("sales"))
+        for stand_in in ("finance", "sales_west"):  # of whom the second holds such an office too
+            builders.delegation(session, absent, session.get_one(User, place.id_of(stand_in)), day, day + timedelta(9))
+    for who in ("finance", "sales_west", "sales"):
+        client = builders.sign_in(scene.app, place.id_of(who))
+        headers = {"X-CSRFToken": builders.csrf_of(client)}
+        sent = {"name": who, "body": "您好"}
+        assert client.post("/api/v1/reply-templates", json=sent, headers=headers).status_code == 201
+    with scene.app.app_context():
+        entries = db.session().scalars(select(AuditEntry).where(AuditEntry.action == "reply_template.save"))
+        told = {row.actor_id: row.on_behalf_of_id for row in entries}
+    sales = place.id_of("sales")
+    assert told == {place.id_of("finance"): sales, place.id_of("sales_west"): None, sales: None}
