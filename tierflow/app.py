@@ -51,6 +51,7 @@ from tierflow.web import (
     customer_page,
     errors,
     home,
+    home_api,
     i18n,
     inbox,
     logs,
@@ -146,6 +147,7 @@ def build(config: Mapping[str, Any] | None = None) -> Flask:
 def _compose(app: Flask, api: openapi.QuietApi) -> None:
     """Wire the domains together: pages, API, navigation, inbox, search."""
     extensions = app.extensions
+    api.register_blueprint(home_api.blp)
     for pages in admin.blueprints:
         app.register_blueprint(pages)
     for blueprint in admin_api.blueprints:

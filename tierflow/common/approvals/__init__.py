@@ -6,7 +6,7 @@ four-eyes rule in the database itself.
 """
 
 from tierflow.common.approvals.moves import Seen, decide, discard, open_case, submit, void, withdraw
-from tierflow.common.approvals.opinions import answer, ask, opinions_of
+from tierflow.common.approvals.opinions import answer, ask, asked_of, opinion, opinions_of, waiting_opinions
 from tierflow.common.approvals.reading import (
     CHAINS,
     capacity,
@@ -39,6 +39,7 @@ __all__ = [
     "Seen",
     "answer",
     "ask",
+    "asked_of",
     "capacity",
     "current_content",
     "decide",
@@ -47,12 +48,14 @@ __all__ = [
     "escalation_due",
     "facts_of",
     "open_case",
+    "opinion",
     "opinions_of",
     "register",
     "returned_condition",
     "submit",
     "void",
     "waiting_conditions",
+    "waiting_opinions",
     "why_not",
     "withdraw",
 ]

@@ -10,8 +10,14 @@ from sqlalchemy.orm import Session
 from tierflow.kernel.roles import Actor
 from tierflow.onboarding import service
 from tierflow.onboarding.schemas import given
-from tierflow.onboarding.schemas.shown_customers import CustomerOutSchema, CustomerPageSchema
-from tierflow.web.access import reads
+from tierflow.onboarding.schemas.shown_customers import (
+    CustomerOutSchema,
+    CustomerPageSchema,
+    SavedFilterOut,
+    SavedFiltersOut,
+)
+from tierflow.onboarding.service import saved_filters
+from tierflow.web.access import reads, writes
 from tierflow.web.openapi import api_blueprint
 
 blp = api_blueprint("customers", "Customers")
@@ -33,3 +39,28 @@ def list_customers(wanted: dict[str, Any], *, session: Session, actor: Actor, no
 def read(*, session: Session, actor: Actor, now: datetime, customer_id: int) -> Any:
     """One customer whole."""
     return service.customer_view(session, actor, customer_id, now)
+
+
+@blp.route("/customers/filters", methods=["GET"])
+@reads("customer.read")
+@blp.response(200, SavedFiltersOut)
+def list_filters(*, session: Session, actor: Actor, now: datetime) -> Any:
+    """The filters you keep of the customer list."""
+    return {"rows": saved_filters.kept(session, actor)}
+
+
+@blp.route("/customers/filters", methods=["POST"])
+@writes("filter.write")
+@blp.arguments(given.SavedFilterSchema)
+@blp.response(201, SavedFilterOut)
+def save_filter(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
+    """Keep a filter under a name; only what narrows the list is kept of its question."""
+    return saved_filters.save(session, actor, **data)
+
+
+@blp.route("/customers/filters/<int(max=9007199254740991):filter_id>", methods=["DELETE"])
+@writes("filter.write")
+@blp.response(204)
+def forget_filter(*, session: Session, actor: Actor, now: datetime, filter_id: int) -> None:
+    """Remove one of your filters."""
+    saved_filters.forget(session, actor, filter_id)

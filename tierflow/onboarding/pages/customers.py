@@ -9,11 +9,9 @@ from typing import Any
 from flask import Response, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
-from werkzeug.datastructures import MultiDict
 from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response as BaseResponse
 
-from tierflow.common import filters
 from tierflow.common.reference import lines_on, regions_on
 from tierflow.kernel.errors import Invalid
 from tierflow.kernel.months import local_day
@@ -23,6 +21,8 @@ from tierflow.onboarding.pages import chain, reading, standing, takeover, views
 from tierflow.onboarding.pages.blueprint import CUSTOMER, ROW_ID, bp
 from tierflow.onboarding.pages.listing import managers, number
 from tierflow.onboarding.rules.entry import CLASS_LABELS
+from tierflow.onboarding.schemas import given
+from tierflow.onboarding.service import saved_filters
 from tierflow.onboarding.service.customers import (
     SORTS,
     CustomerCard,
@@ -40,20 +40,11 @@ from tierflow.web import customer_page, exports
 from tierflow.web.access import reads, writes
 from tierflow.web.exports import Column
 from tierflow.web.i18n import show
-from tierflow.web.schemas import Line, Schema, form_data, load
+from tierflow.web.schemas import form_data, load
 from tierflow.web.shell import day, moment
 
-PAGE = "customers"
-NARROWING = ("q", "region", "manager", "class", "line", "papers")
 PAPERS = ("expiring", "expired", "suspended")
 YEAR = timedelta(days=365)
-
-
-class FilterSchema(Schema):
-    """A filter to keep: its name, and the address's question."""
-
-    name = Line(required=True, most=40)
-    query = Line(required=True, most=600)
 
 
 @bp.get("/customers")
@@ -68,7 +59,7 @@ def customers(*, session: Session, actor: Actor, now: datetime) -> str:
         rows=[_row(row, now) for row in page.rows],
         page=page,
         sort=sort,
-        has_filter=any(request.args.get(name) for name in NARROWING),
+        has_filter=any(request.args.get(name) for name in saved_filters.NARROWING),
         saved=_saved(session, actor),
         regions=[(row.id, row.name) for row in regions_on(session, on)],
         managers=managers(session, actor, on),
@@ -123,46 +114,32 @@ def _row(row: CustomerRow, now: datetime) -> dict[str, Any]:
 
 
 def _saved(session: Session, actor: Actor) -> list[dict[str, Any]]:
-    here = _question(request.args)
+    here = saved_filters.question(request.args)
     return [
         {
             "label": row.name,
             "url": f"{url_for('onboarding.customers')}?{row.query}",
-            "active": _question(MultiDict(_pairs(row.query))) == here,
+            "active": saved_filters.read(row.query) == here,
             "delete_url": url_for("onboarding.forget_filter", filter_id=row.id),
         }
-        for row in filters.saved(session, actor, PAGE)
+        for row in saved_filters.kept(session, actor)
     ]
-
-
-def _question(args: Any) -> dict[str, str]:
-    return {name: args[name] for name in (*NARROWING, "sort") if args.get(name)}
-
-
-def _pairs(query: str) -> list[tuple[str, str]]:
-    from urllib.parse import parse_qsl
-
-    return parse_qsl(query)
 
 
 @bp.post("/customers/filters")
 @writes("filter.write")
 def save_filter(*, session: Session, actor: Actor, now: datetime) -> BaseResponse:
     """Keep the present filter under a name; only what narrows this list is kept."""
-    from urllib.parse import urlencode
-
-    given = load(FilterSchema(), form_data())
-    query = urlencode(_question(MultiDict(_pairs(given["query"].lstrip("?")))))
-    filters.save(session, actor, PAGE, given["name"], query)
+    kept = saved_filters.save(session, actor, **load(given.SavedFilterSchema(), form_data()))
     flash(_("The filter is kept."), "ok")
-    return redirect(iri_to_uri(f"{url_for('onboarding.customers')}?{query}"))
+    return redirect(iri_to_uri(f"{url_for('onboarding.customers')}?{kept.query}"))
 
 
 @bp.post(f"/customers/filters/<{ROW_ID}:filter_id>/forget")
 @writes("filter.write")
 def forget_filter(*, session: Session, actor: Actor, now: datetime, filter_id: int) -> BaseResponse:
     """Remove a kept filter."""
-    filters.forget(session, actor, filter_id)
+    saved_filters.forget(session, actor, filter_id)
     return redirect(url_for("onboarding.customers"))
 
 

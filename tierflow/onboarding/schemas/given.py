@@ -227,10 +227,11 @@ class AskSchema(Schema):
     question = Paragraph(most=1000, load_default="", allow_none=True)
 
 
-class OpinionAnswerSchema(Schema):
-    """An opinion in words."""
+class SavedFilterSchema(Schema):
+    """A filter to keep: its name, and the question of the list's address, as `papers=expired&region=3`."""
 
-    answer = Paragraph(required=True, most=2000)
+    name = Line(required=True, most=40)
+    query = Line(required=True, most=600)
 
 
 class PageSchema(Schema):

@@ -82,3 +82,17 @@ class CustomerOutSchema(Schema):
     papers = fields.List(fields.Nested(PaperOutSchema))
     openings = fields.List(fields.Nested(OpeningSchema))
     decisions = fields.List(fields.Nested(DecisionOutSchema))
+
+
+class SavedFilterOut(Schema):
+    """A kept filter: its name, and the question of the list's address."""
+
+    id = fields.Integer()
+    name = fields.String()
+    query = fields.String()
+
+
+class SavedFiltersOut(Schema):
+    """Your filters, by name."""
+
+    rows = fields.List(fields.Nested(SavedFilterOut))
