@@ -247,6 +247,9 @@ def test_a_run_is_exported_as_it_is_filtered(scene: Scene) -> None:
         answer = client.post(f"/levels/runs/{run_id}/export", data={"csrf_token": token, "form": "csv", "move": move})
         assert answer.status_code == 200
         assert len(answer.get_data(as_text=True).strip().splitlines()) == rows + 1
+        asked = {"form": "csv", **({"move": move} if move else {})}
+        address, headers = f"/api/v1/grading/runs/{run_id}/export", {"X-CSRFToken": token}
+        assert client.post(address, json=asked, headers=headers).data == answer.data
 
 
 def test_the_next_month_and_the_missed_ones_are_offered(scene: Scene, clock: StandingClock) -> None:

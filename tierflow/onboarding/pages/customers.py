@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,8 +15,9 @@ from werkzeug.wrappers import Response as BaseResponse
 from tierflow.common.reference import lines_on, regions_on
 from tierflow.kernel.errors import Invalid
 from tierflow.kernel.months import local_day
-from tierflow.kernel.roles import Actor, is_allowed, require
+from tierflow.kernel.roles import Actor, is_allowed
 from tierflow.kernel.text import mark, text
+from tierflow.onboarding import exports as files
 from tierflow.onboarding.pages import chain, reading, standing, takeover, views
 from tierflow.onboarding.pages.blueprint import CUSTOMER, ROW_ID, bp
 from tierflow.onboarding.pages.listing import managers, number
@@ -36,9 +37,9 @@ from tierflow.onboarding.service.customers import (
     list_customers,
 )
 from tierflow.onboarding.service.reading import DecisionSeen
-from tierflow.web import customer_page, exports
+from tierflow.web import customer_page
 from tierflow.web.access import reads, writes
-from tierflow.web.exports import Column
+from tierflow.web.exports import form_of
 from tierflow.web.i18n import show
 from tierflow.web.schemas import form_data, load
 from tierflow.web.shell import day, moment
@@ -143,54 +144,12 @@ def forget_filter(*, session: Session, actor: Actor, now: datetime, filter_id: i
     return redirect(url_for("onboarding.customers"))
 
 
-COLUMNS = [
-    Column(text("Number"), lambda row: row.customer.number, width=12),
-    Column(text("Company name"), lambda row: row.customer.name, width=36),
-    Column(text("Unified social credit code"), lambda row: row.customer.credit_code, "code", 22),
-    Column(text("Organisation code"), lambda row: row.customer.organisation_code, "code", 14),
-    Column(text("Class per line"), lambda row: views.lines_in_words(row.lines), width=36),
-    Column(text("Legal representative"), lambda row: row.customer.legal_representative),
-    Column(text("Registered address"), lambda row: row.customer.address, width=36),
-    Column(text("Contact person"), lambda row: row.customer.contact_name),
-    Column(text("Telephone"), lambda row: row.customer.phone, "code"),
-    Column(text("Bank"), lambda row: row.customer.bank_name, width=28),
-    Column(text("Bank account"), lambda row: row.customer.bank_account, "code", 24),
-    Column(text("Invoicing address"), lambda row: row.customer.invoice_address, width=36),
-    Column(text("Invoicing telephone"), lambda row: row.customer.invoice_phone, "code"),
-    Column(text("Sales region"), lambda row: row.region),
-    Column(text("Account manager"), lambda row: row.account_manager),
-    Column(text("First paper to expire"), lambda row: row.expires_on, "day"),
-    Column(text("Suspended"), lambda row: text("yes") if row.is_suspended else "", width=10),
-    Column(text("Disqualified on"), lambda row: row.customer.disqualified_on, "day"),
-    Column(text("Customer since"), lambda row: row.customer.approved_on, "day"),
-]
-
-
 @bp.post("/customers/export")
 @reads("customer.export", preview=True)
 def export_customers(*, session: Session, actor: Actor, now: datetime) -> Response:
     """The list as a file, with the filter of the page it was asked from."""
-    return exports.download(
-        _every(session, actor, asked(request.form), sorting(request.form), now),
-        COLUMNS,
-        form="csv" if request.form.get("form") == "csv" else "xlsx",
-        name="customers",
-        title=_("Customers"),
-        actor=actor,
-        now=now,
-    )
-
-
-def _every(session: Session, actor: Actor, wanted: CustomerFilters, sort: str, now: datetime) -> Iterator[CustomerRow]:
-    require(actor, "customer.export")
-    cursor, given = None, 0
-    while given <= exports.MOST_ROWS:
-        page = list_customers(session, actor, wanted, now, cursor=cursor, size=1000, sort=sort)
-        given += len(page.rows)
-        yield from page.rows
-        cursor = page.after
-        if cursor is None:
-            return
+    wanted, sort = asked(request.form), sorting(request.form)
+    return files.customers(session, actor, wanted, sort, form_of(request.form), now)
 
 
 OWN_TABS = [("onboarding.customer", mark("Customer file")), ("onboarding.customer_past", mark("History"))]

@@ -11,6 +11,7 @@ from tierflow.common.customers import CLASSES
 from tierflow.kernel.approval import State, Verdict
 from tierflow.onboarding.rules.chain import ACCOUNT_OPENING
 from tierflow.onboarding.rules.papers import PAPER_LABELS
+from tierflow.web.exports import FormSchema
 from tierflow.web.schemas import Integer, Line, Paragraph, RowId, Schema, between, length, one_of
 
 MOST_LINES = 50
@@ -267,7 +268,7 @@ class CustomerFilterSchema(PageSchema):
     product_line_id = RowId()
     customer_class = fields.String(validate=one_of(CLASSES))
     needs_credit_code = fields.Boolean()
-    papers = fields.String(validate=one_of(("expired", "expiring")))
+    papers = fields.String(validate=one_of(("expired", "expiring", "suspended")))
     q = Line(most=100)
     sort = fields.String(
         validate=one_of(("number", "-number", "name", "-name")),
@@ -292,3 +293,21 @@ class DownloadSchema(Schema):
     """Whether the file is to be saved instead of shown."""
 
     download = fields.Boolean(load_default=False)
+
+
+class ApplicationExportSchema(FormSchema, ApplicationFilterSchema):
+    """Which applications, as which kind of file."""
+
+    class Meta(Schema.Meta):
+        """Every row, not a page of them."""
+
+        exclude = ("cursor", "size")
+
+
+class CustomerExportSchema(FormSchema, CustomerFilterSchema):
+    """Which customers, as which kind of file."""
+
+    class Meta(Schema.Meta):
+        """Every row, not a page of them."""
+
+        exclude = ("cursor", "size")
