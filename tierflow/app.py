@@ -72,7 +72,8 @@ DEFAULTS: dict[str, Any] = {
     "SESSION_COOKIE_HTTPONLY": True,
     "SESSION_COOKIE_SAMESITE": "Lax",
     "SESSION_COOKIE_SECURE": False,
-    "MAX_CONTENT_LENGTH": LARGEST_UPLOAD + 2 * 1024 * 1024,  # whatever policy allows, and the fields beside it
+    # More than policy can ever allow: a file too large is refused at its field, with what was typed beside it.
+    "MAX_CONTENT_LENGTH": 3 * LARGEST_UPLOAD + 2 * 1024 * 1024,
     "MAX_FORM_MEMORY_SIZE": 2 * 1024 * 1024,
     "SEND_FILE_MAX_AGE_DEFAULT": 31536000,
     "BOOTSTRAP_SERVE_LOCAL": True,
