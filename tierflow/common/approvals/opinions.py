@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tierflow.common import audit
@@ -60,7 +60,7 @@ def asked_of(actor: Actor) -> set[int]:
     return {actor.user_id, *(principal.user_id for principal in actor.principals)}
 
 
-def waiting_opinions(actor: Actor) -> Select[Any]:
+def waiting_opinions(actor: Actor) -> Any:
     """(AskedOpinion, ApprovalCase, the account that asked) of what waits for the actor's words or reading."""
     return (
         select(AskedOpinion, ApprovalCase, User)
