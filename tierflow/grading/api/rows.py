@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tierflow.common.customers import Customer
+from tierflow.common.indicators import MonthFacts
 from tierflow.grading.models import GradingRun, LevelDecisionRow
 from tierflow.grading.service.looking import Proof
 from tierflow.grading.service.watching import Picture
@@ -99,4 +100,19 @@ def picture(found: Picture) -> dict[str, Any]:
             "days_left": found.days_left,
         },
         "history": found.history,
+    }
+
+
+FACTS = ("evenness", "payment_discipline", "breaches", "cooperation")
+
+
+def facts(customer: Customer, grams: int | None, known: MonthFacts | None) -> dict[str, Any]:
+    """What is known of a customer's month."""
+    return {
+        "customer_id": customer.id,
+        "number": customer.number,
+        "name": customer.name,
+        "tonnes": grams or 0,
+        "planned_tonnes": known.planned_grams if known else None,
+        **{name: getattr(known, name) if known else None for name in FACTS},
     }
