@@ -53,6 +53,7 @@ from tierflow.web import (
     customer_page,
     errors,
     home,
+    home_api,
     i18n,
     inbox,
     logs,
@@ -73,7 +74,8 @@ DEFAULTS: dict[str, Any] = {
     "SESSION_COOKIE_HTTPONLY": True,
     "SESSION_COOKIE_SAMESITE": "Lax",
     "SESSION_COOKIE_SECURE": False,
-    "MAX_CONTENT_LENGTH": LARGEST_UPLOAD + 2 * 1024 * 1024,  # whatever policy allows, and the fields beside it
+    # More than policy can ever allow: a file too large is refused at its field, with what was typed beside it.
+    "MAX_CONTENT_LENGTH": 3 * LARGEST_UPLOAD + 2 * 1024 * 1024,
     "MAX_FORM_MEMORY_SIZE": 2 * 1024 * 1024,
     "SEND_FILE_MAX_AGE_DEFAULT": 31536000,
     "BOOTSTRAP_SERVE_LOCAL": True,
@@ -148,6 +150,7 @@ def build(config: Mapping[str, Any] | None = None) -> Flask:
 def _compose(app: Flask, api: openapi.QuietApi) -> None:
     """Wire the domains together: pages, API, navigation, inbox, search."""
     extensions = app.extensions
+    api.register_blueprint(home_api.blp)
     for pages in admin.blueprints:
         app.register_blueprint(pages)
     for blueprint in admin_api.blueprints:

@@ -296,6 +296,7 @@ def test_photos_come_with_the_complaint_and_are_seen_by_whom_it_concerns(scene: 
     ways = {
         "/complaints/1/files/1": {"am": 200, "sm": 200, "am2": 404, "qa": 403, "admin": 403},
         "/complaint-consultations/1/files/1": {"qa": 200, "am": 200, "am2": 404, "admin": 404},
+        "/api/v1/complaint-consultations/1/files/1": {"qa": 200, "am": 200, "am2": 404, "admin": 404},
         "/api/v1/complaints/1/files/1": {"am": 200, "am2": 404},
         "/complaints/1/files/2": {"am": 404},
     }

@@ -247,6 +247,20 @@ def test_a_run_is_exported_as_it_is_filtered(scene: Scene) -> None:
         answer = client.post(f"/levels/runs/{run_id}/export", data={"csrf_token": token, "form": "csv", "move": move})
         assert answer.status_code == 200
         assert len(answer.get_data(as_text=True).strip().splitlines()) == rows + 1
+        asked = {"form": "csv", **({"move": move} if move else {})}
+        address, headers = f"/api/v1/grading/runs/{run_id}/export", {"X-CSRFToken": token}
+        assert client.post(address, json=asked, headers=headers).data == answer.data
+
+
+def test_a_program_lists_what_is_known_of_a_month(scene: Scene) -> None:
+    scene.lift("a", JAN, "10")
+    client = sign_in(scene.app, scene.people["sm"])
+    found = client.get("/api/v1/grading/facts?month=2026-01&size=2").json
+    assert (found["month"], found["product_line_id"], len(found["rows"])) == ("2026-01", scene.line, 2)
+    assert found["rows"][0]["tonnes"] == "10"
+    assert found["rows"][1]["cooperation"] is None
+    rest = client.get(f"/api/v1/grading/facts?month=2026-01&size=2&cursor={found['after']}").json
+    assert (len(rest["rows"]), rest["after"]) == (1, None)
 
 
 def test_the_next_month_and_the_missed_ones_are_offered(scene: Scene, clock: StandingClock) -> None:

@@ -275,3 +275,7 @@ def test_every_screen_of_an_order_opens_in_both_languages(scene: Scene, door: Do
     assert exported.status_code == 200
     assert "加急" not in exported.text
     assert scene.order(order).number in exported.text
+    for asked, same in (({"form": "csv"}, True), ({"form": "csv", "state": "owes"}, False)):
+        told = client.post("/api/v1/orders/export", json=asked, headers={"X-CSRFToken": token})
+        assert told.status_code == 200
+        assert (told.data == exported.data) is same

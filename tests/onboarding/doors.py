@@ -17,6 +17,7 @@ from tests.conftest import NOW
 from tests.onboarding import scenes
 from tierflow.common.db import Base, db, transaction
 from tierflow.common.sessions import ApiToken, hash_secret
+from tierflow.kernel.roles import TOKEN_SCOPES
 
 API = "/api/v1"
 
@@ -58,7 +59,7 @@ class Scene:
                         token_hash=hash_secret(secret),
                         user_id=self.place.id_of(who),
                         label="test",
-                        scopes=["*:read", "*:write", "application:read", "application:write", "customer:read"],
+                        scopes=[*TOKEN_SCOPES],
                         created_at=NOW,
                         expires_at=NOW + timedelta(days=30),
                     )

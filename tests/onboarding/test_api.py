@@ -231,3 +231,29 @@ def test_the_description_names_every_operation_with_its_answers(scene: Scene) ->
                 assert operation["summary"], (path, method)
     upload = spec["paths"]["/api/v1/applications/{application_id}/papers"]["post"]["requestBody"]["content"]
     assert "multipart/form-data" in upload
+
+
+def test_the_search_box_is_a_programs_too(scene: Scene) -> None:
+    li, made = file_draft(scene)
+    application = made["application"]
+    hits = li.get("/search", query_string={"q": application["number"]}).json["hits"]
+    assert [(hit["kind"], hit["id"], hit["title"]) for hit in hits] == [
+        ("application", application["id"], application["name"])
+    ]
+    assert hits[0]["url"] == f"/applications/{application['id']}"
+    assert scene.door("wang").get("/search", query_string={"q": application["number"]}).json["hits"] == []
+    assert li.get("/search").status_code == 422
+
+
+def test_a_program_keeps_filters_of_its_own(scene: Scene) -> None:
+    li = scene.door("li")
+    kept = li.post("/customers/filters", {"name": "快到期", "query": "?papers=expiring&page=3&q=%E5%8C%96"})
+    assert kept.status_code == 201, kept.text
+    assert (kept.status_code, kept.json["query"]) == (201, "q=%E5%8C%96&papers=expiring")
+    assert li.post("/customers/filters", {"name": "快到期", "query": "q=1"}).status_code == 409
+    assert li.get("/customers/filters").json["rows"] == [kept.json]
+    address, wang = f"/customers/filters/{kept.json['id']}", scene.door("wang")
+    assert wang.get("/customers/filters").json["rows"] == []
+    assert wang.send("DELETE", address).status_code == 404
+    assert li.send("DELETE", address).status_code == 204
+    assert li.get("/customers/filters").json["rows"] == []

@@ -133,7 +133,8 @@ BAD_INPUT = {
     "picture with a page behind": Bad(_paper(scenes.png() + b"<html>", "a.png"), 422, "file", "besides a scan"),
     "damaged PDF": Bad(_paper(b"%PDF-1.4\nnothing\n%%EOF"), 422, "file", "damaged"),
     "over the policy's size": Bad(_paper(b"%PDF-1.4\n" + bytes(10 * 1024 * 1024)), 422, "file", "10 MB"),
-    "30 MB": Bad(_paper(bytes(30 * 1024 * 1024)), 413, "file", "too large"),
+    "30 MB": Bad(_paper(bytes(30 * 1024 * 1024)), 422, "file", "too large"),
+    "70 MB": Bad(_paper(bytes(70 * 1024 * 1024)), 413, "file", "too large"),
 }
 
 

@@ -207,9 +207,11 @@ def test_both_doors_keep_the_register(app: Flask, kind: str) -> None:
         assert db.session().scalars(select(Contract.value)).one() == 123450
     assert "年度协议" in client.get("/contracts?q=HT-1").get_data(as_text=True)
     assert "年度协议" in client.get(f"/customers/{house.customer}/of/contracts").get_data(as_text=True)
-    assert client.get("/contracts/1/file").data.startswith(b"%PDF")
+    scan = client.get(f"{base}/contracts/1/file")
+    assert (scan.data[:4], scan.mimetype) == (b"%PDF", "application/pdf")
     assert client.get("/contracts/new?renews=1").status_code == 200
-    answer = client.post("/contracts/export", data={"form": "xlsx"}, headers=headers)
+    sent: dict[str, Any] = {"data" if kind == "page" else "json": {"form": "xlsx", "q": "HT-1"}}
+    answer = client.post(f"{base}/contracts/export", headers=headers, **sent)
     rows = list(openpyxl.load_workbook(io.BytesIO(answer.data)).active.values)  # type: ignore[union-attr]
     assert rows[1][:3] == ("HT-1", "华东塑料第1有限公司", "年度协议")
     body = {"reason": "解除"}

@@ -131,7 +131,9 @@ def test_disqualified_through_either_door(app: Flask, door: str) -> None:
         answer = sales.client.post(api, data={**given, **scan()}, headers={"X-CSRFToken": sales.token})
         assert answer.status_code == 201, answer.get_json()
     assert "/disqualifications/1" in gm.get("/")
-    assert gm.client.get("/disqualifications/1/files/evidence").status_code == 200
+    for address in ("/disqualifications/1/files/evidence", "/api/v1/disqualifications/1/evidence"):
+        assert gm.client.get(address).mimetype.startswith(("image/", "application/pdf"))
+        assert house.screen("wang").client.get(address).status_code == 404, "not in his regions"
     said = verdict(gm, "/disqualifications/1")
     if door == "page":
         assert gm.post("/disqualifications/1/decide", said).status_code == 302
@@ -160,18 +162,25 @@ def test_finance_acknowledges_by_name(app: Flask, door: str) -> None:
 
 
 @pytest.mark.rule("CHEM-8.2")
-def test_the_filing_names_every_paper(app: Flask) -> None:
+@pytest.mark.parametrize("base", ["", "/api/v1"])
+def test_the_filing_names_every_paper(app: Flask, base: str) -> None:
     from openpyxl import load_workbook
 
     _file, house = opened(app)
-    answer = house.screen("sales").post("/customers/filing")
+
+    def asked(who: str) -> Any:
+        screen = house.screen(who)
+        sent: dict[str, Any] = {"json": {}} if base else {}
+        return screen.client.post(f"{base}/customers/filing", headers={"X-CSRFToken": screen.token}, **sent)
+
+    answer = asked("sales")
     assert answer.status_code == 200
     sheet = load_workbook(io.BytesIO(answer.data)).active
     assert sheet is not None
     row = [cell.value for cell in sheet[2]]
     assert "华东塑料第1有限公司" in row
     assert any(str(value).startswith("营业执照（三证合一）") and "2026-11-30" in str(value) for value in row)
-    assert house.screen("li").post("/customers/filing").status_code == 403
+    assert asked("li").status_code == 403
 
 
 @pytest.mark.rule("CHEM-8.2")

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import TestResponse, encode_multipart
 
 from tests import builders
 from tests.onboarding import scenes
@@ -216,6 +217,7 @@ def test_a_paper_is_kept_shown_replaced_and_removed(both: House) -> None:
     ("name", "content", "changed"),
     [
         ("licence.pdf", b"<script>alert(1)</script>", {}),
+        ("licence.png", bytes(30 * 1024 * 1024), {}),
         ("licence.png", b"MZ\x90\x00", {}),
         ("", b"", {}),
         ("licence.png", None, {"papers.merged_licence.valid_to": "2019-12-31"}),
@@ -235,17 +237,35 @@ def test_a_bad_paper_is_refused_at_its_field_with_what_was_typed(
         **changed,
     }
     body = scenes.png() if content is None else content
-    answer = screen.post(
-        f"{path}/papers/merged_licence",
-        {**fields, "papers.merged_licence.scan": (io.BytesIO(body), name)},
-        content_type="multipart/form-data",
-    )
+    scan = FileStorage(io.BytesIO(body), name)
+    boundary, sent = encode_multipart({"csrf_token": screen.token, **fields, "papers.merged_licence.scan": scan})
+    media = f"multipart/form-data; boundary={boundary}"
+    answer = screen.client.post(f"{path}/papers/merged_licence", data=sent, content_type=media)
     page = answer.get_data(as_text=True)
     assert answer.status_code == 422
     assert "field-error" in page
     assert 'value="甲乙丙局"' in page
     with house.app.app_context():
         assert db.session.query(Paper).count() == 0
+
+
+def test_what_no_form_could_be_shown_for_claims_nothing(house: House) -> None:
+    screen = house.screen("li")
+    path = f"/applications/{house.made(scenes.drafted)}/papers/merged_licence"
+    sent = b"--x" + bytes(63 * 1024 * 1024)
+    answer = screen.client.post(path, data=sent, content_type="multipart/form-data; boundary=x")
+    assert answer.status_code == 413
+    assert "未保存任何内容" in answer.get_data(as_text=True)
+
+
+def test_every_upload_of_the_editor_knows_the_limit_of_policy(house: House) -> None:
+    application = house.made(scenes.drafted)
+    with house.app.app_context(), transaction() as session:
+        builders.adopt(session, {"upload.max_bytes": 3 * 1024 * 1024})
+    page = house.screen("li").get(f"/applications/{application}/edit")
+    limits = re.findall(r'data-max-bytes="(\d+)"', page)
+    assert len(limits) >= 3
+    assert set(limits) == {str(3 * 1024 * 1024)}
 
 
 @pytest.mark.rule("CHEM-7.2")

@@ -200,10 +200,18 @@ def test_asking_moves_nothing_and_is_printed(house: House) -> None:
     assert "华东塑料第1有限公司" in page
     assert "了解吗？" in page
     colleague.post(f"/opinions/{opinion}", {"answer": "往来多年，信誉良好"})
+    copied = {"asked_id": str(house.place.id_of("gm")), "kind": "copy", "question": "请知悉此户"}
+    assert sales.post(f"{path}/ask", copied).status_code == 302
+    unread = strip(house.screen("finance").get(f"{path}/annex1"))
+    assert "人sales抄送：人gm，阅于—" in unread
+    assert house.screen("gm").post(f"/opinions/{opinion + 1}").status_code == 302
     approve(sales, path, reason="同意开户")
     printed = strip(house.screen("finance").get(f"{path}/annex1"))
     for words in ("客户开户审批表", "往来多年，信誉良好", "同意开户", "人sales", "人committee", "华东塑料第1有限公司"):
         assert words in printed
+    assert "问题：了解吗？" in printed
+    assert "问题：请知悉此户" in printed
+    assert "人sales抄送：人gm，阅于2026-11-23" in printed
 
 
 @pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.WAREHOUSE_KEEPER, Role.RESIDENT_OFFICE, None])

@@ -202,6 +202,34 @@ def test_an_export_holds_what_its_reader_may_see_and_is_logged(house: House, wha
     assert house.screen("gm").client.get(f"/{what}/export").status_code in (404, 405)
 
 
+# What the page's form asks and what a program asks, of the same rows.
+SAME = [
+    ("/applications/export", {"tab": "ended"}, {"states": ["approved", "rejected", "discarded"]}),
+    ("/applications/export", {"tab": "mine"}, {"mine": True}),
+    ("/customers/export", {"sort": "-name"}, {"sort": "-name"}),
+    ("/customers/export", {"papers": "suspended"}, {"papers": "suspended"}),
+    ("/customers/expiring/export", {"kind": "merged_licence"}, {"kind": "merged_licence"}),
+    ("/customers/filing", {}, {}),
+]
+
+
+def test_a_program_gets_the_file_the_page_gives(house: House) -> None:
+    for number in (1, 2):
+        house.made(admitted, number)
+    house.made(scenes.submitted, 3)
+    gm = house.screen("gm")
+    headers = {"X-CSRFToken": gm.token}
+    for path, typed, asked in SAME:
+        page = gm.post(path, {**typed, "form": "csv"})
+        answer = gm.client.post(f"/api/v1{path}", json={**asked, "form": "csv"}, headers=headers)
+        assert (answer.status_code, answer.mimetype) == (200, "text/csv"), answer.text
+        assert answer.data == page.data, path
+    assert answer.data.count(b"\r\n") == 3
+    unknown = gm.client.post("/api/v1/customers/export", json={"form": "pdf", "cursor": "x"}, headers=headers)
+    assert set(unknown.json["errors"]) == {"form", "cursor"}
+    assert house.screen("gm").client.get("/api/v1/customers/export").status_code == 405
+
+
 PATHS = (
     "/",
     "/applications?tab=all",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
+from werkzeug.test import TestResponse
 
 from tests.builders import actor as actor_for
 from tests.builders import csrf_of, region, sign_in, user
@@ -145,3 +147,81 @@ def test_search_shows_what_the_finders_find(house: House) -> None:
     shown = page(house, house.boss, "/search?q=nbhs")
     assert 'href="/x"' in shown
     assert page(house, house.boss, "/search").count('href="/x"') == 0
+
+
+def api(house: House, who: int, method: str, path: str, **kwargs: Any) -> TestResponse:
+    client = sign_in(house.app, who)
+    return client.open(f"/api/v1{path}", method=method, headers={"X-CSRFToken": csrf_of(client)}, **kwargs)
+
+
+def test_a_program_reads_the_inbox_as_the_page_shows_it(house: House) -> None:
+    ask(house, "ask")
+    found = api(house, house.boss, "GET", "/inbox").json
+    assert [(item["kind"], item["subject_id"], item["title"], item["region"]) for item in found["items"]] == [
+        ("thing", 7, "宁波海曙化工", "华东")
+    ]
+    assert found["items"][0]["due"] == "2026-11-26T17:30:00+08:00"
+    assert (found["next"], found["count"]) == (None, 1)
+    asked = api(house, house.finance, "GET", "/inbox").json["items"]
+    assert [(item["kind"], item["due"]) for item in asked] == [("opinion", None)]
+    assert api(house, house.manager, "GET", "/inbox").json["items"] == []
+
+
+def test_a_program_pages_the_inbox(house: House) -> None:
+    given = [ask(house, "ask") for _ in range(5)]
+    seen: list[int] = []
+    address = "/inbox?size=2"
+    while address:
+        found = api(house, house.finance, "GET", address).json
+        assert found["count"] == 5
+        seen += [item["subject_id"] for item in found["items"]]
+        address = f"/inbox?size=2&cursor={found['next']}" if found["next"] else ""
+    assert seen == given
+    assert "cursor" in api(house, house.finance, "GET", "/inbox?cursor=xx").json["errors"]
+
+
+def test_a_program_learns_that_it_is_asked_and_answers(house: House) -> None:
+    opinion = ask(house, "ask")
+    waiting = api(house, house.finance, "GET", "/opinions").json["rows"]
+    assert [(row["id"], row["kind"], row["question"], row["asked_by"], row["title"]) for row in waiting] == [
+        (opinion, "ask", "账号属实吗？", "王海", "宁波海曙化工")
+    ]
+    shown = api(house, house.finance, "GET", f"/opinions/{opinion}").json
+    assert (shown["subject_type"], shown["subject_id"], shown["content"]) == ("thing", 7, [])
+    for nothing in ({}, {"answer": ""}):
+        wordless = api(house, house.finance, "POST", f"/opinions/{opinion}/answer", json=nothing)
+        assert (wordless.status_code, list(wordless.json["errors"])) == (422, ["answer"])
+    given = api(house, house.finance, "POST", f"/opinions/{opinion}/answer", json={"answer": "属实"})
+    assert (given.status_code, given.json["answer"]) == (200, "属实")
+    assert api(house, house.finance, "POST", f"/opinions/{opinion}/answer", json={"answer": "不"}).status_code == 409
+    assert api(house, house.finance, "GET", "/opinions").json["rows"] == []
+
+
+def test_a_program_reads_a_copy_without_words(house: House) -> None:
+    opinion = ask(house, "copy")
+    read = api(house, house.finance, "POST", f"/opinions/{opinion}/answer", json={})
+    assert read.status_code == 200
+    assert read.json["answered_at"] is not None
+    for method, path in (("GET", ""), ("POST", "/answer")):
+        sent = {"json": {}} if method == "POST" else {}
+        assert api(house, house.manager, method, f"/opinions/{opinion}{path}", **sent).status_code == 404
+
+
+def test_a_program_reads_its_notices_one_by_one_or_all(house: House) -> None:
+    sentence = text("This key was already used for something else.")
+    with house.app.app_context(), transaction() as session:
+        for number in range(3):
+            notices.notify(session, [house.finance], "test", sentence, ("thing", 7), NOW, dedupe_key=f"k{number}")
+    first = api(house, house.finance, "GET", "/notices?size=2").json
+    assert (len(first["rows"]), first["unread"]) == (2, 3)
+    assert first["rows"][0]["url"] == "/search?q=7"
+    assert first["rows"][0]["text"]
+    one = first["rows"][0]["id"]
+    read = api(house, house.finance, "POST", f"/notices/{one}/read")
+    assert read.json["read_at"] is not None
+    assert api(house, house.finance, "POST", f"/notices/{one}/read").json["read_at"] == read.json["read_at"]
+    assert api(house, house.manager, "POST", f"/notices/{one}/read").status_code == 404
+    last = api(house, house.finance, "GET", f"/notices?size=2&cursor={first['after']}").json
+    assert ([row["read_at"] for row in last["rows"]], last["unread"]) == ([None], 2)
+    assert api(house, house.finance, "POST", "/notices/read").status_code == 204
+    assert api(house, house.finance, "GET", "/notices").json["unread"] == 0

@@ -30,6 +30,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tierflow.common.db import Model, UtcDateTime, is_sqlite, pk
 from tierflow.common.users import User
+from tierflow.kernel.errors import NotFound
 from tierflow.kernel.text import Text
 
 
@@ -237,6 +238,16 @@ def _queue(session: Session, channels: Sequence[Channel], written: Sequence[Any]
     ]
     if deliveries:
         session.execute(insert(Delivery), deliveries)
+
+
+def read_one(session: Session, user_id: int, notice_id: int, now: datetime) -> Notice:
+    """Mark one notice as read; read once, it stays read as it was. Raises `NotFound` for another's."""
+    row = session.get(Notice, notice_id)
+    if row is None or row.user_id != user_id:
+        raise NotFound
+    row.read_at = row.read_at or now
+    session.flush()
+    return row
 
 
 def read_all(session: Session, user_id: int, now: datetime) -> None:

@@ -29,6 +29,7 @@ from pathlib import Path
 from tierflow.common.files import MEDIA_TYPES
 from tierflow.kernel.errors import Invalid
 from tierflow.kernel.policy import Policy
+from tierflow.kernel.terms import LARGEST_UPLOAD
 from tierflow.kernel.text import Text, mark, text
 
 LONGEST_NAME = 120
@@ -101,7 +102,8 @@ _found: ContextVar[dict[bytes, Text | None] | None] = ContextVar("tierflow_uploa
 @contextlib.contextmanager
 def looked_into(contents: Iterable[bytes]) -> Iterator[None]:
     """Open these now, with no transaction open; `examine` inside knows them. Never raises for what is in them."""
-    token = _found.set({_hash(content): _fault_inside(content) for content in contents if _kind(content)})
+    worth_it = (content for content in contents if len(content) <= LARGEST_UPLOAD and _kind(content))
+    token = _found.set({_hash(content): _fault_inside(content) for content in worth_it})
     try:
         yield
     finally:

@@ -40,10 +40,7 @@ def sentences() -> dict[int, tuple[str, str]]:
         ),
         413: (
             _("The file is too large"),
-            _(
-                "Choose a smaller file, or scan it again at a lower resolution. What you typed is kept when you go "
-                "back."
-            ),
+            _("Nothing was stored. Go back and choose a smaller file, or scan it again at a lower resolution."),
         ),
         415: (_("This kind of content is not understood"), _("Send JSON or a form.")),
         422: (

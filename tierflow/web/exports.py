@@ -8,7 +8,7 @@ written in a short transaction of its own.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from io import BytesIO, StringIO
@@ -26,6 +26,8 @@ from tierflow.kernel.roles import Actor
 from tierflow.kernel.text import Text, text
 from tierflow.web.context import address
 from tierflow.web.i18n import show
+from tierflow.web.paging import Page
+from tierflow.web.schemas import Line, Schema, one_of
 
 Kind = Literal["text", "code", "integer", "day", "moment"]
 Form = Literal["xlsx", "csv"]
@@ -36,6 +38,35 @@ MEDIA = {"xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sh
 
 # What a spreadsheet takes for the beginning of a formula; the wide forms too, which Chinese Excel folds.
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+# What a view that answers such a file tells: `@blp.doc(responses=FILE)`.
+FILE: dict[int, Any] = {200: {"description": "The file", "content": dict.fromkeys(MEDIA.values(), _BINARY)}}
+WORKBOOK: dict[int, Any] = {200: {"description": "The workbook", "content": {MEDIA["xlsx"]: _BINARY}}}
+
+
+class FormSchema(Schema):
+    """Which kind of file."""
+
+    form = Line(load_default="xlsx", validate=one_of(("xlsx", "csv")))
+
+
+def form_of(args: Any) -> Form:
+    """The kind of file a page's button asks for."""
+    return "csv" if args.get("form") == "csv" else "xlsx"
+
+
+def every(page_at: Callable[[str | None], Page[Any]]) -> Iterator[Any]:
+    """All rows of a list, page by page by key from a cursor, up to what an export holds and one more."""
+    cursor, given = None, 0
+    while given <= MOST_ROWS:
+        page = page_at(cursor)
+        given += len(page.rows)
+        yield from page.rows
+        cursor = page.after
+        if cursor is None:
+            return
 
 
 @dataclass(frozen=True)

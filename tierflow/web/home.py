@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from datetime import datetime
 from typing import Any
 
@@ -21,15 +19,13 @@ from tierflow.common.db import capped_count, db
 from tierflow.common.notices import Notice, as_text, read_all
 from tierflow.common.users import User
 from tierflow.kernel.calendar import WorkingCalendar
-from tierflow.kernel.errors import Invalid, NotFound
 from tierflow.kernel.roles import Actor
 from tierflow.kernel.text import mark
-from tierflow.kernel.text import text as sentence
 from tierflow.web import inbox as inbox_service
 from tierflow.web.access import public, reads, writes
 from tierflow.web.i18n import show
 from tierflow.web.navigation import Nav
-from tierflow.web.paging import UNREADABLE, Sort, page_of, read_stamp
+from tierflow.web.paging import Page, Sort, page_of
 from tierflow.web.schemas import Paragraph, Schema, flat_errors, form_data, load
 from tierflow.web.shell import moment
 
@@ -45,10 +41,10 @@ NAV = [
 @reads("inbox.read")
 def inbox(*, session: Session, actor: Actor, now: datetime) -> str:
     """Everything that waits for me, most urgent first."""
-    after = _read_place(request.args.get("after"))
+    after = inbox_service.read_place(request.args.get("after"), "after")
     found = inbox_service.items(session, actor, after=after)
     page, more = found[:30], len(found) > 30
-    place = _place(page[-1]) if more else None
+    place = inbox_service.place_of(page[-1]) if more else None
     calendar, labels = working_calendar(session), {key: show(kind.label) for key, kind in inbox_service.kinds().items()}
     return render_template(
         "home/inbox.html",
@@ -81,41 +77,29 @@ def _line(item: inbox_service.Item, calendar: WorkingCalendar, labels: dict[str,
     return line
 
 
-def _place(item: inbox_service.Item) -> str:
-    key = [item.due.isoformat(), item.subject_id, item.kind]
-    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
-
-
-def _read_place(value: str | None) -> inbox_service.Place | None:
-    if not value:
-        return None
-    try:
-        stamp, subject_id, kind = json.loads(base64.urlsafe_b64decode(value))
-        if not (isinstance(subject_id, int) and abs(subject_id) < 2**62 and kind in inbox_service.kinds()):
-            raise ValueError(value)
-        return read_stamp(stamp), subject_id, kind
-    except UNREADABLE as error:
-        raise Invalid({"after": [sentence("This page address is not valid; begin at the first page.")]}) from error
-
-
 @bp.get("/notices")
 @reads("inbox.read")
 def notices(*, session: Session, actor: Actor, now: datetime) -> str:
     """What I was told, newest first."""
-    mine = select(Notice).where(Notice.user_id == actor.user_id)
-    page = page_of(session, mine, [Sort("id", Notice.id, descending=True)], cursor=request.args.get("cursor"), size=40)
-    unread = capped_count(session, mine.where(Notice.read_at.is_(None)).with_only_columns(Notice.id), 100)
+    page, unread = told(session, actor, cursor=request.args.get("cursor"), size=40)
     return render_template(
         "home/notices.html",
         notices=[
-            (row, as_text(row.msgid, row.params), _subject_url(row.subject_type, row.subject_id)) for row in page.rows
+            (row, as_text(row.msgid, row.params), subject_url(row.subject_type, row.subject_id)) for row in page.rows
         ],
         page=page,
         unread=unread,
     )
 
 
-def _subject_url(kind: str, subject_id: int) -> str | None:
+def told(session: Session, actor: Actor, *, cursor: str | None, size: int) -> tuple[Page[Notice], int]:
+    """What the actor was told, newest first, and how much of it is unread (101: more than a hundred)."""
+    mine = select(Notice).where(Notice.user_id == actor.user_id)
+    unread = capped_count(session, mine.where(Notice.read_at.is_(None)).with_only_columns(Notice.id), 100)
+    return page_of(session, mine, [Sort("id", Notice.id, descending=True)], cursor=cursor, size=size), unread
+
+
+def subject_url(kind: str, subject_id: int) -> str | None:
     """The page of what a notice is about, where the inbox knows its kind."""
     found = inbox_service.kinds().get(kind)
     values: dict[str, Any] = {found.argument: subject_id} if found else {}
@@ -135,9 +119,13 @@ def read_notices(*, session: Session, actor: Actor, now: datetime) -> BaseRespon
 def search(*, session: Session, actor: Actor, now: datetime) -> str:
     """One box for customers and applications: code, name, pinyin."""
     query = request.args.get("q", "").strip()[:100]
+    return render_template("home/search.html", q=query, hits=hits_for(session, actor, query))
+
+
+def hits_for(session: Session, actor: Actor, query: str) -> list[dict[str, Any]]:
+    """What every finder finds; only what the actor may see."""
     finders: list[Any] = current_app.extensions["finders"]
-    hits = [hit for find in finders for hit in find(session, actor, query)] if query else []
-    return render_template("home/search.html", q=query, hits=hits)
+    return [hit for find in finders for hit in find(session, actor, query)] if query else []
 
 
 @bp.get("/healthz")
@@ -166,47 +154,39 @@ def favicon() -> BaseResponse:
 @reads("inbox.read")
 def opinion(*, session: Session, actor: Actor, now: datetime, opinion_id: int) -> str:
     """An opinion asked of me, with what it is about."""
-    row, case = _opinion(session, actor, opinion_id)
+    row, case = approvals.opinion(session, actor, opinion_id)
     return _opinion_page(session, actor, row, case, {}, ())
-
-
-def _opinion(session: Session, actor: Actor, opinion_id: int) -> tuple[AskedOpinion, ApprovalCase]:
-    row = session.get(AskedOpinion, opinion_id)
-    if row is None or row.asked_id not in {actor.user_id, *(p.user_id for p in actor.principals)}:
-        raise NotFound
-    return row, session.get_one(ApprovalCase, row.case_id)
 
 
 def _opinion_page(
     session: Session, actor: Actor, row: AskedOpinion, case: ApprovalCase, errors: dict[str, Any], refusals: Any
 ) -> str:
-    summary = current_app.extensions["summaries"].get(case.subject_type)
     return render_template(
         "home/opinion.html",
         opinion=row,
         case=case,
         asked_by=session.get_one(User, row.asked_by_id),
-        content=summary(session, approvals.current_content(session, case, row.round)) if summary else [],
+        content=content_of(session, row, case),
         errors=errors,
         refusals=refusals,
     )
 
 
+def content_of(session: Session, row: AskedOpinion, case: ApprovalCase) -> list[Any]:
+    """What was handed in when the opinion was asked, in words by group."""
+    summary = current_app.extensions["summaries"].get(case.subject_type)
+    return summary(session, approvals.current_content(session, case, row.round)) if summary else []
+
+
 def _opinion_again(
     *, session: Session, actor: Actor, now: datetime, opinion_id: int, errors: Any, refusals: Any
 ) -> str:
-    row, case = _opinion(session, actor, opinion_id)
+    row, case = approvals.opinion(session, actor, opinion_id)
     return _opinion_page(session, actor, row, case, flat_errors(errors), refusals)
 
 
-class AnswerSchema(Schema):
-    """An opinion in words."""
-
-    answer = Paragraph(required=True, most=2000)
-
-
-class ReadSchema(Schema):
-    """A copy has been read; words are welcome, not wanted."""
+class OpinionAnswerSchema(Schema):
+    """An opinion in words; of a copy that was read, words are welcome, not wanted."""
 
     answer = Paragraph(load_default="", allow_none=True, most=2000)
 
@@ -215,8 +195,7 @@ class ReadSchema(Schema):
 @writes("opinion.answer", on_invalid=_opinion_again)
 def answer_opinion(*, session: Session, actor: Actor, now: datetime, opinion_id: int) -> BaseResponse:
     """Give the opinion, or note that the copy was read; the chain does not move."""
-    row, _case = _opinion(session, actor, opinion_id)
-    given = load(AnswerSchema() if row.kind == "ask" else ReadSchema(), form_data())
-    approvals.answer(session, opinion_id, given["answer"] or "", actor, now)
+    given = load(OpinionAnswerSchema(), form_data())
+    row = approvals.answer(session, opinion_id, given["answer"] or "", actor, now)
     flash(_("Your opinion is recorded.") if row.kind == "ask" else _("Marked as read."), "ok")
     return redirect(url_for("home.inbox"))

@@ -6,6 +6,8 @@ registers one per kind of waiting. Each is one ordered index walk, so that the p
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,9 +21,11 @@ from sqlalchemy.orm import Session
 from tierflow.common import approvals
 from tierflow.common.approvals import ApprovalCase, AskedOpinion
 from tierflow.common.reference import Region
+from tierflow.kernel.errors import Invalid
 from tierflow.kernel.roles import Actor
-from tierflow.kernel.text import mark
+from tierflow.kernel.text import mark, text
 from tierflow.web.links import link
+from tierflow.web.paging import UNREADABLE, read_stamp
 
 Source = Callable[[Actor], Iterable[Select[Any]]]
 
@@ -104,7 +108,7 @@ def approval_source(actor: Actor) -> Iterable[Select[Any]]:
 
 def opinion_source(actor: Actor) -> Iterable[Select[Any]]:
     """Opinions asked of the actor and copies not read yet."""
-    mine = {actor.user_id, *(principal.user_id for principal in actor.principals)}
+    mine = approvals.asked_of(actor)
     yield (
         row(
             "opinion",
@@ -120,6 +124,25 @@ def opinion_source(actor: Actor) -> Iterable[Select[Any]]:
 
 
 Place = tuple[datetime, int, str]  # due, subject_id, kind: the key of an item
+
+
+def place_of(item: Item) -> str:
+    """An item's place in the queue, for the address of what comes after it."""
+    key = [item.due.isoformat(), item.subject_id, item.kind]
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
+
+
+def read_place(value: str | None, field: str) -> Place | None:
+    """The place an address names; raises `Invalid` at `field` for one that no link of ours says."""
+    if not value:
+        return None
+    try:
+        stamp, subject_id, kind = json.loads(base64.urlsafe_b64decode(value))
+        if not (isinstance(subject_id, int) and abs(subject_id) < 2**62 and kind in kinds()):
+            raise ValueError(value)
+        return read_stamp(stamp), subject_id, kind
+    except UNREADABLE as error:
+        raise Invalid({field: [text("This page address is not valid; begin at the first page.")]}) from error
 
 
 def items(session: Session, actor: Actor, *, after: Place | None = None, size: int = 30) -> list[Item]:

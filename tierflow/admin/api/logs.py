@@ -20,13 +20,10 @@ from tierflow.admin.schemas.logs import (
 from tierflow.admin.service import logs
 from tierflow.kernel.roles import Actor
 from tierflow.web.access import reads
-from tierflow.web.exports import MEDIA
+from tierflow.web.exports import FILE
 from tierflow.web.openapi import api_blueprint
 
 blp = api_blueprint("logs", "Audit log and security log")
-
-_FILE = {"schema": {"type": "string", "format": "binary"}}
-FILE = {200: {"description": "The file", "content": dict.fromkeys(MEDIA.values(), _FILE)}}
 
 
 @blp.route("/audit")

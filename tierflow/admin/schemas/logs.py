@@ -5,7 +5,8 @@ from __future__ import annotations
 from marshmallow import fields
 
 from tierflow.admin.schemas.shared import Day, Moment, PagedSchema
-from tierflow.web.schemas import Line, RowId, Schema, one_of
+from tierflow.web.exports import FormSchema
+from tierflow.web.schemas import Line, RowId, Schema
 
 
 class AuditFilter(PagedSchema):
@@ -29,15 +30,11 @@ class SecurityFilter(PagedSchema):
     last_on = Day(load_default=None)
 
 
-class _FormSchema(Schema):
-    form = Line(load_default="xlsx", validate=one_of(("xlsx", "csv")))
-
-
-class AuditExportSchema(AuditFilter, _FormSchema):
+class AuditExportSchema(AuditFilter, FormSchema):
     """Which acts, as which kind of file."""
 
 
-class SecurityExportSchema(SecurityFilter, _FormSchema):
+class SecurityExportSchema(SecurityFilter, FormSchema):
     """Which events, as which kind of file."""
 
 

@@ -6,7 +6,15 @@ four-eyes rule in the database itself.
 """
 
 from tierflow.common.approvals.moves import Seen, decide, discard, open_case, submit, take_pen, void, withdraw
-from tierflow.common.approvals.opinions import answer, ask, askable, opinions_of
+from tierflow.common.approvals.opinions import (
+    answer,
+    ask,
+    askable,
+    asked_of,
+    opinion,
+    opinions_of,
+    waiting_opinions,
+)
 from tierflow.common.approvals.reading import (
     CHAINS,
     capacity,
@@ -40,6 +48,7 @@ __all__ = [
     "answer",
     "ask",
     "askable",
+    "asked_of",
     "capacity",
     "current_content",
     "decide",
@@ -48,6 +57,7 @@ __all__ = [
     "escalation_due",
     "facts_of",
     "open_case",
+    "opinion",
     "opinions_of",
     "register",
     "returned_condition",
@@ -55,6 +65,7 @@ __all__ = [
     "take_pen",
     "void",
     "waiting_conditions",
+    "waiting_opinions",
     "why_not",
     "withdraw",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
@@ -77,11 +78,34 @@ def ask(
     return row
 
 
-def answer(session: Session, opinion_id: int, answer_: str, actor: Actor, now: datetime) -> AskedOpinion:
-    """The asked colleague answers (or, for a copy, has read it). Once."""
+def asked_of(actor: Actor) -> set[int]:
+    """The accounts whose opinions are the actor's to give: their own, and those they stand in for."""
+    return {actor.user_id, *(principal.user_id for principal in actor.principals)}
+
+
+def waiting_opinions(actor: Actor) -> Any:
+    """(AskedOpinion, ApprovalCase, the account that asked) of what waits for the actor's words or reading."""
+    return (
+        select(AskedOpinion, ApprovalCase, User)
+        .join(ApprovalCase, ApprovalCase.id == AskedOpinion.case_id)
+        .join(User, User.id == AskedOpinion.asked_by_id)
+        .where(AskedOpinion.asked_id.in_(asked_of(actor)), AskedOpinion.answered_at.is_(None))
+    )
+
+
+def opinion(session: Session, actor: Actor, opinion_id: int) -> tuple[AskedOpinion, ApprovalCase]:
+    """An opinion asked of the actor, and its case. Raises `NotFound` for another's."""
     row = session.get(AskedOpinion, opinion_id)
-    if row is None or row.asked_id not in {actor.user_id, *(p.user_id for p in actor.principals)}:
+    if row is None or row.asked_id not in asked_of(actor):
         raise NotFound
+    return row, session.get_one(ApprovalCase, row.case_id)
+
+
+def answer(session: Session, opinion_id: int, answer_: str, actor: Actor, now: datetime) -> AskedOpinion:
+    """The asked colleague answers (or, for a copy, has read it; words are welcome there, not wanted). Once."""
+    row, case = opinion(session, actor, opinion_id)
+    if row.kind == "ask" and not answer_:
+        raise Invalid({"answer": [text("Please fill this in.")]})
     done = session.execute(
         update(AskedOpinion)
         .where(AskedOpinion.id == opinion_id, AskedOpinion.answered_at.is_(None))
@@ -90,7 +114,6 @@ def answer(session: Session, opinion_id: int, answer_: str, actor: Actor, now: d
     ).scalar_one_or_none()
     if done is None:
         raise Conflict(Refusal("conflict", text("This was answered already.")))
-    case = session.get_one(ApprovalCase, row.case_id)
     audit.record(
         session,
         actor,

@@ -11,10 +11,11 @@ from tierflow.complaints.api import rows
 from tierflow.complaints.api.complaints import ROW_ID
 from tierflow.complaints.models import Complaint
 from tierflow.complaints.schemas import given, shown
-from tierflow.complaints.service import answering, errands, extensions, handling, opinions, whole
+from tierflow.complaints.service import answering, errands, extensions, handling, opinions, papers, whole
 from tierflow.kernel.roles import Actor
 from tierflow.web.access import reads, writes
-from tierflow.web.openapi import api_blueprint
+from tierflow.web.files import inline
+from tierflow.web.openapi import SCAN, api_blueprint
 
 blp = api_blueprint("complaint_deciding", "Complaints: decisions, answers, measures")
 
@@ -101,3 +102,21 @@ def check(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime
     answering.check(session, actor, measure_id, data, now)
     errand = errands.measure(session, actor, measure_id)
     return rows.measure(errand.row, errand.owner)
+
+
+@blp.route(f"/complaint-consultations/<{ROW_ID}:consultation_id>/files/<{ROW_ID}:file_id>", methods=["GET"])
+@reads("consultation.read")
+@blp.doc(responses=SCAN)
+def consultation_file(*, session: Session, actor: Actor, now: datetime, consultation_id: int, file_id: int) -> Any:
+    """A photo of the complaint your department is asked about."""
+    asked = errands.consultation(session, actor, consultation_id)
+    return inline(session, papers.of_complaint(session, asked.complaint.id, file_id))
+
+
+@blp.route(f"/complaint-measures/<{ROW_ID}:measure_id>/files/<{ROW_ID}:file_id>", methods=["GET"])
+@reads("measure.read")
+@blp.doc(responses=SCAN)
+def measure_file(*, session: Session, actor: Actor, now: datetime, measure_id: int, file_id: int) -> Any:
+    """A photo of the complaint the measure belongs to."""
+    asked = errands.measure(session, actor, measure_id)
+    return inline(session, papers.of_complaint(session, asked.complaint.id, file_id))

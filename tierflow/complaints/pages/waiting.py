@@ -102,6 +102,8 @@ def find(session: Session, actor: Actor, query: str) -> list[dict[str, Any]]:
     )
     return [
         {
+            "kind": "complaint",
+            "id": complaint.id,
             "title": complaint.customer_name,
             "subtitle": f"{complaint.number} · {show(STATE_LABELS[State(complaint.state)])}",
             "module": _("Complaint"),

@@ -1,5 +1,5 @@
 """JSON of grading."""
 
-from tierflow.grading.api import levels, policy, preview
+from tierflow.grading.api import exports, levels, policy, preview
 
-BLUEPRINTS = (preview.blp, levels.blp, policy.blp)
+BLUEPRINTS = (preview.blp, levels.blp, policy.blp, exports.blp)

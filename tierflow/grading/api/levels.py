@@ -185,6 +185,20 @@ def read_inputs(wanted: dict[str, Any], *, session: Session, actor: Actor, now: 
     return rows.inputs(inputs.shown(session, actor, *place, now))
 
 
+@blp.route("/grading/facts", methods=["GET"])
+@reads("grading.read")
+@blp.arguments(given.FactsListSchema, location="query")
+@blp.response(200, shown.MonthFactsPageOut)
+def list_facts(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
+    """Offtake and indicators of everybody in a month; the month before this one unless another is asked."""
+    month = wanted["month"] or Month.of(local_day(now)).previous()
+    line_id = wanted["product_line_id"] or first_line(session, now)
+    query, by_number = keying.listed(actor, line_id, month), [Sort("number", Customer.number)]
+    found = page_of(session, query, by_number, cursor=wanted["cursor"], size=wanted["size"])
+    told = rows.page(found, [rows.facts(*row) for row in found.rows])
+    return {**told, "product_line_id": line_id, "month": str(month)}
+
+
 @blp.route("/grading/facts", methods=["POST"])
 @writes("grading.key")
 @blp.arguments(given.FactsSchema)

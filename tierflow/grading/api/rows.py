@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tierflow.common.customers import Customer
+from tierflow.common.indicators import MonthFacts
 from tierflow.grading.models import GradingRun, LevelDecisionRow
 from tierflow.grading.service.inputs import Shown
 from tierflow.grading.service.looking import Proof
@@ -115,4 +116,19 @@ def inputs(found: Shown) -> dict[str, Any]:
         "days": found.days,
         "suspended_days": found.suspended_days,
         "papers": found.papers,
+    }
+
+
+FACTS = ("evenness", "payment_discipline", "breaches", "cooperation")
+
+
+def facts(customer: Customer, grams: int | None, known: MonthFacts | None) -> dict[str, Any]:
+    """What is known of a customer's month."""
+    return {
+        "customer_id": customer.id,
+        "number": customer.number,
+        "name": customer.name,
+        "tonnes": grams or 0,
+        "planned_tonnes": known.planned_grams if known else None,
+        **{name: getattr(known, name) if known else None for name in FACTS},
     }

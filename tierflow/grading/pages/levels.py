@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +11,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from tierflow.common.reference import ProductLine
+from tierflow.grading import exports as files
 from tierflow.grading.api.levels import BY_MONTH
 from tierflow.grading.api.rows import BY_CUSTOMER
 from tierflow.grading.models import GradingRun
@@ -21,12 +21,9 @@ from tierflow.grading.schemas import given
 from tierflow.grading.service import late, looking, runs, watching
 from tierflow.kernel.errors import Refusal
 from tierflow.kernel.months import Month, local_day
-from tierflow.kernel.roles import Actor, is_allowed, require
-from tierflow.kernel.text import text
-from tierflow.kernel.tonnage import format_tonnes
-from tierflow.web import exports
+from tierflow.kernel.roles import Actor, is_allowed
 from tierflow.web.access import reads, writes
-from tierflow.web.exports import Column
+from tierflow.web.exports import form_of
 from tierflow.web.paging import page_of
 from tierflow.web.schemas import form_data, load
 
@@ -197,48 +194,12 @@ def explain(*, session: Session, actor: Actor, now: datetime, run_id: int, custo
     )
 
 
-COLUMNS = [
-    Column(text("Number"), lambda row: row[1].number, width=12),
-    Column(text("Company name"), lambda row: row[1].name, width=36),
-    Column(text("Sales region"), lambda row: row[2]),
-    Column(text("Account manager"), lambda row: row[3]),
-    Column(text("Offtake, t"), lambda row: format_tonnes(row[0].grams), width=16),
-    Column(text("Level held"), lambda row: views.level_word(row[0].held)),
-    Column(text("Target by tonnes"), lambda row: views.level_word(row[0].target)),
-    Column(text("Level earned"), lambda row: views.level_word(row[0].level)),
-    Column(text("Move"), lambda row: views.move_words()[row[0].move][1]),
-    Column(text("Clauses"), lambda row: row[0].code, width=24),
-]
-
-
 @bp.post(f"{RUN}/export")
 @reads("grading.export", preview=True)
 def export(*, session: Session, actor: Actor, now: datetime, run_id: int) -> Response:
     """The run's moves, or everybody's levels, as a file."""
-    require(actor, "grading.export")
-    row = runs.get(session, run_id)
     wanted = load(given.DecisionsSchema(), {name: request.form[name] for name in NARROWING if request.form.get(name)})
-    month = Month.of(row.month)
-    return exports.download(
-        _every(session, actor, row, wanted),
-        COLUMNS,
-        form="csv" if request.form.get("form") == "csv" else "xlsx",
-        name=f"levels-{month}",
-        title=_("Levels %(month)s", month=str(month)),
-        actor=actor,
-        now=now,
-    )
+    return files.levels(session, actor, run_id, wanted, form_of(request.form), now)
 
 
 NARROWING = ("move", "level", "region_id", "q")
-
-
-def _every(session: Session, actor: Actor, row: GradingRun, wanted: dict[str, Any]) -> Iterator[Any]:
-    cursor, told = None, 0
-    while told <= exports.MOST_ROWS:
-        page = page_of(session, looking.decisions(actor, row, wanted), BY_CUSTOMER, cursor=cursor, size=1000)
-        told += len(page.rows)
-        yield from page.rows
-        cursor = page.after
-        if cursor is None:
-            return

@@ -12,14 +12,15 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from tierflow.common.policies import policy_numbered
 from tierflow.common.reference import ProductLine
+from tierflow.grading import exports as files
 from tierflow.grading.api.policy import BY_PERIOD, BY_RANK
 from tierflow.grading.models import Review, ReviewScore
-from tierflow.grading.pages import review_book, views
+from tierflow.grading.pages import views
 from tierflow.grading.pages.blueprint import ROW_ID, bp
 from tierflow.grading.rules.reviews import RECOMMENDATION_LABELS, papers, review_policy
 from tierflow.grading.schemas import given
 from tierflow.grading.service import reviews as service
-from tierflow.kernel.roles import Actor, is_allowed, require
+from tierflow.kernel.roles import Actor, is_allowed
 from tierflow.web import charts
 from tierflow.web.access import reads, writes
 from tierflow.web.i18n import show
@@ -248,8 +249,4 @@ def pack_title(row: Review) -> str:
 @reads("review.export", preview=True)
 def export_review(*, session: Session, actor: Actor, now: datetime, review_id: int) -> Response:
     """The pack as a workbook with charts: summary, months, every score."""
-    require(actor, "review.export")
-    row = service.get(session, actor, review_id)
-    found = service.pack(session, actor, row)
-    scores = session.execute(service.scores(actor, row, {}).order_by(ReviewScore.rank)).all()
-    return review_book.download(row, pack_title(row), found, [score_row(*each) for each in scores], actor, now)
+    return files.review(session, actor, review_id, now)

@@ -13,6 +13,7 @@ from tierflow.common.standing import LEVELS
 from tierflow.grading.rules.levels import MOVES, Level
 from tierflow.grading.terms import RECOMMENDED
 from tierflow.kernel.months import Period, parse_period
+from tierflow.web.exports import FormSchema
 from tierflow.web.fields import MonthField, Tonnes
 from tierflow.web.schemas import Integer, Line, Paragraph, RowId, Schema, between, length, one_of
 
@@ -210,3 +211,12 @@ class ReviewConfirmSchema(Schema):
     ids = fields.List(RowId(), load_default=list, validate=length(0, 500))
     recommendation = Line(validate=one_of(RECOMMENDED), load_default=None, allow_none=True)
     reason = Paragraph(most=500, load_default="", allow_none=True)
+
+
+class LevelExportSchema(FormSchema, DecisionsSchema):
+    """Which of a run's decisions, as which kind of file."""
+
+    class Meta(Schema.Meta):
+        """Every row, not a page of them."""
+
+        exclude = ("cursor", "size")

@@ -206,3 +206,27 @@ class InputsOut(Schema):
     days = fields.Integer(required=True)
     suspended_days = fields.Integer(required=True)
     papers = fields.Integer(required=True, allow_none=True)
+
+
+class MonthFactsOut(Schema):
+    """What is known of a customer's month. Basis points; cooperation 0-100; null is not known."""
+
+    customer_id = fields.Integer(required=True)
+    number = fields.String(required=True)
+    name = fields.String(required=True)
+    tonnes = Tonnes(required=True)
+    planned_tonnes = Tonnes(required=True, allow_none=True)
+    evenness = fields.Integer(required=True, allow_none=True)
+    payment_discipline = fields.Integer(required=True, allow_none=True)
+    breaches = fields.Integer(required=True, allow_none=True)
+    cooperation = fields.Integer(required=True, allow_none=True)
+
+
+class MonthFactsPageOut(Schema):
+    """By customer number."""
+
+    product_line_id = fields.Integer(required=True)
+    month = fields.String(required=True)
+    rows = fields.List(fields.Nested(MonthFactsOut), required=True)
+    after = fields.String(allow_none=True)
+    before = fields.String(allow_none=True)

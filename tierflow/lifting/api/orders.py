@@ -5,15 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from flask import Response
 from sqlalchemy.orm import Session
 
 from tierflow.kernel.roles import Actor
+from tierflow.lifting import exports
 from tierflow.lifting.acts import ACTS, Act
 from tierflow.lifting.api import rows
-from tierflow.lifting.models import Invoice, LiftingOrder
+from tierflow.lifting.models import Invoice
 from tierflow.lifting.schemas import given, shown
 from tierflow.lifting.service import invoices, orders, queries, selling
 from tierflow.web.access import reads, writes
+from tierflow.web.exports import FILE
 from tierflow.web.i18n import show
 from tierflow.web.openapi import api_blueprint
 from tierflow.web.paging import Sort, page_of
@@ -22,7 +25,6 @@ blp = api_blueprint("lifting", "Lifting orders")
 
 ROW_ID = "int(max=9007199254740991)"
 ONE = f"/orders/<{ROW_ID}:order_id>"
-NEWEST = [Sort("id", LiftingOrder.id, descending=True)]
 BY_DAY = [Sort("on", Invoice.invoiced_on, descending=True), Sort("id", Invoice.id, descending=True)]
 
 
@@ -32,7 +34,9 @@ BY_DAY = [Sort("on", Invoice.invoiced_on, descending=True), Sort("id", Invoice.i
 @blp.response(200, shown.OrderPageOut)
 def list_orders(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
     """The lifting orders you may see, newest first."""
-    found = page_of(session, queries.orders(actor, wanted), NEWEST, cursor=wanted["cursor"], size=wanted["size"])
+    found = page_of(
+        session, queries.orders(actor, wanted), queries.NEWEST, cursor=wanted["cursor"], size=wanted["size"]
+    )
     return rows.page(found, [rows.card(card) for card in queries.cards(session, found.rows, now)])
 
 
@@ -91,6 +95,15 @@ def may_sell(*, session: Session, actor: Actor, now: datetime, customer_id: int)
             for answer in found.answers
         ],
     }
+
+
+@blp.route("/orders/export", methods=["POST"])
+@reads("order.export", preview=True)
+@blp.arguments(given.OrderExportSchema)
+@blp.doc(responses=FILE)
+def export_orders(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Response:
+    """The same as Excel or CSV; noted in the security log."""
+    return exports.orders(session, actor, wanted, wanted["form"], now)
 
 
 def _register(act: Act) -> None:

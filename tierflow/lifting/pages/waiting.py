@@ -64,6 +64,8 @@ def find(session: Session, actor: Actor, query: str) -> list[dict[str, Any]]:
     )
     return [
         {
+            "kind": "order",
+            "id": order.id,
             "title": name,
             "subtitle": f"{order.number} · {show(STATE_LABELS[State(order.state)])}",
             "module": _("Lifting order"),

@@ -13,6 +13,7 @@ from tierflow.common.offtake import FORMS
 from tierflow.kernel.money import parse_yuan
 from tierflow.kernel.numerals import NotANumber
 from tierflow.lifting.rules.orders import MOST_FEN, MOST_GRAMS, State
+from tierflow.web.exports import FormSchema
 from tierflow.web.fields import Moment, MonthField, Tonnes, Yuan
 from tierflow.web.i18n import show
 from tierflow.web.schemas import Integer, Line, Paragraph, ReasonSchema, RowId, Schema, between, length, one_of
@@ -210,3 +211,12 @@ class OfftakeLinesSchema(Schema):
     """Lines of one batch."""
 
     lines = fields.List(fields.Nested(OfftakeLineSchema), required=True, validate=length(1, 5000))
+
+
+class OrderExportSchema(FormSchema, ListSchema):
+    """Which orders, as which kind of file."""
+
+    class Meta(Schema.Meta):
+        """Every row, not a page of them."""
+
+        exclude = ("cursor", "size")

@@ -23,8 +23,10 @@ from tierflow.lifting.rules.orders import Standing
 from tierflow.lifting.service import business, gate, scope
 from tierflow.lifting.service.bank import OPEN
 from tierflow.lifting.service.scope import SUBJECT
+from tierflow.web.paging import Sort
 
 MOST_EVENTS = 100
+NEWEST = [Sort("id", LiftingOrder.id, descending=True)]
 
 
 @dataclass(frozen=True)

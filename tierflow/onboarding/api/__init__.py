@@ -1,6 +1,16 @@
 """JSON of account opening: everything the screens do, under /api/v1."""
 
-from tierflow.onboarding.api import applications, customers, deciding, keeping, leaving, papers, portfolio, takeover
+from tierflow.onboarding.api import (
+    applications,
+    customers,
+    deciding,
+    exports,
+    keeping,
+    leaving,
+    papers,
+    portfolio,
+    takeover,
+)
 
 BLUEPRINTS = (
     applications.blp,
@@ -11,4 +21,5 @@ BLUEPRINTS = (
     leaving.blp,
     takeover.blp,
     portfolio.blp,
+    exports.blp,
 )

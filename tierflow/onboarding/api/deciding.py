@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from tierflow.common import approvals
 from tierflow.common.approvals import ApprovalDecision, Seen
 from tierflow.kernel.approval import Verdict
 from tierflow.kernel.roles import Actor
@@ -94,12 +93,3 @@ def ask(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, 
     """Ask a colleague's opinion, or copy one in; the chain does not move."""
     question = data["question"] or ""
     return service.ask(session, actor, application_id, data["asked_id"], question, data["kind"], now)
-
-
-@blp.route("/opinions/<int(max=9007199254740991):opinion_id>/answer", methods=["POST"])
-@writes("opinion.answer")
-@blp.arguments(given.OpinionAnswerSchema)
-@blp.response(200, shown.AskedSchema)
-def answer(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, opinion_id: int) -> Any:
-    """Give the opinion that was asked of you."""
-    return approvals.answer(session, opinion_id, data["answer"], actor, now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from flask import Response
 from sqlalchemy.orm import Session
 
 from tierflow.common.approvals import Seen
@@ -17,7 +18,8 @@ from tierflow.onboarding.schemas import given, keeping, leaving, shown
 from tierflow.onboarding.schemas.keeping import VerdictSchema
 from tierflow.onboarding.service import changing, disqualifying, distributing, inspecting, supplementing
 from tierflow.web.access import reads, writes
-from tierflow.web.openapi import api_blueprint
+from tierflow.web.files import inline
+from tierflow.web.openapi import SCAN, api_blueprint
 
 blp = api_blueprint("leaving", "Changes, disqualification, distribution, inspection")
 
@@ -112,6 +114,14 @@ def propose_disqualification(
 def read_disqualification(*, session: Session, actor: Actor, now: datetime, disqualification_id: int) -> Any:
     """A proposal, and where its decision stands."""
     return disqualifying.view(session, actor, disqualification_id)
+
+
+@blp.route(f"{DISQUALIFICATION}/evidence", methods=["GET"])
+@reads("disqualification.read")
+@blp.doc(responses=SCAN)
+def read_evidence(*, session: Session, actor: Actor, now: datetime, disqualification_id: int) -> Response:
+    """The scan that proves the ground."""
+    return inline(session, disqualifying.evidence(session, actor, disqualification_id))
 
 
 @blp.route(f"{DISQUALIFICATION}/decisions", methods=["POST"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from flask import Response
 from sqlalchemy.orm import Session
 
 from tierflow.common.uploads import Upload
@@ -12,7 +13,8 @@ from tierflow.kernel.roles import Actor
 from tierflow.onboarding.schemas import portfolio as io
 from tierflow.onboarding.service import contracts, handover
 from tierflow.web.access import reads, writes
-from tierflow.web.openapi import api_blueprint
+from tierflow.web.files import inline
+from tierflow.web.openapi import SCAN, api_blueprint
 from tierflow.web.schemas import ReasonSchema
 
 ROW_ID = "int(max=9007199254740991)"
@@ -105,6 +107,14 @@ def enter(data: dict[str, Any], sent: dict[str, Any], *, session: Session, actor
 def read_contract(*, session: Session, actor: Actor, now: datetime, contract_id: int) -> Any:
     """One contract."""
     return contracts.get(session, actor, contract_id, now)
+
+
+@blp.route(f"{CONTRACT}/file", methods=["GET"])
+@reads("contract.read")
+@blp.doc(responses=SCAN)
+def contract_file(*, session: Session, actor: Actor, now: datetime, contract_id: int) -> Response:
+    """The scan of a contract."""
+    return inline(session, contracts.file_of(session, actor, contract_id, now))
 
 
 @blp.route(f"{CONTRACT}/custody", methods=["POST"])

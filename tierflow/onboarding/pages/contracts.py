@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -17,18 +16,18 @@ from tierflow.common.customers import Customer, visible
 from tierflow.common.uploads import Upload
 from tierflow.kernel.errors import Invalid, Refusal
 from tierflow.kernel.money import format_yuan
-from tierflow.kernel.roles import Actor, is_allowed, require
+from tierflow.kernel.roles import Actor, is_allowed
 from tierflow.kernel.text import mark, text
+from tierflow.onboarding import exports as files
 from tierflow.onboarding.pages.blueprint import ROW_ID, bp
 from tierflow.onboarding.pages.handover import told
 from tierflow.onboarding.rules.contracts import STATES
 from tierflow.onboarding.schemas import portfolio as given
 from tierflow.onboarding.service import contracts as service
 from tierflow.onboarding.service.contracts import ContractRow
-from tierflow.web import exports
 from tierflow.web.access import reads, writes
 from tierflow.web.customer_page import Tab
-from tierflow.web.exports import Column
+from tierflow.web.exports import form_of
 from tierflow.web.files import inline
 from tierflow.web.i18n import show
 from tierflow.web.inbox import Kind
@@ -218,23 +217,6 @@ def end_contract(*, session: Session, actor: Actor, now: datetime, contract_id: 
     return redirect(url_for("onboarding.contract", contract_id=contract_id))
 
 
-def _yuan(row: ContractRow) -> str | None:
-    return format_yuan(row.contract.value) if row.contract.value is not None else None
-
-
-COLUMNS = [
-    Column(text("Contract number"), lambda row: row.contract.number, width=18),
-    Column(text("Customer"), lambda row: row.customer.name, width=36),
-    Column(text("Subject"), lambda row: row.contract.title, width=36),
-    Column(text("In force from"), lambda row: row.contract.from_on, "day"),
-    Column(text("Last day"), lambda row: row.last_on, "day"),
-    Column(text("Value (yuan)"), _yuan, width=18),
-    Column(text("State"), lambda row: show(STATES[row.state])),
-    Column(text("Kept by"), lambda row: row.custodian.name),
-    Column(text("Place"), lambda row: row.contract.place, width=28),
-]
-
-
 @bp.post("/contracts/export")
 @reads("contract.export", preview=True)
 def export_contracts(*, session: Session, actor: Actor, now: datetime) -> Response:
@@ -242,27 +224,7 @@ def export_contracts(*, session: Session, actor: Actor, now: datetime) -> Respon
     wanted = load(
         given.ContractListSchema(), {key: request.form[key] for key in ("q", "state") if request.form.get(key)}
     )
-    return exports.download(
-        _every(session, actor, wanted, now),
-        COLUMNS,
-        form="csv" if request.form.get("form") == "csv" else "xlsx",
-        name="contracts",
-        title=_("Contracts"),
-        actor=actor,
-        now=now,
-    )
-
-
-def _every(session: Session, actor: Actor, wanted: Any, now: datetime) -> Iterator[ContractRow]:
-    require(actor, "contract.export")
-    cursor, count = None, 0
-    while count <= exports.MOST_ROWS:
-        page = service.list_contracts(session, actor, wanted, now, cursor=cursor, size=1000)
-        count += len(page.rows)
-        yield from page.rows
-        cursor = page.after
-        if cursor is None:
-            return
+    return files.contracts(session, actor, wanted, form_of(request.form), now)
 
 
 def part(session: Session, actor: Actor, customer_id: int, now: datetime) -> Markup:

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Response, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
-from werkzeug.datastructures import MultiDict
 from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response as BaseResponse
 
-from tierflow.common import filters
 from tierflow.common.reference import lines_on, regions_on
 from tierflow.kernel.errors import Invalid
 from tierflow.kernel.months import local_day
-from tierflow.kernel.roles import Actor, is_allowed, require
+from tierflow.kernel.roles import Actor, is_allowed
 from tierflow.kernel.text import mark, text
+from tierflow.onboarding import exports as files
 from tierflow.onboarding.pages import chain, fields_past, reading, standing, takeover, views
 from tierflow.onboarding.pages.blueprint import CUSTOMER, ROW_ID, bp
 from tierflow.onboarding.pages.listing import managers, number
 from tierflow.onboarding.rules.entry import CLASS_LABELS
+from tierflow.onboarding.schemas import given
+from tierflow.onboarding.service import saved_filters
 from tierflow.onboarding.service.customers import (
     SORTS,
     CustomerCard,
@@ -36,24 +37,15 @@ from tierflow.onboarding.service.customers import (
     list_customers,
 )
 from tierflow.onboarding.service.reading import DecisionSeen
-from tierflow.web import customer_page, exports
+from tierflow.web import customer_page
 from tierflow.web.access import reads, writes
-from tierflow.web.exports import Column
+from tierflow.web.exports import form_of
 from tierflow.web.i18n import show
-from tierflow.web.schemas import Line, Schema, form_data, load
+from tierflow.web.schemas import form_data, load
 from tierflow.web.shell import day, moment
 
-PAGE = "customers"
-NARROWING = ("q", "region", "manager", "class", "line", "papers")
 PAPERS = ("expiring", "expired", "suspended")
 YEAR = timedelta(days=365)
-
-
-class FilterSchema(Schema):
-    """A filter to keep: its name, and the address's question."""
-
-    name = Line(required=True, most=40)
-    query = Line(required=True, most=600)
 
 
 @bp.get("/customers")
@@ -68,7 +60,7 @@ def customers(*, session: Session, actor: Actor, now: datetime) -> str:
         rows=[_row(row, now) for row in page.rows],
         page=page,
         sort=sort,
-        has_filter=any(request.args.get(name) for name in NARROWING),
+        has_filter=any(request.args.get(name) for name in saved_filters.NARROWING),
         saved=_saved(session, actor),
         regions=[(row.id, row.name) for row in regions_on(session, on)],
         managers=managers(session, actor, on),
@@ -123,97 +115,41 @@ def _row(row: CustomerRow, now: datetime) -> dict[str, Any]:
 
 
 def _saved(session: Session, actor: Actor) -> list[dict[str, Any]]:
-    here = _question(request.args)
+    here = saved_filters.question(request.args)
     return [
         {
             "label": row.name,
             "url": f"{url_for('onboarding.customers')}?{row.query}",
-            "active": _question(MultiDict(_pairs(row.query))) == here,
+            "active": saved_filters.read(row.query) == here,
             "delete_url": url_for("onboarding.forget_filter", filter_id=row.id),
         }
-        for row in filters.saved(session, actor, PAGE)
+        for row in saved_filters.kept(session, actor)
     ]
-
-
-def _question(args: Any) -> dict[str, str]:
-    return {name: args[name] for name in (*NARROWING, "sort") if args.get(name)}
-
-
-def _pairs(query: str) -> list[tuple[str, str]]:
-    from urllib.parse import parse_qsl
-
-    return parse_qsl(query)
 
 
 @bp.post("/customers/filters")
 @writes("filter.write")
 def save_filter(*, session: Session, actor: Actor, now: datetime) -> BaseResponse:
     """Keep the present filter under a name; only what narrows this list is kept."""
-    from urllib.parse import urlencode
-
-    given = load(FilterSchema(), form_data())
-    query = urlencode(_question(MultiDict(_pairs(given["query"].lstrip("?")))))
-    filters.save(session, actor, PAGE, given["name"], query)
+    kept = saved_filters.save(session, actor, **load(given.SavedFilterSchema(), form_data()))
     flash(_("The filter is kept."), "ok")
-    return redirect(iri_to_uri(f"{url_for('onboarding.customers')}?{query}"))
+    return redirect(iri_to_uri(f"{url_for('onboarding.customers')}?{kept.query}"))
 
 
 @bp.post(f"/customers/filters/<{ROW_ID}:filter_id>/forget")
 @writes("filter.write")
 def forget_filter(*, session: Session, actor: Actor, now: datetime, filter_id: int) -> BaseResponse:
     """Remove a kept filter."""
-    filters.forget(session, actor, filter_id)
+    saved_filters.forget(session, actor, filter_id)
     return redirect(url_for("onboarding.customers"))
-
-
-COLUMNS = [
-    Column(text("Number"), lambda row: row.customer.number, width=12),
-    Column(text("Company name"), lambda row: row.customer.name, width=36),
-    Column(text("Unified social credit code"), lambda row: row.customer.credit_code, "code", 22),
-    Column(text("Organisation code"), lambda row: row.customer.organisation_code, "code", 14),
-    Column(text("Class per line"), lambda row: views.lines_in_words(row.lines), width=36),
-    Column(text("Legal representative"), lambda row: row.customer.legal_representative),
-    Column(text("Registered address"), lambda row: row.customer.address, width=36),
-    Column(text("Contact person"), lambda row: row.customer.contact_name),
-    Column(text("Telephone"), lambda row: row.customer.phone, "code"),
-    Column(text("Bank"), lambda row: row.customer.bank_name, width=28),
-    Column(text("Bank account"), lambda row: row.customer.bank_account, "code", 24),
-    Column(text("Invoicing address"), lambda row: row.customer.invoice_address, width=36),
-    Column(text("Invoicing telephone"), lambda row: row.customer.invoice_phone, "code"),
-    Column(text("Sales region"), lambda row: row.region),
-    Column(text("Account manager"), lambda row: row.account_manager),
-    Column(text("First paper to expire"), lambda row: row.expires_on, "day"),
-    Column(text("Suspended"), lambda row: text("yes") if row.is_suspended else "", width=10),
-    Column(text("Disqualified on"), lambda row: row.customer.disqualified_on, "day"),
-    Column(text("Customer since"), lambda row: row.customer.approved_on, "day"),
-]
 
 
 @bp.post("/customers/export")
 @reads("customer.export", preview=True)
 def export_customers(*, session: Session, actor: Actor, now: datetime) -> Response:
     """The list as a file, with the filter of the page it was asked from."""
-    return exports.download(
-        _every(session, actor, asked(request.form), sorting(request.form), now),
-        COLUMNS,
-        form="csv" if request.form.get("form") == "csv" else "xlsx",
-        name="customers",
-        title=_("Customers"),
-        actor=actor,
-        now=now,
-    )
-
-
-def _every(session: Session, actor: Actor, wanted: CustomerFilters, sort: str, now: datetime) -> Iterator[CustomerRow]:
-    require(actor, "customer.export")
-    cursor, given = None, 0
-    while given <= exports.MOST_ROWS:
-        page = list_customers(session, actor, wanted, now, cursor=cursor, size=1000, sort=sort)
-        given += len(page.rows)
-        yield from page.rows
-        cursor = page.after
-        if cursor is None:
-            return
+    wanted, sort = asked(request.form), sorting(request.form)
+    return files.customers(session, actor, wanted, sort, form_of(request.form), now)
 
 
 OWN_TABS = [("onboarding.customer", mark("Customer file")), ("onboarding.customer_past", mark("History"))]

@@ -271,7 +271,7 @@ def _editor(
         regions=[(row.id, row.name) for row in regions_on(session, on)],
         lines=_lines(session, found, on, typed),
         checks=_checks(session, found, typed),
-        declarations=declarations(session, found, at_fields),
+        declarations=declarations(session, found, at_fields, on),
         **slots(session, found, at_fields, on),
         **_preview(session, actor, application, now),
         returned=last_return(session, found),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -13,18 +13,16 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from tierflow.common.customers import Customer
-from tierflow.kernel.qualification import PAPER_LABELS
-from tierflow.kernel.roles import Actor, require
-from tierflow.kernel.text import Text, mark, text
-from tierflow.onboarding.models import Distribution, Paper
+from tierflow.kernel.roles import Actor
+from tierflow.kernel.text import mark
+from tierflow.onboarding import exports as files
+from tierflow.onboarding.models import Distribution
 from tierflow.onboarding.pages import views
 from tierflow.onboarding.pages.blueprint import ROW_ID, bp
 from tierflow.onboarding.schemas import leaving as wanted
 from tierflow.onboarding.service import distributing
-from tierflow.onboarding.service.customers import CustomerFilters, list_customers
-from tierflow.web import exports
 from tierflow.web.access import reads, writes
-from tierflow.web.exports import Column
+from tierflow.web.exports import form_of
 from tierflow.web.i18n import show
 from tierflow.web.inbox import row as inbox_row
 from tierflow.web.schemas import load
@@ -106,52 +104,8 @@ def distribution(*, session: Session, actor: Actor, now: datetime, distribution_
     return redirect(url_for("onboarding.distributions", state="waiting"))
 
 
-COLUMNS = [
-    Column(text("Number"), lambda row: row[0].customer.number, width=12),
-    Column(text("Company name"), lambda row: row[0].customer.name, width=36),
-    Column(text("Unified social credit code"), lambda row: row[0].customer.credit_code, "code", 22),
-    Column(text("Organisation code"), lambda row: row[0].customer.organisation_code, "code", 14),
-    Column(text("Class per line"), lambda row: views.lines_in_words(row[0].lines), width=36),
-    Column(text("Legal representative"), lambda row: row[0].customer.legal_representative),
-    Column(text("Registered address"), lambda row: row[0].customer.address, width=36),
-    Column(text("Papers"), lambda row: row[1], width=60),
-    Column(text("Bank"), lambda row: row[0].customer.bank_name, width=28),
-    Column(text("Bank account"), lambda row: row[0].customer.bank_account, "code", 24),
-    Column(text("Sales region"), lambda row: row[0].region),
-    Column(text("Account manager"), lambda row: row[0].account_manager),
-    Column(text("Customer since"), lambda row: row[0].customer.approved_on, "day"),
-    Column(text("Suspended"), lambda row: text("yes") if row[0].is_suspended else "", width=10),
-    Column(text("Disqualified on"), lambda row: row[0].customer.disqualified_on, "day"),
-]
-
-
 @bp.post("/customers/filing")
 @reads("filing.export", preview=True)
 def export_filing(*, session: Session, actor: Actor, now: datetime) -> Response:
     """The file for the distribution company: every customer with its classes and papers."""
-    require(actor, "filing.export")
-    return exports.download(
-        _filed(session, actor, now), COLUMNS, form="xlsx", name="filing", title=_("Filing"), actor=actor, now=now
-    )
-
-
-def _filed(session: Session, actor: Actor, now: datetime) -> Iterator[tuple[Any, str]]:
-    cursor = None
-    while True:
-        page = list_customers(session, actor, CustomerFilters(), now, cursor=cursor, size=1000)
-        papers = _papers(session, [row.customer.id for row in page.rows])
-        for row in page.rows:
-            yield row, "；".join(papers.get(row.customer.id, {}).values())
-        cursor = page.after
-        if cursor is None:
-            return
-
-
-def _papers(session: Session, customer_ids: list[int]) -> dict[int, dict[str, str]]:
-    """The newest version of each paper in words, by customer."""
-    found: dict[int, dict[str, str]] = {}
-    query = select(Paper).where(Paper.customer_id.in_(customer_ids)).order_by(Paper.id)
-    for paper in session.scalars(query):
-        words = f"{show(Text(PAPER_LABELS[paper.kind]))} {views.paper_facts(paper)}".strip()
-        found.setdefault(paper.customer_id or 0, {})[paper.kind] = words
-    return found
+    return files.filing(session, actor, form_of(request.form), now)

@@ -43,6 +43,8 @@ def _customers(session: Session, actor: Actor, query: str) -> list[dict[str, Any
     )
     return [
         {
+            "kind": "customer",
+            "id": row.Customer.id,
             "title": row.Customer.name,
             "subtitle": " · ".join(filter(None, (row.Customer.number, row.Customer.credit_code, row.name))),
             "module": _("Customer"),
@@ -66,6 +68,8 @@ def _applications(session: Session, actor: Actor, query: str) -> list[dict[str, 
     )
     return [
         {
+            "kind": "application",
+            "id": row.Application.id,
             "title": row.Application.name or row.Application.number,
             "subtitle": f"{row.Application.number} · {views.state_badge(row.ApprovalCase)['text']}",
             "module": _("Account opening"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
@@ -13,18 +12,18 @@ from sqlalchemy.orm import Session
 from tierflow.common.calendars import working_calendar
 from tierflow.common.reference import regions_on
 from tierflow.common.users import holders
-from tierflow.kernel.approval import STATE_LABELS, State
+from tierflow.kernel.approval import State
 from tierflow.kernel.errors import Invalid
 from tierflow.kernel.months import local_day
-from tierflow.kernel.roles import Actor, Role, require
-from tierflow.kernel.text import Text, mark, text
+from tierflow.kernel.roles import Actor, Role
+from tierflow.kernel.text import mark, text
+from tierflow.onboarding import exports as files
 from tierflow.onboarding.pages import views
 from tierflow.onboarding.pages.blueprint import bp
 from tierflow.onboarding.rules.chain import ACCOUNT_OPENING
 from tierflow.onboarding.service.listing import ApplicationRow, Filters, lines_asked, list_applications
-from tierflow.web import exports
 from tierflow.web.access import reads
-from tierflow.web.exports import Column
+from tierflow.web.exports import form_of
 from tierflow.web.i18n import show
 from tierflow.web.shell import moment
 
@@ -130,45 +129,9 @@ def managers(session: Session, actor: Actor, on: date) -> list[tuple[int, str]]:
     return [(user.id, user.name) for user in holders(session, Role.ACCOUNT_MANAGER, on)]
 
 
-COLUMNS = [
-    Column(text("Number"), lambda row: row.application.number, width=16),
-    Column(text("Company name"), lambda row: row.application.name, width=36),
-    Column(text("Unified social credit code"), lambda row: row.application.credit_code, "code", 22),
-    Column(text("State"), lambda row: Text(STATE_LABELS[State(row.case.state)]), width=14),
-    Column(text("Waits for"), lambda row: Text(ACCOUNT_OPENING.step(row.case.step).label) if row.case.step else None),
-    Column(text("Sales region"), lambda row: row.region),
-    Column(text("Account manager"), lambda row: row.account_manager),
-    Column(text("Round"), lambda row: row.case.round, "integer", 8),
-    Column(text("Opened at"), lambda row: row.case.opened_at, "moment", 18),
-    Column(text("Last moved"), lambda row: row.case.waiting_since, "moment", 18),
-    Column(text("Ended at"), lambda row: row.case.ended_at, "moment", 18),
-]
-
-
 @bp.post("/applications/export")
 @reads("application.export", preview=True)
 def export_applications(*, session: Session, actor: Actor, now: datetime) -> Response:
     """The list as a file, with the filter of the page it was asked from."""
     _tab, filters = asked(request.form, actor)
-    return exports.download(
-        every(session, actor, filters),
-        COLUMNS,
-        form="csv" if request.form.get("form") == "csv" else "xlsx",
-        name="applications",
-        title=_("Account opening applications"),
-        actor=actor,
-        now=now,
-    )
-
-
-def every(session: Session, actor: Actor, filters: Filters) -> Iterator[ApplicationRow]:
-    """All rows of the list, page by page by key, up to what an export holds and one more."""
-    require(actor, "application.export")
-    cursor, given = None, 0
-    while given <= exports.MOST_ROWS:
-        page = list_applications(session, actor, filters, cursor=cursor, size=1000)
-        given += len(page.rows)
-        yield from page.rows
-        cursor = page.after
-        if cursor is None:
-            return
+    return files.applications(session, actor, filters, form_of(request.form), now)

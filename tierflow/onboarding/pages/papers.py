@@ -135,7 +135,7 @@ def slots(
     session: Session, found: ApplicationView, errors: Mapping[str, Sequence[str]], on: date
 ) -> dict[str, list[dict[str, Any]]]:
     """The papers of the editor: `wanted` ones, and the `old_papers` that may stand in for the merged licence."""
-    most = policy_on(session, on).integer("upload.max_bytes") // MEBIBYTE
+    most = _most(session, on)
     application_id = found.application.id
     shown = {
         paper["kind"]: paper
@@ -148,6 +148,10 @@ def slots(
         "wanted": [made[kind] for kind in wanted],
         "old_papers": [slot for kind, slot in made.items() if kind not in wanted],
     }
+
+
+def _most(session: Session, on: date) -> int:
+    return policy_on(session, on).integer("upload.max_bytes") // MEBIBYTE
 
 
 def _slot(
@@ -174,13 +178,16 @@ def _slot(
     }
 
 
-def declarations(session: Session, found: ApplicationView, errors: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+def declarations(
+    session: Session, found: ApplicationView, errors: Mapping[str, Sequence[str]], on: date
+) -> list[dict[str, Any]]:
     """The entry conditions of the chosen classes that want a file."""
+    most = _most(session, on)
     application_id = found.application.id
     parts = views.checks(found.checks, lambda file_id: views.file_url(application_id, file_id))
     rows = []
     for item in (item for part in parts for item in part["items"] if item["needs_file"]):
         prefix = f"evidence.{item['customer_class']}.{item['item']}"
         told = [message for field, messages in errors.items() if field.startswith(prefix) for message in messages]
-        rows.append({**item, "errors": {"file": told} if told else {}})
+        rows.append({**item, "errors": {"file": told} if told else {}, "max_mb": most})
     return rows

@@ -135,16 +135,16 @@ def _opinions(session: Session, found: ApplicationView) -> list[dict[str, Any]]:
 
 
 def _asked_by_step(found: ApplicationView, askers: dict[int, str]) -> dict[str, list[dict[str, Any]]]:
-    """Each asked opinion under the step that was being decided when it was asked."""
+    """Each asked opinion and each copy under the step that was being decided when it was asked."""
     placed: dict[str, list[dict[str, Any]]] = {}
     for row, who in found.opinions:
-        if row.kind != "ask":
-            continue
         later = [d.decision for d in found.decisions if d.decision.decided_at >= row.asked_at]
         step = later[0].step if later else found.case.step or ACCOUNT_OPENING.steps[-1].key
         placed.setdefault(step, []).append(
             {
+                "is_copy": row.kind == "copy",
                 "who": who.name,
+                "question": row.question,
                 "asked_by": askers.get(row.asked_by_id, ""),
                 "at": moment(row.answered_at),
                 "text": row.answer,

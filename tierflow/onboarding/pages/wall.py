@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,17 +12,16 @@ from sqlalchemy.orm import Session
 from tierflow.common.reference import regions_on
 from tierflow.kernel.months import local_day
 from tierflow.kernel.qualification import DATED, PAPER_LABELS
-from tierflow.kernel.roles import Actor, is_allowed, require
-from tierflow.kernel.text import Text, text
+from tierflow.kernel.roles import Actor, is_allowed
+from tierflow.onboarding import exports as files
 from tierflow.onboarding.pages import views
 from tierflow.onboarding.pages.blueprint import bp
 from tierflow.onboarding.pages.listing import managers
 from tierflow.onboarding.schemas import keeping as wanted
 from tierflow.onboarding.service import wall as service
 from tierflow.onboarding.service.wall import WallFilters, WallRow
-from tierflow.web import exports
 from tierflow.web.access import reads
-from tierflow.web.exports import Column
+from tierflow.web.exports import form_of
 from tierflow.web.i18n import show
 from tierflow.web.schemas import load
 
@@ -100,44 +98,8 @@ def _tiles(found: service.Tally, filters: WallFilters) -> list[dict[str, Any]]:
     ]
 
 
-COLUMNS = [
-    Column(text("Number"), lambda row: row.customer.number, width=12),
-    Column(text("Company name"), lambda row: row.customer.name, width=36),
-    Column(text("Paper"), lambda row: Text(PAPER_LABELS[row.cover.kind]), width=26),
-    Column(text("Proof of renewal"), lambda row: text("yes") if row.is_proof else "", width=10),
-    Column(text("Last valid day"), lambda row: row.cover.valid_to, "day"),
-    Column(text("Days left"), lambda row: row.days_left, "integer"),
-    Column(text("Suspended"), lambda row: text("yes") if row.is_suspended else "", width=10),
-    Column(text("Renewal handed in"), lambda row: text("yes") if row.is_waiting else "", width=12),
-    Column(text("Sales region"), lambda row: row.region),
-    Column(text("Account manager"), lambda row: row.account_manager),
-    Column(text("Contact person"), lambda row: row.customer.contact_name),
-    Column(text("Telephone"), lambda row: row.customer.phone, "code"),
-]
-
-
 @bp.post("/customers/expiring/export")
 @reads("customer.export", preview=True)
 def export_wall(*, session: Session, actor: Actor, now: datetime) -> Response:
     """The wall as a file, with the filter of the page it was asked from."""
-    return exports.download(
-        _every(session, actor, asked(request.form), now),
-        COLUMNS,
-        form="csv" if request.form.get("form") == "csv" else "xlsx",
-        name="expiring",
-        title=_("What expires when"),
-        actor=actor,
-        now=now,
-    )
-
-
-def _every(session: Session, actor: Actor, filters: WallFilters, now: datetime) -> Iterator[WallRow]:
-    require(actor, "customer.export")
-    cursor, given = None, 0
-    while given <= exports.MOST_ROWS:
-        page = service.wall(session, actor, filters, now, cursor=cursor, size=1000)
-        given += len(page.rows)
-        yield from page.rows
-        cursor = page.after
-        if cursor is None:
-            return
+    return files.expiring(session, actor, asked(request.form), form_of(request.form), now)

@@ -11,6 +11,7 @@ from tierflow.common.customers import CLASSES
 from tierflow.kernel.approval import State, Verdict
 from tierflow.onboarding.rules.chain import ACCOUNT_OPENING
 from tierflow.onboarding.rules.papers import PAPER_LABELS
+from tierflow.web.exports import FormSchema
 from tierflow.web.schemas import Integer, Line, Paragraph, RowId, Schema, between, length, one_of
 
 MOST_LINES = 50
@@ -227,10 +228,11 @@ class AskSchema(Schema):
     question = Paragraph(most=1000, load_default="", allow_none=True)
 
 
-class OpinionAnswerSchema(Schema):
-    """An opinion in words."""
+class SavedFilterSchema(Schema):
+    """A filter to keep: its name, and the question of the list's address, as `papers=expired&region=3`."""
 
-    answer = Paragraph(required=True, most=2000)
+    name = Line(required=True, most=40)
+    query = Line(required=True, most=600)
 
 
 class PageSchema(Schema):
@@ -266,7 +268,7 @@ class CustomerFilterSchema(PageSchema):
     product_line_id = RowId()
     customer_class = fields.String(validate=one_of(CLASSES))
     needs_credit_code = fields.Boolean()
-    papers = fields.String(validate=one_of(("expired", "expiring")))
+    papers = fields.String(validate=one_of(("expired", "expiring", "suspended")))
     q = Line(most=100)
     sort = fields.String(
         validate=one_of(("number", "-number", "name", "-name")),
@@ -291,3 +293,21 @@ class DownloadSchema(Schema):
     """Whether the file is to be saved instead of shown."""
 
     download = fields.Boolean(load_default=False)
+
+
+class ApplicationExportSchema(FormSchema, ApplicationFilterSchema):
+    """Which applications, as which kind of file."""
+
+    class Meta(Schema.Meta):
+        """Every row, not a page of them."""
+
+        exclude = ("cursor", "size")
+
+
+class CustomerExportSchema(FormSchema, CustomerFilterSchema):
+    """Which customers, as which kind of file."""
+
+    class Meta(Schema.Meta):
+        """Every row, not a page of them."""
+
+        exclude = ("cursor", "size")

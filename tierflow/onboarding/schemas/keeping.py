@@ -9,6 +9,7 @@ from tierflow.kernel.approval import Verdict
 from tierflow.kernel.qualification import DATED
 from tierflow.onboarding.schemas.given import PrintedSchema
 from tierflow.onboarding.schemas.shown import CaseSchema
+from tierflow.web.exports import FormSchema
 from tierflow.web.schemas import Integer, Line, Paragraph, RowId, Schema, between, one_of
 
 
@@ -161,3 +162,12 @@ class OwedPageSchema(ma.Schema):
     after = fields.String(allow_none=True)
     before = fields.String(allow_none=True)
     size = fields.Integer()
+
+
+class WallExportSchema(FormSchema, WallSchema):
+    """Which papers of the wall, as which kind of file."""
+
+    class Meta(Schema.Meta):
+        """Every row, not a page of them."""
+
+        exclude = ("cursor", "size")

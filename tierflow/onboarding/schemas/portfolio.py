@@ -7,6 +7,7 @@ from marshmallow import fields
 
 from tierflow.onboarding.rules.contracts import STATES
 from tierflow.onboarding.rules.handover import Standing
+from tierflow.web.exports import FormSchema
 from tierflow.web.fields import Moment, Yuan
 from tierflow.web.schemas import Integer, Line, Paragraph, RowId, Schema, between, one_of
 
@@ -146,3 +147,12 @@ class ContractPageOut(Schema):
     rows = fields.List(fields.Nested(ContractOut))
     after = fields.String(allow_none=True)
     before = fields.String(allow_none=True)
+
+
+class ContractExportSchema(FormSchema, ContractListSchema):
+    """Which contracts, as which kind of file."""
+
+    class Meta(Schema.Meta):
+        """Every row, not a page of them."""
+
+        exclude = ("cursor", "size")

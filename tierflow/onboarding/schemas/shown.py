@@ -158,7 +158,7 @@ class OpinionSchema(Schema):
 
 
 class AskedSchema(Schema):
-    """The opinion just asked or answered."""
+    """The opinion just asked."""
 
     id = fields.Integer()
     kind = fields.String()

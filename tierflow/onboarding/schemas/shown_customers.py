@@ -131,3 +131,17 @@ class FieldChangesPageSchema(Schema):
     after = fields.String(allow_none=True)
     before = fields.String(allow_none=True)
     size = fields.Integer()
+
+
+class SavedFilterOut(Schema):
+    """A kept filter: its name, and the question of the list's address."""
+
+    id = fields.Integer()
+    name = fields.String()
+    query = fields.String()
+
+
+class SavedFiltersOut(Schema):
+    """Your filters, by name."""
+
+    rows = fields.List(fields.Nested(SavedFilterOut))
