@@ -5,7 +5,7 @@ case moved on gets a `Conflict` that says where it is now. Seats (one per person
 four-eyes rule in the database itself.
 """
 
-from tierflow.common.approvals.moves import Seen, decide, discard, open_case, submit, void, withdraw
+from tierflow.common.approvals.moves import Seen, decide, discard, lapse, open_case, submit, void, withdraw
 from tierflow.common.approvals.opinions import answer, ask, opinions_of
 from tierflow.common.approvals.reading import (
     CHAINS,
@@ -46,6 +46,7 @@ __all__ = [
     "discard",
     "escalation_due",
     "facts_of",
+    "lapse",
     "open_case",
     "opinions_of",
     "register",
