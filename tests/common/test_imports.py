@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from tests import builders
 from tests.conftest import NOW, StandingClock
+from tierflow.common.approvals import Seen
 from tierflow.common.db import db, transaction
 from tierflow.common.imports import (
     Cells,
@@ -25,6 +26,7 @@ from tierflow.common.imports import (
     Importer,
     ImportRow,
     Row,
+    outcome,
     reading,
     register,
     service,
@@ -32,6 +34,7 @@ from tierflow.common.imports import (
 )
 from tierflow.common.imports.importer import Chunks
 from tierflow.common.reference import Department
+from tierflow.kernel.approval import Chain, Step
 from tierflow.kernel.errors import Conflict, Forbidden, Invalid, Refused
 from tierflow.kernel.roles import Actor, Role
 from tierflow.kernel.text import text
@@ -95,10 +98,15 @@ def _importer(kind: str, apply_action: str | None = None) -> Importer:
             _apply,
             _undo,
             apply_action=apply_action,
+            chain=SECOND if apply_action else None,
         )
     )
 
 
+SEEN = Seen(version=1, step="second")
+SECOND = Chain(
+    "test_import", "house", "import", (Step("second", "second", Role.ADMINISTRATOR, frozenset({"import"}), True),), True
+)
 ALONE = _importer("test_departments")
 BY_TWO = _importer("test_departments_two", "grant.decide")
 
@@ -264,7 +272,7 @@ def test_one_bad_row_keeps_everything_out_and_says_which(scene: Scene) -> None:
         scene.act(service.hand_in, batch.id, {"doubts_seen": True, "leave_out_duplicates": True})
     rows = {
         number: (raw, [(f.field, f.severity) for f in found])
-        for number, raw, found in service.faulty_rows(db.session(), batch.id)
+        for number, raw, found in outcome.faulty_rows(db.session(), batch.id)
     }
     assert rows == {
         3: ([None, "二", None], [("code", "bad")]),
@@ -320,7 +328,7 @@ def test_what_changed_since_the_preview_is_checked_again_and_nothing_is_half_don
     scene.work()
     batch = scene.batch(batch.id)
     assert (batch.state, batch.duplicate, scene.departments()) == ("checked", 1, 1)
-    assert service.failure_of(batch) is not None
+    assert outcome.failure_of(batch) is not None
 
 
 def test_a_dead_workers_batch_is_taken_up_again(scene: Scene) -> None:
@@ -351,8 +359,8 @@ def test_where_two_people_are_wanted_the_first_does_not_apply(scene: Scene) -> N
     scene.act(service.hand_in, batch.id, {}, importer=BY_TWO)
     assert scene.work() == 0
     with pytest.raises(Refused):
-        scene.act(service.apply, batch.id, importer=BY_TWO)
-    scene.act(service.apply, batch.id, importer=BY_TWO, which=1)
+        scene.act(service.apply, batch.id, SEEN, importer=BY_TWO)
+    scene.act(service.apply, batch.id, SEEN, importer=BY_TWO, which=1)
     scene.work()
     assert scene.departments() == 1
 

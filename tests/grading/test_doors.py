@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from typing import Any
 
 import pytest
@@ -10,12 +12,13 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from tests.builders import csrf_of, sign_in
+from tests.builders import csrf_of, delegation, sign_in
 from tests.complaints.scenes import statements_of
 from tests.conftest import StandingClock
 from tests.grading.scenes import APR, FEB, JAN, MAR, Scene, after, at
-from tierflow.common.db import db
+from tierflow.common.db import db, transaction
 from tierflow.common.indicators import MonthFacts
+from tierflow.common.users import User
 from tierflow.grading.models import GradingRun, LevelPin
 from tierflow.kernel.months import Month
 
@@ -105,9 +108,36 @@ def test_a_level_by_hand_is_asked_for_and_decided_through_either_door(scene: Sce
     assert door.send("sm", *ask, **asked) == "ok"
     pin: LevelPin = scene.ask(lambda session: session.scalars(select(LevelPin)).one())
     decide = (f"/levels/pins/{pin.id}/decision", f"/grading/pins/{pin.id}/decision")
-    assert door.send("sm", *decide, verdict="approve") == "forbidden"
-    assert door.send("gm", *decide, verdict="reject") == "invalid"
-    assert door.send("gm", *decide, verdict="approve") == "ok"
+    seen = {"version": 1, "step": "management"}
+    assert door.send("sm", *decide, verdict="approve", **seen) == "forbidden"
+    assert door.send("gm", *decide, verdict="reject", **seen) == "invalid"
+    assert door.send("gm", *decide, verdict="approve") == "invalid"  # what was seen is not said
+    assert door.send("gm", *decide, verdict="approve", **seen | {"version": 0}) == "refused"
+    assert door.send("gm", *decide, verdict="approve", **seen) == "ok"
+    assert door.send("gm", *decide, verdict="approve", **seen) == "refused"
+
+
+def test_the_page_of_a_level_by_hand_carries_what_was_seen_and_names_who_stood_in(scene: Scene) -> None:
+    scene.close(JAN)
+    door = Door(scene, "page")
+    customer = scene.customers["a"]
+    asked = {"product_line_id": scene.line, "level": "ordinary", "to_on": "2026-05-01", "reason": "新建装置"}
+    assert door.send("sm", f"/levels/customers/{customer}/pin", "", **asked) == "ok"
+    pin_id = scene.ask(lambda session: session.scalars(select(LevelPin.id)).one())
+    with scene.app.app_context(), transaction() as session:
+        gm, finance = (session.get_one(User, scene.people[who]) for who in ("gm", "finance"))
+        delegation(session, gm, finance, date(2026, 2, 1), date(2026, 3, 1))
+    page = door.client("finance")[0].get(f"/levels/pins/{pin_id}").get_data(as_text=True)
+    seen = {name: re.findall(f'name="{name}" value="([^"]+)"', page) for name in ("version", "step")}
+    assert seen == {"version": ["1"], "step": ["management"]}
+    assert 'name="verdict"' not in door.client("sm")[0].get(f"/levels/pins/{pin_id}").get_data(as_text=True)
+    decision = {"verdict": "approve", "version": "1", "step": "management"}
+    assert door.send("finance", f"/levels/pins/{pin_id}/decision", "", **decision) == "ok"
+    page = door.client("sm")[0].get(f"/levels/pins/{pin_id}").get_data(as_text=True)
+    assert "孙丽娟" in page
+    assert "陈立" in page
+    listed = door.client("gm")[0].get("/api/v1/grading/pins").get_json()["rows"]
+    assert [(row["state"], row["case"]["state"]) for row in listed] == [("approved", "approved")]
 
 
 @pytest.mark.rule("CHEM-9.6")

@@ -16,9 +16,8 @@ from tierflow.common.notices import Notice
 from tierflow.common.standing import standing_on
 from tierflow.complaints.service import intake
 from tierflow.complaints.service.answering import uphold_breach
-from tierflow.grading.models import GradingRun, LevelDecisionRow, LevelPin
-from tierflow.grading.rules.levels import Level
-from tierflow.grading.service import closing, escalating, late, pins, proving, runs
+from tierflow.grading.models import GradingRun, LevelDecisionRow
+from tierflow.grading.service import closing, escalating, late, proving, runs
 from tierflow.kernel.errors import Conflict, Forbidden, Refused
 from tierflow.kernel.months import Month
 
@@ -231,53 +230,6 @@ def test_account_managers_hear_of_their_customers_moves_once_a_run(scene: Scene)
     assert [(notice.user_id, notice.params["number"]) for notice in told] == [(scene.people["am"], 2)]
 
 
-def _pin(scene: Scene, wanted: Level, when: str = "2026-03-06 10:00", **changed: object) -> int:
-    command = {
-        "product_line_id": scene.line,
-        "level": wanted,
-        "from_on": None,
-        "to_on": date(2026, 5, 1),
-        "reason": "新建装置",
-        **changed,
-    }
-    return scene.act(pins.ask, "sm", when, scene.customers["a"], command)
-
-
-@pytest.mark.rule("CHEM-9.5")
-def test_a_level_by_hand_needs_the_gm_an_end_and_is_one_step_off(scene: Scene) -> None:
-    scene.lift("a", JAN, "10")
-    scene.close(JAN, FEB)
-    with pytest.raises(Refused, match="One step at most"):
-        _pin(scene, Level.TWO_STAR)
-    with pytest.raises(Refused, match="6 months at most"):
-        _pin(scene, Level.ONE_STAR, to_on=date(2026, 9, 7))
-    with pytest.raises(Refused, match="past is not rewritten"):
-        _pin(scene, Level.ONE_STAR, from_on=date(2026, 3, 5))
-    pin = _pin(scene, Level.ONE_STAR)
-    with pytest.raises(Conflict):
-        _pin(scene, Level.ONE_STAR)
-    assert level(scene, "a", date(2026, 3, 7)) == "ordinary"
-    with pytest.raises(Forbidden):
-        scene.act(pins.decide, "sm", "2026-03-07 10:00", pin, {"verdict": "approve"})
-    scene.act(pins.decide, "gm", "2026-03-07 10:00", pin, {"verdict": "approve"})
-    days = [date(2026, 3, 6), date(2026, 3, 7), date(2026, 4, 30), date(2026, 5, 1)]
-    assert [level(scene, "a", day) for day in days] == ["ordinary", "one_star", "one_star", "ordinary"]
-    assert lies(scene) == []
-
-
-@pytest.mark.rule("CHEM-9.3")
-def test_a_direct_customer_is_never_set_by_hand(scene: Scene) -> None:
-    command = {
-        "product_line_id": scene.line,
-        "level": Level.ONE_STAR,
-        "from_on": None,
-        "to_on": date(2026, 5, 1),
-        "reason": "x",
-    }
-    with pytest.raises(Refused, match="direct customer"):
-        scene.act(pins.ask, "sm", "2026-03-06 10:00", scene.customers["d"], command)
-
-
 @pytest.mark.parametrize(
     ("lie", "statement"),
     [
@@ -315,16 +267,6 @@ def test_decisions_cannot_be_changed(scene: Scene) -> None:
     scene.close(JAN)
     with scene.app.app_context(), pytest.raises(Exception, match="append-only"), transaction() as session:
         session.execute(update(LevelDecisionRow).values(level="three_star"))
-
-
-def test_pins_wait_for_one_decision_only(scene: Scene) -> None:
-    scene.close(JAN)
-    pin = _pin(scene, Level.ORDINARY, "2026-02-06 10:00")
-    scene.act(pins.decide, "gm", "2026-02-07 10:00", pin, {"verdict": "reject", "remark": "理由不足"})
-    with pytest.raises(Conflict):
-        scene.act(pins.decide, "gm", "2026-02-07 10:01", pin, {"verdict": "approve"})
-    state = scene.ask(lambda session: session.get(LevelPin, pin).state)
-    assert state == "rejected"
 
 
 @pytest.mark.rule("CHEM-9.6")

@@ -8,25 +8,29 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from tests import builders
 from tests.conftest import NOW, StandingClock
 from tests.onboarding import lists, scenes
 from tests.onboarding.scenes import credit_code
-from tierflow.common import lookup, suspension
+from tierflow.common import approvals, lookup, suspension, verify
+from tierflow.common.approvals import ApprovalCase, Seen
 from tierflow.common.customers import Customer, CustomerLine, name_key
-from tierflow.common.db import db, transaction
-from tierflow.common.imports import ImportBatch, service, work
+from tierflow.common.db import db, make_engine, transaction
+from tierflow.common.imports import ImportBatch, outcome, service, work
 from tierflow.common.runs import Warned
+from tierflow.common.schema import downgrade, upgrade
 from tierflow.common.users import User
-from tierflow.kernel.errors import Forbidden, Refused
+from tierflow.kernel.errors import Conflict, Forbidden, Refused
 from tierflow.kernel.roles import Role
 from tierflow.onboarding.models import Disqualified, DisqualifiedName, Paper
 from tierflow.onboarding.rules.takeover import BadCell, read_day, read_lines, read_validity
 from tierflow.onboarding.service.takeover import CUSTOMERS
+from tierflow.web import inbox
 
 ON = date(2026, 11, 23)
+SEEN = Seen(version=1, step="management")
 
 
 @pytest.mark.groundwork("CHEM-4")
@@ -135,17 +139,28 @@ class Takeover:
         with transaction() as session:
             verb(session, self.place.actor(session, who), CUSTOMERS, batch_id, *args, NOW)
 
+    def case(self, batch_id: int) -> ApprovalCase:
+        case = service.case_of(db.session(), self.batch(batch_id))
+        assert case is not None
+        db.session().expunge(case)
+        return case
+
+    def waiting(self, who: str) -> list[tuple[str, int]]:
+        db.session().rollback()
+        found = inbox.items(db.session(), self.place.actor(db.session(), who))
+        return [(item.kind, item.subject_id) for item in found]
+
     def applied(self, *rows: dict[str, Any]) -> ImportBatch:
         batch = self.checked(*rows)
         self.act("sales", service.hand_in, batch.id, {"doubts_seen": True, "leave_out_duplicates": True})
-        self.act("gm", service.apply, batch.id)
+        self.act("gm", service.apply, batch.id, SEEN)
         self.work()
         return self.batch(batch.id)
 
     def found(self, batch: ImportBatch) -> dict[int, list[tuple[str, str]]]:
         return {
             number: [(finding.field, finding.severity) for finding in found]
-            for number, _, found in service.faulty_rows(db.session(), batch.id)
+            for number, _, found in outcome.faulty_rows(db.session(), batch.id)
         }
 
     def count(self, table: Any = Customer) -> int:
@@ -279,8 +294,8 @@ def test_an_import_is_no_way_around_the_general_manager(house: Takeover) -> None
     assert house.count() == 0
     for who in ("sales", "li", "admin", "finance"):
         with pytest.raises(Forbidden):
-            house.act(who, service.apply, batch.id)
-    house.act("gm", service.apply, batch.id)
+            house.act(who, service.apply, batch.id, SEEN)
+    house.act("gm", service.apply, batch.id, SEEN)
     house.work()
     assert house.count() == 1
 
@@ -290,10 +305,67 @@ def test_nothing_is_half_done_when_facts_change_before_the_approval(house: Takeo
     house.act("sales", service.hand_in, batch.id, {})
     with transaction() as session:
         session.add(Disqualified(name="x", credit_code=credit_code(10_000_002), ground="fraud", since=ON))
-    house.act("gm", service.apply, batch.id)
+    house.act("gm", service.apply, batch.id, SEEN)
     house.work()
     batch = house.batch(batch.id)
     assert (batch.state, batch.good, batch.bad, house.count()) == ("checked", 1, 1, 0)
+    assert house.case(batch.id).state == "returned"  # the approval has lapsed
+    with transaction() as session:
+        session.execute(delete(Disqualified))
+    house.act("sales", service.check_again, batch.id)
+    house.work()
+    house.act("sales", service.hand_in, batch.id, {})
+    case = house.case(batch.id)
+    assert (case.state, case.round) == ("in_approval", 2)
+    house.act("gm", service.apply, batch.id, Seen(case.version, "management"))
+    house.work()
+    assert (house.batch(batch.id).state, house.count()) == ("applied", 2)
+    assert list(verify.approval_cases(db.session())) == []
+
+
+@pytest.mark.rule("CHEM-7.2")
+def test_an_import_goes_through_the_chain_and_comes_back_through_it(house: Takeover) -> None:
+    batch = house.checked(lists.customer(1))
+    house.act("sales", service.hand_in, batch.id, {})
+    assert house.waiting("gm") == [("import.customers", batch.id)]
+    content = approvals.current_content(db.session(), house.case(batch.id))["import"]
+    counted = (content["sha256"], content["rows"], content["doubtful"], content["left_out"])
+    assert counted == (batch.sha256, batch.good + batch.doubtful, batch.doubtful, 0)
+    assert content["mapping"] == batch.mapping
+    with pytest.raises(Conflict):
+        house.act("gm", service.apply, batch.id, Seen(0, "management"))
+    house.act("gm", service.send_back, batch.id, SEEN, "名单不全")
+    assert house.waiting("gm") == []
+    assert house.waiting("sales") == [("import.customers.returned", batch.id)]
+    house.act("sales", service.hand_in, batch.id, {})
+    house.act("sales", service.withdraw, batch.id)
+    assert (house.batch(batch.id).state, house.case(batch.id).state) == ("checked", "withdrawn")
+    house.act("sales", service.discard, batch.id)
+    assert (house.batch(batch.id).state, house.case(batch.id).state) == ("discarded", "discarded")
+    assert list(verify.approval_cases(db.session())) == []
+
+
+@pytest.mark.rule("CHEM-7.2")
+def test_an_import_that_waited_before_it_had_a_case_is_decided_like_a_later_one(
+    house: Takeover, both_app: Flask
+) -> None:
+    old, later = house.checked(lists.customer(1)), house.checked(lists.customer(2))
+    house.act("sales", service.hand_in, later.id, {})
+    with transaction() as session:
+        batch = session.get_one(ImportBatch, old.id)
+        batch.state, batch.handed_in_by_id, batch.handed_in_at = "handed_in", batch.created_by_id, NOW
+    db.session.remove()
+    engine = make_engine(both_app.config["SQLALCHEMY_DATABASE_URI"])
+    downgrade(engine, "0061")
+    upgrade(engine)
+    engine.dispose()
+    mine, other = (approvals.current_content(db.session(), house.case(one.id))["import"] for one in (old, later))
+    assert mine == {**other, "sha256": old.sha256}
+    for one in (old, later):
+        house.act("gm", service.apply, one.id, Seen(house.case(one.id).version, "management"))
+    house.work()
+    assert house.count() == 2
+    assert list(verify.approval_cases(db.session())) == []
 
 
 def test_an_import_is_taken_back_whole(house: Takeover) -> None:

@@ -17,6 +17,8 @@ from tierflow.common.customers import Customer
 from tierflow.common.db import db, transaction
 from tierflow.common.imports import ImportBatch, work
 
+SEEN = {"version": 1, "step": "management"}
+
 
 class Door:
     """One of the two doors, for somebody."""
@@ -73,8 +75,8 @@ def test_prepared_by_the_sales_manager_approved_by_the_general_manager_reverted(
     assert sales.map(1).status_code == good
     _work(app, clock)
     assert sales.post("/1/hand-in").status_code == good
-    assert sales.post("/1/apply").status_code == 403
-    assert gm.post("/1/apply").status_code == good
+    assert sales.post("/1/apply", SEEN).status_code == 403
+    assert gm.post("/1/apply", SEEN).status_code == good
     _work(app, clock)
     assert _batch(app).state == "applied"
     assert sales.post("/1/revert", {"reason": "名单有误"}).status_code == 403
@@ -84,6 +86,34 @@ def test_prepared_by_the_sales_manager_approved_by_the_general_manager_reverted(
     assert _batch(app).state == "reverted"
     with app.app_context():
         assert db.session().query(Customer).count() == 0
+
+
+@pytest.mark.parametrize("kind", ["page", "api"])
+def test_it_is_sent_back_and_taken_back_as_it_was_seen(
+    app: Flask, clock: StandingClock, people: scenes.Company, kind: str
+) -> None:
+    sales, gm = (Door(app, people.id_of(who), kind) for who in ("sales", "gm"))
+    good = 302 if kind == "page" else 200
+    sales.upload(lists.as_csv([lists.customer(1)]))
+    sales.map(1)
+    _work(app, clock)
+    assert sales.client.get("/api/v1/takeover/1").get_json()["case"] is None
+    sales.post("/1/hand-in")
+    case = gm.client.get("/api/v1/takeover/1").get_json()["case"]
+    assert {name: case[name] for name in SEEN} == SEEN
+    page = gm.client.get("/takeover/1").get_data(as_text=True)
+    assert page.count('name="version" value="1"') == page.count('name="step" value="management"') == 2
+    assert gm.post("/1/apply").status_code == 422  # what was seen is not said
+    assert gm.post("/1/send-back", SEEN).status_code == 422
+    assert gm.post("/1/send-back", {**SEEN, "reason": "名单不全"}).status_code == good
+    assert _batch(app).state == "checked"
+    assert "老客户" in sales.client.get("/").get_data(as_text=True)  # the inbox: returned for correction
+    assert sales.post("/1/hand-in").status_code == good
+    assert gm.post("/1/apply", SEEN).status_code == 409  # seen a round ago
+    assert gm.post("/1/withdraw").status_code == 403
+    assert sales.post("/1/withdraw").status_code == good
+    assert _batch(app).state == "checked"
+    assert sales.post("/1/withdraw").status_code == 409
 
 
 @pytest.mark.parametrize("kind", ["page", "api"])
@@ -157,7 +187,7 @@ def test_the_customers_page_says_where_it_came_from(app: Flask, clock: StandingC
     _work(app, clock)
     sales.post("/1/hand-in")
     assert "老客户" in gm.client.get("/").get_data(as_text=True)  # the inbox
-    gm.post("/1/apply")
+    gm.post("/1/apply", SEEN)
     _work(app, clock)
     page = gm.client.get("/customers/1/history").get_data(as_text=True)
     assert "存量接收" in page

@@ -9,6 +9,7 @@ ACTS: dict[str, str] = {
     "submit": mark("submitted"),
     "withdraw": mark("withdrew"),
     "discard": mark("discarded"),
+    "lapse": mark("sent back what could not be carried out"),
     "void": mark("voided what came too late"),
     "decide.approve": mark("approved"),
     "decide.return": mark("returned for correction"),

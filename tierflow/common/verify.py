@@ -183,6 +183,8 @@ class _Replay:
             yield f"round {row.round}: the content is not the one that was handed in"
         if self.state is State.IN_APPROVAL:
             self.state = State.WITHDRAWN  # withdrawing leaves no row but the audit's
+        elif self.state is State.APPROVED and self.chain.lapses:
+            self.state = State.RETURNED  # nor does an approval that could not be carried out
         person = self.people.get(row.submitted_by_id, 0)
         facts = approval.Case(self.state, self.round, None, tuple(self.opinions), self.seats)
         if approval.may_submit(facts, person):
@@ -219,6 +221,8 @@ class _Replay:
         reachable = {self.state}
         if self.state is State.IN_APPROVAL:
             reachable |= {State.WITHDRAWN, State.DISCARDED}
+        elif self.state is State.APPROVED and self.chain.lapses:
+            reachable |= {State.RETURNED, State.DISCARDED}
         elif self.state in approval.EDITABLE:
             reachable.add(State.DISCARDED)
         if state not in reachable:

@@ -10,6 +10,7 @@ from io import StringIO
 
 from sqlalchemy import select
 
+from tierflow.common.approvals import Seen
 from tierflow.common.calendars import working_calendar
 from tierflow.common.customers import Customer
 from tierflow.common.db import transaction
@@ -151,7 +152,7 @@ def _import(diary: Diary, ids: dict[str, int], name: str, content: bytes, minute
         imports.hand_in(session, actor, CUSTOMERS, batch, {"doubts_seen": True}, prepared)
     with transaction() as session:
         actor = actor_of(session, session.get_one(User, gm), local_day(approved))
-        imports.apply(session, actor, CUSTOMERS, batch, approved)
+        imports.apply(session, actor, CUSTOMERS, batch, Seen(version=1, step="management"), approved)
     work.work_off(lambda: approved, pause=0)
     return batch
 

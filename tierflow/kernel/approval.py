@@ -77,12 +77,16 @@ class Step:
 
 @dataclass(frozen=True)
 class Chain:
-    """Steps in order, and the clause that prescribes them."""
+    """Steps in order, and the clause that prescribes them.
+
+    `lapses`: what is approved is carried out afterwards; if that cannot be done, the approval has lapsed.
+    """
 
     key: str
     clause: str
     label: str
     steps: tuple[Step, ...]
+    lapses: bool = False
 
     def __post_init__(self) -> None:
         keys = [step.key for step in self.steps]
@@ -230,6 +234,13 @@ def decide(chain: Chain, case: Case, verdict: Verdict, hashes: Mapping[str, str]
     given = Opinion(case.round, case.step, Verdict.APPROVE, hashes[case.step])
     step = next_step(chain, (*case.opinions, given), hashes, case.round)
     return Move(State.APPROVED, case.round, None) if step is None else Move(State.IN_APPROVAL, case.round, step.key)
+
+
+def lapse(chain: Chain, case: Case) -> Move:
+    """What was approved could not be carried out: back to the submitter. ValueError where no approval can lapse."""
+    if not chain.lapses or case.state is not State.APPROVED:
+        raise ValueError(f"{chain.key}: nothing here can lapse")
+    return Move(State.RETURNED, case.round, None)
 
 
 def may_withdraw(case: Case, person_id: int) -> tuple[Refusal, ...]:

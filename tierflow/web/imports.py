@@ -20,7 +20,8 @@ from marshmallow import fields
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from tierflow.common.imports import ImportBatch, Importer, service
+from tierflow.common.approvals import Seen, why_not
+from tierflow.common.imports import ImportBatch, Importer, outcome, service
 from tierflow.common.imports.importer import Column as Asked
 from tierflow.common.imports.reading import MOST_BYTES
 from tierflow.common.imports.tables import ImportRowError
@@ -33,7 +34,6 @@ from tierflow.web.access import reads, writes
 from tierflow.web.exports import Column
 from tierflow.web.i18n import show, translator
 from tierflow.web.inbox import Kind
-from tierflow.web.inbox import row as inbox_row
 from tierflow.web.paging import Sort, page_of
 from tierflow.web.schemas import Integer, Line, ReasonSchema, Schema, between, flat_errors, form_data, load, one_of
 
@@ -53,6 +53,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "reverted": ("neutral", mark("Reverted"), "arrow-counterclockwise"),
     "discarded": ("neutral", mark("Given up"), "trash"),
 }
+RETURNED = mark("Returned for correction")
 SEVERITIES: dict[str, tuple[str, str]] = {
     "bad": ("bad", mark("Error")),
     "duplicate": ("warn", mark("Here already")),
@@ -74,10 +75,26 @@ class FindingsSchema(Schema):
     cursor = Line(most=500, load_default=None)
 
 
+class SeenSchema(Schema):
+    """The case as the page showed it: its version and the step it waited for."""
+
+    version = Integer(required=True, validate=between(0, 2**53))
+    step = Line(required=True, most=40)
+
+
+class SendBackSchema(SeenSchema, ReasonSchema):
+    """The same, and why it goes back."""
+
+
 class MappingSchema(Schema):
     """Which column of the file (counted from 0) is which of ours."""
 
     mapping = fields.Dict(keys=Line(most=80), values=Integer(validate=between(0, 1000)), required=True)
+
+
+def seen_of(given: dict[str, Any]) -> Seen:
+    """What the decider looked at."""
+    return Seen(given["version"], given["step"])
 
 
 def state_of(batch: ImportBatch) -> dict[str, str]:
@@ -130,6 +147,7 @@ def register(
     )
     if importer.apply_action:
         posts += (
+            (f"{one}/withdraw", "_withdraw", importer.action, pages.withdraw, pages.batch_again),
             (f"{one}/apply", "_apply", importer.deciding, pages.apply, pages.batch_again),
             (f"{one}/send-back", "_send_back", importer.deciding, pages.send_back, pages.batch_again),
         )
@@ -149,26 +167,13 @@ def _named(view: Callable[..., Any]) -> Callable[..., Any]:
     return handler
 
 
-def inbox_source(importer: Importer) -> Callable[[Actor], Any]:
-    """Imports that wait for the actor's decision."""
-
-    def source(actor: Actor) -> Any:
-        if importer.apply_action and is_allowed(actor, importer.apply_action):
-            waiting = inbox_row(
-                f"import.{importer.kind}",
-                ImportBatch.id,
-                ImportBatch.file_name,
-                ImportBatch.handed_in_at,
-                ImportBatch.handed_in_at,
-            )
-            yield waiting.where(ImportBatch.kind == importer.kind, ImportBatch.state == "handed_in")
-
-    return source
-
-
-def inbox_kind(bp: Blueprint, importer: Importer, name: str) -> Kind:
-    """How the inbox and notices speak of an import, and where a click leads."""
-    return Kind(importer.title, "file-earmark-spreadsheet", f"{bp.name}.{name}_batch", "batch_id")
+def inbox_kinds(bp: Blueprint, importer: Importer, name: str) -> dict[str, Kind]:
+    """How the inbox and notices speak of an import that waits or came back, and where a click leads."""
+    endpoint = f"{bp.name}.{name}_batch"
+    found = {importer.subject: Kind(importer.title, "file-earmark-spreadsheet", endpoint, "batch_id")}
+    if importer.chain is not None:
+        found[f"{importer.subject}.returned"] = Kind(RETURNED, "arrow-return-left", endpoint, "batch_id")
+    return found
 
 
 class _Pages:
@@ -249,10 +254,10 @@ class _Pages:
         )
         order = [Sort("number", ImportRowError.number), Sort("id", ImportRowError.id)]
         found = page_of(
-            session, service.findings(batch.id, wanted["severity"]), order, cursor=wanted["cursor"], size=50
+            session, outcome.findings(batch.id, wanted["severity"]), order, cursor=wanted["cursor"], size=50
         )
         names = {user.id: user.name for user in _people(session, batch)}
-        failure = service.failure_of(batch)
+        failure, case = outcome.failure_of(batch), service.case_of(session, batch)
         is_own = batch.created_by_id == actor.user_id and is_allowed(actor, self.importer.action)
         return render_template(
             "imports/batch.html",
@@ -273,6 +278,8 @@ class _Pages:
             labels={column.key: asked_label(column) for column in self.importer.columns} | {"file": _("File")},
             is_own=is_own,
             may_decide=is_allowed(actor, self.importer.deciding),
+            case=case,
+            decides_now=case is not None and not why_not(session, case, actor),
             needs_second=bool(self.importer.apply_action),
             promise=show(self.importer.promise),
             result=[
@@ -306,7 +313,7 @@ class _Pages:
             "number": row.number,
             "field": self._label(row.field),
             "badge": {"kind": kind, "text": show(label)},
-            "reason": show(service.sentence(row)),
+            "reason": show(outcome.sentence(row)),
         }
 
     def _label(self, field: str) -> str:
@@ -337,12 +344,18 @@ class _Pages:
 
     def apply(self, *, session: Session, actor: Actor, now: datetime, batch_id: int) -> BaseResponse:
         """Approve the import."""
-        service.apply(session, actor, self.importer, batch_id, now)
+        service.apply(session, actor, self.importer, batch_id, seen_of(load(SeenSchema(), form_data())), now)
         return self._back(batch_id)
 
     def send_back(self, *, session: Session, actor: Actor, now: datetime, batch_id: int) -> BaseResponse:
         """Send it back to who prepared it."""
-        service.send_back(session, actor, self.importer, batch_id, load(ReasonSchema(), form_data())["reason"], now)
+        given = load(SendBackSchema(), form_data())
+        service.send_back(session, actor, self.importer, batch_id, seen_of(given), given["reason"], now)
+        return self._back(batch_id)
+
+    def withdraw(self, *, session: Session, actor: Actor, now: datetime, batch_id: int) -> BaseResponse:
+        """Take it back before it is decided."""
+        service.withdraw(session, actor, self.importer, batch_id, now)
         return self._back(batch_id)
 
     def discard(self, *, session: Session, actor: Actor, now: datetime, batch_id: int) -> BaseResponse:
@@ -365,7 +378,7 @@ class _Pages:
             Column(head or letter(at), functools.partial(cell, at), "code", 18) for at, head in enumerate(batch.heads)
         ]
         return exports.download(
-            service.faulty_rows(session, batch.id),
+            outcome.faulty_rows(session, batch.id),
             columns,
             form="csv" if request.form.get("form") == "csv" else "xlsx",
             name=f"{self.name}-errors-{batch.id}",
@@ -375,7 +388,7 @@ class _Pages:
         )
 
     def _reasons(self, row: Any) -> str:
-        return "; ".join(f"{self._label(found.field)}: {show(service.sentence(found))}" for found in row[2])
+        return "; ".join(f"{self._label(found.field)}: {show(outcome.sentence(found))}" for found in row[2])
 
 
 RESULTS = {
@@ -412,4 +425,4 @@ def _people(session: Session, batch: ImportBatch) -> list[User]:
     return [session.get_one(User, user_id) for user_id in ids]
 
 
-__all__ = ["HandInSchema", "MappingSchema", "inbox_kind", "inbox_source", "register", "state_of"]
+__all__ = ["HandInSchema", "MappingSchema", "inbox_kinds", "register", "state_of"]

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 from flask_smorest.fields import Upload
 from marshmallow import fields
 from sqlalchemy.orm import Session
 
-from tierflow.common.imports import ImportBatch, Importer, service
+from tierflow.common.imports import ImportBatch, Importer, outcome, service
 from tierflow.common.imports.tables import STATES, ImportRowError
 from tierflow.kernel.roles import Actor
 from tierflow.web.access import reads, writes
 from tierflow.web.fields import Moment
 from tierflow.web.i18n import show, translator
-from tierflow.web.imports import ROW_ID, SEVERITIES, HandInSchema, MappingSchema, upload_limit
+from tierflow.web.imports import (
+    ROW_ID,
+    SEVERITIES,
+    HandInSchema,
+    MappingSchema,
+    SeenSchema,
+    SendBackSchema,
+    seen_of,
+    upload_limit,
+)
 from tierflow.web.paging import Sort, page_of
 from tierflow.web.schemas import Integer, Line, ReasonSchema, Schema, between, one_of
 
@@ -56,11 +66,28 @@ class BatchOut(Schema):
     duplicate = fields.Integer()
     bad = fields.Integer()
     result = fields.Dict(keys=fields.String(), values=fields.Integer())
-    failure = fields.Function(lambda batch: show(found) if (found := service.failure_of(batch)) else None)
+    failure = fields.Function(lambda batch: show(found) if (found := outcome.failure_of(batch)) else None)
     created_at = Moment()
     checked_at = Moment(allow_none=True)
     applied_at = Moment(allow_none=True)
     reverted_at = Moment(allow_none=True)
+
+
+class ImportCaseOut(Schema):
+    """Where its approval stands. `version` and `step` go into a decision as what was seen."""
+
+    state = fields.String()
+    round = fields.Integer()
+    step = fields.String(allow_none=True)
+    version = fields.Integer()
+    waiting_since = Moment()
+    due_at = Moment()
+
+
+class BatchWholeOut(BatchOut):
+    """An import, and where its approval stands: null before it was handed in, or where one person is enough."""
+
+    case = fields.Nested(ImportCaseOut, allow_none=True)
 
 
 class FindingOut(Schema):
@@ -69,7 +96,7 @@ class FindingOut(Schema):
     number = fields.Integer()
     field = fields.String()
     severity = fields.String()
-    reason = fields.Function(lambda row: show(service.sentence(row)))
+    reason = fields.Function(lambda row: show(outcome.sentence(row)))
 
 
 class BatchPageOut(Schema):
@@ -116,10 +143,12 @@ def register(blp: Any, importer: Importer, *, prefix: str, read: str) -> None:
 
     @blp.route(one, methods=["GET"])
     @reads(read)
-    @blp.response(200, BatchOut)
+    @blp.response(200, BatchWholeOut)
     def read_import(*, session: Session, actor: Actor, now: datetime, batch_id: int) -> Any:
-        """One import."""
-        return service.get(session, actor, importer, batch_id)
+        """One import, and where its approval stands."""
+        batch = service.get(session, actor, importer, batch_id)
+        values = {attribute.key: getattr(batch, attribute.key) for attribute in batch.__mapper__.column_attrs}
+        return SimpleNamespace(**values, case=service.case_of(session, batch))
 
     @blp.route(f"{one}/findings", methods=["GET"])
     @reads(read)
@@ -129,7 +158,7 @@ def register(blp: Any, importer: Importer, *, prefix: str, read: str) -> None:
         """What was found, by row."""
         batch = service.get(session, actor, importer, batch_id)
         order = [Sort("number", ImportRowError.number), Sort("id", ImportRowError.id)]
-        query = service.findings(batch.id, wanted["severity"])
+        query = outcome.findings(batch.id, wanted["severity"])
         page = page_of(session, query, order, cursor=wanted["cursor"], size=wanted["size"])
         return {"rows": page.rows, "after": page.after, "before": page.before}
 
@@ -154,16 +183,28 @@ def register(blp: Any, importer: Importer, *, prefix: str, read: str) -> None:
     _reasoned(blp, importer.deciding, f"{one}/revert", "revert", service.revert, importer, "Take all of it back.")
     if importer.apply_action:
         _plain(
-            blp,
-            importer.deciding,
-            f"{one}/apply",
-            "apply",
-            service.apply,
-            importer,
-            "Approve it: all rows are imported.",
+            blp, importer.action, f"{one}/withdraw", "withdraw", service.withdraw, importer, "Take it back undecided."
         )
-        _reasoned(blp, importer.deciding, f"{one}/send-back", "send_back", service.send_back, importer, "Send it back.")
+        _decided(blp, importer, one)
     blp.url_value_preprocessor(upload_limit(frozenset({f"{blp.name}.upload"})))
+
+
+def _decided(blp: Any, importer: Importer, one: str) -> None:
+    @blp.route(f"{one}/apply", methods=["POST"])
+    @writes(importer.deciding)
+    @blp.arguments(SeenSchema)
+    @blp.response(200, BatchOut)
+    def apply(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, batch_id: int) -> Any:
+        """Approve it: all rows are imported."""
+        return service.apply(session, actor, importer, batch_id, seen_of(data), now)
+
+    @blp.route(f"{one}/send-back", methods=["POST"])
+    @writes(importer.deciding)
+    @blp.arguments(SendBackSchema)
+    @blp.response(200, BatchOut)
+    def send_back(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, batch_id: int) -> Any:
+        """Send it back."""
+        return service.send_back(session, actor, importer, batch_id, seen_of(data), data["reason"], now)
 
 
 def _plain(blp: Any, action: str, rule: str, name: str, verb: Verb, importer: Importer, told: str) -> None:

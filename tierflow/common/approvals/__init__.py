@@ -5,7 +5,17 @@ case moved on gets a `Conflict` that says where it is now. Seats (one per person
 four-eyes rule in the database itself.
 """
 
-from tierflow.common.approvals.moves import Seen, decide, discard, open_case, submit, take_pen, void, withdraw
+from tierflow.common.approvals.moves import (
+    Seen,
+    decide,
+    discard,
+    lapse,
+    open_case,
+    submit,
+    take_pen,
+    void,
+    withdraw,
+)
 from tierflow.common.approvals.opinions import (
     answer,
     ask,
@@ -56,6 +66,7 @@ __all__ = [
     "discard",
     "escalation_due",
     "facts_of",
+    "lapse",
     "open_case",
     "opinion",
     "opinions_of",

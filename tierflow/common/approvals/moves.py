@@ -228,6 +228,13 @@ def discard(
     audit.record(session, actor, "discard", case.subject_type, case.subject_id, now, reason=reason)
 
 
+def lapse(session: Session, case: ApprovalCase, actor: Actor, now: datetime, *, reason: str) -> None:
+    """What was approved could not be carried out: back to the submitter. Only where the chain `lapses`."""
+    chain = CHAINS[case.chain]
+    _move(session, case, chain, approval.lapse(chain, facts_of(session, case)), now, case.version)
+    audit.record(session, actor, "lapse", case.subject_type, case.subject_id, now, reason=reason)
+
+
 def void(session: Session, case: ApprovalCase, actor: Actor, now: datetime, *, reason: str) -> None:
     """End a case whose decision would no longer count: its time has passed, or its matter has changed."""
     if State(case.state) in approval.ENDED:

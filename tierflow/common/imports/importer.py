@@ -17,8 +17,10 @@ from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
+from tierflow.common import approvals
 from tierflow.common.imports.reading import Cell
 from tierflow.common.imports.tables import ImportBatch
+from tierflow.kernel.approval import Chain
 from tierflow.kernel.roles import Actor
 from tierflow.kernel.text import Text
 
@@ -86,7 +88,8 @@ Undo = Callable[[Session, ImportBatch, Actor, datetime], dict[str, int]]
 class Importer:
     """One kind of import. `action`: who prepares one; `apply_action`: who brings it into force, where that is another.
 
-    With an `apply_action` two people are needed: an import is no way around an approval.
+    With an `apply_action` and its `chain` two people are needed: an import is no way around an approval. A step of the
+    chain examines the group `import`: the file by its hash, the mapping, the rows counted.
     """
 
     kind: str
@@ -100,7 +103,19 @@ class Importer:
     undo: Undo
     settle: Settle | None = None
     apply_action: str | None = None
+    chain: Chain | None = None
     promise: str = ""  # what applying means, in a sentence for who decides
+
+    def __post_init__(self) -> None:
+        if (self.chain is None) != (self.apply_action is None):
+            raise ValueError(f"{self.kind}: who decides needs a chain to decide in")
+        if self.chain is not None and not self.chain.lapses:
+            raise ValueError(f"{self.kind}: the worker applies after the approval, and may find that it cannot")
+
+    @property
+    def subject(self) -> str:
+        """What the inbox, notices and approvals call a batch of this kind."""
+        return f"import.{self.kind}"
 
     @property
     def deciding(self) -> str:
@@ -118,6 +133,8 @@ _importers: dict[str, Importer] = {}
 def register(importer: Importer) -> Importer:
     """Make a kind of import known to the worker."""
     _importers[importer.kind] = importer
+    if importer.chain is not None:
+        approvals.register(importer.chain)
     return importer
 
 

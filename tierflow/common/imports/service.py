@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgres
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
 
-from tierflow.common import audit, files
+from tierflow.common import approvals, audit, files
+from tierflow.common.approvals import ApprovalCase, ApprovalSeat, Seen
 from tierflow.common.db import is_sqlite
-from tierflow.common.imports import reading
+from tierflow.common.imports import outcome, reading
 from tierflow.common.imports.importer import Importer, folded, guess, importer_of
 from tierflow.common.imports.tables import ImportBatch, ImportMapping, ImportRow, ImportRowError
-from tierflow.common.notices import as_text
+from tierflow.common.policies import policy_on
 from tierflow.common.runs import JobRequest
 from tierflow.common.uploads import clean_name
 from tierflow.common.users import User
-from tierflow.kernel.approval import digest
+from tierflow.kernel.approval import EDITABLE, SUBMIT_SEAT, State, Verdict, digest
 from tierflow.kernel.errors import Conflict, Invalid, NotFound, Refusal, Refused, refuse_if_any
-from tierflow.kernel.roles import Actor, is_allowed, require
+from tierflow.kernel.months import local_day
+from tierflow.kernel.roles import SYSTEM, Actor, is_allowed, require
 from tierflow.kernel.text import Text, text
 
 SUBJECT = "import"
@@ -142,8 +144,12 @@ def _move(session: Session, batch: ImportBatch, before: Sequence[str], after: st
         .execution_options(synchronize_session=False)
     ).scalar_one_or_none()
     if moved is None:
-        raise Conflict(Refusal("conflict", text("This import has moved on meanwhile; reload the page.")))
+        raise _moved_on()
     session.refresh(batch)
+
+
+def _moved_on() -> Conflict:
+    return Conflict(Refusal("conflict", text("This import has moved on meanwhile; reload the page.")))
 
 
 def set_mapping(
@@ -212,37 +218,65 @@ def hand_in(
     batch.handed_in_by_id, batch.handed_in_at = actor.user_id, now
     after = {"rows": batch.good + batch.doubtful, "left_out": batch.duplicate, "doubtful": batch.doubtful}
     audit.record(session, actor, "import.hand_in", SUBJECT, batch.id, now, after=after)
-    if not importer.apply_action:
+    if importer.apply_action:
+        _submit(session, actor, importer, batch, now)
+    else:
         batch.applied_by_id = actor.user_id
         wake(session, actor.user_id, now)
     session.flush()
     return batch
 
 
+def _submit(session: Session, actor: Actor, importer: Importer, batch: ImportBatch, now: datetime) -> None:
+    if importer.chain is None:
+        return
+    case = case_of(session, batch)
+    if case is None:
+        subject = (importer.subject, batch.id)
+        case = approvals.open_case(session, importer.chain, subject, batch.file_name, None, actor, now)
+        creator = session.get_one(User, batch.created_by_id)
+        case.submitter_id = creator.id
+        if creator.person_id != actor.person_id:  # handed in by who stands in
+            session.add(ApprovalSeat(case_id=case.id, person_id=creator.person_id, step=SUBMIT_SEAT))
+    content = {
+        "file": batch.file_name,
+        "sha256": batch.sha256,
+        "mapping": batch.mapping,
+        "rows": batch.good + batch.doubtful,
+        "doubtful": batch.doubtful,
+        "left_out": batch.duplicate,
+    }
+    approvals.submit(session, case, {"import": content}, actor, now, seen_version=case.version)
+
+
+def case_of(session: Session, batch: ImportBatch) -> ApprovalCase | None:
+    """Where its approval stands; None before it was handed in, and where one person is enough."""
+    subject = importer_of(batch.kind).subject
+    query = select(ApprovalCase).where(ApprovalCase.subject_type == subject, ApprovalCase.subject_id == batch.id)
+    return session.scalars(query).one_or_none()
+
+
 def why_not(batch: ImportBatch, command: Mapping[str, Any]) -> list[Refusal]:
     """What keeps a checked import from being applied; all or nothing."""
-    found = []
+    reasons = []
     if batch.bad:
-        found.append(
+        reasons.append(
             Refusal(CLAUSE, text("Rows with errors: %(count)s. Mend the file and upload it again.", count=batch.bad))
         )
     if batch.duplicate and not command.get("leave_out_duplicates"):
         reason = text("Rows that are here already: %(count)s. Say that they are left out.", count=batch.duplicate)
-        found.append(Refusal(CLAUSE, reason, "leave_out_duplicates"))
+        reasons.append(Refusal(CLAUSE, reason, "leave_out_duplicates"))
     if batch.doubtful and not command.get("doubts_seen"):
         reason = text("Rows to look at twice: %(count)s. Say that you have looked.", count=batch.doubtful)
-        found.append(Refusal(CLAUSE, reason, "doubts_seen"))
+        reasons.append(Refusal(CLAUSE, reason, "doubts_seen"))
     if not batch.bad and not batch.good + batch.doubtful:
-        found.append(Refusal(CLAUSE, text("There is no row to import.")))
-    return found
+        reasons.append(Refusal(CLAUSE, text("There is no row to import.")))
+    return reasons
 
 
-def apply(session: Session, actor: Actor, importer: Importer, batch_id: int, now: datetime) -> ImportBatch:
+def apply(session: Session, actor: Actor, importer: Importer, batch_id: int, seen: Seen, now: datetime) -> ImportBatch:
     """Let the worker bring it into force: the second person's word. Raises `Refused` for who prepared it."""
-    require(actor, importer.deciding)
-    batch = get(session, actor, importer, batch_id)
-    _refuse_own(session, actor, batch)
-    _move(session, batch, ("handed_in",), "to_apply")
+    batch = _decide(session, actor, importer, batch_id, seen, Verdict.APPROVE, "", now)
     batch.applied_by_id = actor.user_id
     audit.record(session, actor, "import.approve", SUBJECT, batch.id, now)
     wake(session, actor.user_id, now)
@@ -250,23 +284,58 @@ def apply(session: Session, actor: Actor, importer: Importer, batch_id: int, now
     return batch
 
 
-def _refuse_own(session: Session, actor: Actor, batch: ImportBatch) -> None:
-    people = select(User.person_id).where(User.id.in_([batch.created_by_id, batch.handed_in_by_id or 0]))
-    if actor.person_id in set(session.scalars(people)):
-        raise Refused(Refusal("CHEM-7.2", text("Who prepared an import does not decide on it.")))
-
-
 def send_back(
-    session: Session, actor: Actor, importer: Importer, batch_id: int, reason: str, now: datetime
+    session: Session, actor: Actor, importer: Importer, batch_id: int, seen: Seen, reason: str, now: datetime
 ) -> ImportBatch:
     """Return a handed-in import to who prepared it."""
-    require(actor, importer.deciding)
-    batch = get(session, actor, importer, batch_id)
-    _move(session, batch, ("handed_in",), "checked")
+    batch = _decide(session, actor, importer, batch_id, seen, Verdict.RETURN, reason, now)
     batch.reason, batch.handed_in_at, batch.handed_in_by_id = reason, None, None
     audit.record(session, actor, "import.send_back", SUBJECT, batch.id, now, reason=reason)
     session.flush()
     return batch
+
+
+def _decide(
+    session: Session,
+    actor: Actor,
+    importer: Importer,
+    batch_id: int,
+    seen: Seen,
+    verdict: Verdict,
+    reason: str,
+    now: datetime,
+) -> ImportBatch:
+    require(actor, importer.deciding)
+    batch, on = get(session, actor, importer, batch_id), local_day(now)
+    case = case_of(session, batch)
+    if case is None:
+        raise _moved_on()
+    version = policy_on(session, on).version
+    approvals.decide(session, case, seen, verdict, actor, now, on=on, policy_version=version, reason=reason)
+    _move(session, batch, ("handed_in",), "to_apply" if verdict is Verdict.APPROVE else "checked")
+    return batch
+
+
+def withdraw(session: Session, actor: Actor, importer: Importer, batch_id: int, now: datetime) -> ImportBatch:
+    """Take a handed-in import back before it is decided. Raises `Refused` for who did not prepare it."""
+    require(actor, importer.action)
+    batch = get(session, actor, importer, batch_id)
+    case = case_of(session, batch)
+    if case is None:
+        raise _moved_on()
+    approvals.withdraw(session, case, actor, now, seen_version=case.version, reason="")
+    _move(session, batch, ("handed_in",), "checked")
+    batch.handed_in_at, batch.handed_in_by_id = None, None
+    session.flush()
+    return batch
+
+
+def lapse(session: Session, batch: ImportBatch, now: datetime) -> None:
+    """The worker could not bring an approved import into force: its approval is asked for again."""
+    case = case_of(session, batch)
+    if case is not None and case.state == State.APPROVED:
+        failure = outcome.failure_of(batch)
+        approvals.lapse(session, case, SYSTEM, now, reason=str(failure) if failure else "")
 
 
 def discard(session: Session, actor: Actor, importer: Importer, batch_id: int, now: datetime) -> ImportBatch:
@@ -274,6 +343,9 @@ def discard(session: Session, actor: Actor, importer: Importer, batch_id: int, n
     require(actor, importer.action)
     batch = get(session, actor, importer, batch_id)
     _move(session, batch, ("to_read", "mapping", "to_check", "checked"), "discarded")
+    case = case_of(session, batch)
+    if case is not None and State(case.state) in EDITABLE:
+        approvals.discard(session, case, actor, now, seen_version=case.version)
     forget_rows(session, batch.id)
     audit.record(session, actor, "import.discard", SUBJECT, batch.id, now)
     return batch
@@ -296,41 +368,3 @@ def forget_rows(session: Session, batch_id: int) -> None:
     """Delete what was read, findings first."""
     session.execute(delete(ImportRowError).where(ImportRowError.batch_id == batch_id))
     session.execute(delete(ImportRow).where(ImportRow.batch_id == batch_id))
-
-
-def findings(batch_id: int, severity: str | None = None) -> Select[Any]:
-    """What was found, to be paged by row number and id."""
-    query = select(ImportRowError).where(ImportRowError.batch_id == batch_id)
-    return query.where(ImportRowError.severity == severity) if severity else query
-
-
-def sentence(finding: ImportRowError) -> Text:
-    """The finding's reason."""
-    return as_text(finding.msgid, finding.params)
-
-
-def failure_of(batch: ImportBatch) -> Text | None:
-    """Why the last work ended without success."""
-    return as_text(batch.failure["msgid"], batch.failure["params"]) if batch.failure else None
-
-
-def faulty_rows(session: Session, batch_id: int) -> Iterator[tuple[int, Sequence[Any], list[ImportRowError]]]:
-    """Rows in which something was found: number, cells as in the file, findings; a chunk at a time."""
-    last = 0
-    while True:
-        rows = session.execute(
-            select(ImportRow.number, ImportRow.raw)
-            .where(ImportRow.batch_id == batch_id, ImportRow.verdict != "good", ImportRow.number > last)
-            .order_by(ImportRow.number)
-            .limit(CHUNK)
-        ).all()
-        if not rows:
-            return
-        first, last = rows[0].number, rows[-1].number
-        by_row: dict[int, list[ImportRowError]] = {}
-        for found in session.scalars(
-            findings(batch_id).where(ImportRowError.number.between(first, last)).order_by(ImportRowError.id)
-        ):
-            by_row.setdefault(found.number, []).append(found)
-        for number, raw in rows:
-            yield number, raw or (), by_row.get(number, [])

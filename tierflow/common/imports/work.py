@@ -53,9 +53,9 @@ def work_off(clock: Clock, *, spoken: Callable[[str], str] = str, pause: float =
         except Discarded:
             _forget(batch_id)
         except Invalid as error:
-            _end(batch_id, "discarded" if state == "to_read" else "mapping", _first(error))
+            _end(batch_id, "discarded" if state == "to_read" else "mapping", _first(error), clock())
         except (Refused, Forbidden, IntegrityError) as error:
-            _refused(batch_id, state, error)
+            _refused(batch_id, state, error, clock())
         finally:
             db.session.remove()
         log.info("import worked on", batch=batch_id, step=state)
@@ -91,14 +91,16 @@ def _first(error: Invalid) -> Text:
     return message if isinstance(message, Text) else Text(str(message))
 
 
-def _end(batch_id: int, state: str, why: Text | None) -> None:
+def _end(batch_id: int, state: str, why: Text | None, now: datetime) -> None:
     with transaction() as session:
         batch = session.get_one(ImportBatch, batch_id)
         batch.state, batch.claimed_at = state, None
         batch.failure = {"msgid": why.msgid, "params": plain_params(why)} if why is not None else None
+        if state != "applied":
+            service.lapse(session, batch, now)
 
 
-def _refused(batch_id: int, state: str, error: Exception) -> None:
+def _refused(batch_id: int, state: str, error: Exception, now: datetime) -> None:
     """Facts have changed since the preview: back to where a person sees why."""
     if isinstance(error, Refused):
         why = error.refusals[0].reason
@@ -112,7 +114,7 @@ def _refused(batch_id: int, state: str, error: Exception) -> None:
     back = {"to_apply": "to_check", "to_revert": "applied"}.get(state, "mapping")
     if isinstance(error, Forbidden) and state == "to_apply":
         back = "checked"
-    _end(batch_id, back, why)
+    _end(batch_id, back, why, now)
 
 
 def _read(batch_id: int, _importer: Importer, _clock: Clock, spoken: Callable[[str], str], _pause: float) -> None:

@@ -152,7 +152,8 @@ def customer_levels(*, session: Session, actor: Actor, now: datetime, customer_i
 @blp.response(201, shown.LevelPinOut)
 def ask_pin(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, customer_id: int) -> Any:
     """Ask for a level by hand; the general manager decides."""
-    return pins.ask(session, actor, customer_id, data, now)
+    pin = pins.ask(session, actor, customer_id, data, now)
+    return rows.pin(pin, pins.case_of(session, pin.id))
 
 
 @blp.route("/grading/pins", methods=["GET"])
@@ -163,7 +164,7 @@ def list_pins(wanted: dict[str, Any], *, session: Session, actor: Actor, now: da
     """Levels by hand, newest first."""
     query = pins.listed(actor, wanted["state"])
     found = page_of(session, query, [Sort("id", LevelPin.id, True)], cursor=wanted["cursor"], size=wanted["size"])
-    return rows.page(found, [row[0] for row in found.rows])
+    return rows.page(found, [rows.pin(pin, case) for pin, _customer, case in found.rows])
 
 
 @blp.route(f"/grading/pins/<{ROW_ID}:pin_id>/decision", methods=["POST"])
@@ -172,7 +173,8 @@ def list_pins(wanted: dict[str, Any], *, session: Session, actor: Actor, now: da
 @blp.response(200, shown.LevelPinOut)
 def decide_pin(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, pin_id: int) -> Any:
     """Approve or reject a level by hand."""
-    return pins.decide(session, actor, pin_id, data, now)
+    pin = pins.decide(session, actor, pin_id, data, now)
+    return rows.pin(pin, pins.case_of(session, pin.id))
 
 
 @blp.route("/grading/inputs", methods=["GET"])

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from tierflow.common.approvals import ApprovalCase
 from tierflow.common.customers import Customer
 from tierflow.common.indicators import MonthFacts
-from tierflow.grading.models import GradingRun, LevelDecisionRow
+from tierflow.grading.models import GradingRun, LevelDecisionRow, LevelPin
 from tierflow.grading.service.inputs import Shown
 from tierflow.grading.service.looking import Proof
 from tierflow.grading.service.watching import Picture
@@ -27,6 +28,11 @@ def run(row: GradingRun) -> dict[str, Any]:
     """A run."""
     values = {attribute.key: getattr(row, attribute.key) for attribute in row.__mapper__.column_attrs}
     return {**values, "month": str(Month.of(row.month))}
+
+
+def pin(row: LevelPin, case: ApprovalCase | None) -> dict[str, Any]:
+    """A level by hand, and where its approval stands."""
+    return {**{attribute.key: getattr(row, attribute.key) for attribute in row.__mapper__.column_attrs}, "case": case}
 
 
 def decision(

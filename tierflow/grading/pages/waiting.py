@@ -1,4 +1,7 @@
-"""What waits for whom: proposed runs for the sales manager, late ones and levels by hand for the general manager."""
+"""What waits for whom: proposed runs for the sales manager, late ones for the general manager.
+
+Levels by hand are approvals: they come from the cases that wait.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,8 @@ from typing import Any
 
 from sqlalchemy import String, cast, func
 
-from tierflow.common.customers import Customer
 from tierflow.common.reference import ProductLine
-from tierflow.grading.models import GradingRun, LevelPin
+from tierflow.grading.models import GradingRun
 from tierflow.kernel.roles import Actor, Role
 from tierflow.kernel.text import mark
 from tierflow.web.inbox import Kind, row
@@ -35,6 +37,3 @@ def source(actor: Actor) -> Iterable[Any]:
         yield waiting
     elif Role.GENERAL_MANAGER in actor.roles:
         yield waiting.where(GradingRun.escalated_at.is_not(None))
-    if Role.GENERAL_MANAGER in actor.roles:
-        asked = row("level_pin", LevelPin.id, Customer.name, LevelPin.asked_at, LevelPin.asked_at, Customer.region_id)
-        yield asked.join(Customer, Customer.id == LevelPin.customer_id).where(LevelPin.state == "waiting")

@@ -13,9 +13,11 @@ from functools import lru_cache
 from typing import Literal
 
 from tierflow.grading.terms import INDICATORS, parse_condition
+from tierflow.kernel.approval import Chain, Step
 from tierflow.kernel.decisions import Indicator
 from tierflow.kernel.errors import Refusal
 from tierflow.kernel.policy import Policy
+from tierflow.kernel.roles import Role
 from tierflow.kernel.text import Text, mark, text
 
 CustomerClass = Literal["direct", "dealer"]
@@ -254,6 +256,14 @@ def indicators_of(month: Month, policy: LevelPolicy, *, judged: bool) -> tuple[I
             )
             rows.append(Indicator(name, value, threshold, "fail" if failed else "pass", "CHEM-9.6"))
     return tuple(rows)
+
+
+PIN = Chain(
+    key="level_pin",
+    clause="CHEM-9.5",
+    label=mark("level by hand"),
+    steps=(Step("management", mark("general manager"), Role.GENERAL_MANAGER, frozenset({"pin"}), always=True),),
+)
 
 
 def may_pin(is_direct: bool, computed: Level, wanted: Level) -> tuple[Refusal, ...]:

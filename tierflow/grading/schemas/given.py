@@ -84,8 +84,10 @@ class PinSchema(Schema):
 
 
 class PinDecisionSchema(Schema):
-    """Yes or no to a level by hand; a no says why."""
+    """Yes or no to a level by hand as it was shown (`version` and `step` of its case); a no says why."""
 
+    version = Integer(required=True, validate=between(0, 2**53))
+    step = Line(required=True, most=40)
     verdict = Line(required=True, validate=one_of(("approve", "reject")))
     remark = Paragraph(most=500, load_default="", allow_none=True)
 

@@ -154,6 +154,17 @@ class LevelWayPageOut(Schema):
     before = fields.String(allow_none=True)
 
 
+class PinCaseOut(Schema):
+    """Where its approval stands. `version` and `step` go into a decision as what was seen."""
+
+    state = fields.String(required=True)
+    round = fields.Integer(required=True)
+    step = fields.String(required=True, allow_none=True)
+    version = fields.Integer(required=True)
+    waiting_since = fields.DateTime(required=True)
+    due_at = fields.DateTime(required=True)
+
+
 class LevelPinOut(Schema):
     """A level by hand."""
 
@@ -171,6 +182,7 @@ class LevelPinOut(Schema):
     decided_by_id = fields.Integer(allow_none=True)
     decided_at = fields.DateTime(allow_none=True)
     remark = fields.String(required=True)
+    case = fields.Nested(PinCaseOut, required=True, allow_none=True)  # None: decided before pins had cases
 
 
 class LevelPinPageOut(Schema):

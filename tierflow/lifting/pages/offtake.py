@@ -13,4 +13,4 @@ imports.register(bp, OFFTAKE, prefix="/offtake/imports", name="offtake", read="o
 
 def init(app: Flask) -> None:
     """Attach what notices of an import lead to."""
-    app.extensions["inbox_kinds"][f"import.{OFFTAKE.kind}"] = imports.inbox_kind(bp, OFFTAKE, "offtake")
+    app.extensions["inbox_kinds"].update(imports.inbox_kinds(bp, OFFTAKE, "offtake"))

@@ -42,5 +42,4 @@ def origin(session: Session, customer_id: int) -> dict[str, Any] | None:
 def init(app: Flask) -> None:
     """Attach navigation and inbox."""
     app.extensions["nav"] += NAV
-    app.extensions["inbox_sources"].append(imports.inbox_source(CUSTOMERS))
-    app.extensions["inbox_kinds"][f"import.{CUSTOMERS.kind}"] = imports.inbox_kind(bp, CUSTOMERS, "takeover")
+    app.extensions["inbox_kinds"].update(imports.inbox_kinds(bp, CUSTOMERS, "takeover"))

@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Mapping
 from datetime import date
 
+from tierflow.kernel.approval import Chain, Step
+from tierflow.kernel.roles import Role
 from tierflow.kernel.text import Text, mark, text
 from tierflow.onboarding.rules.entry import CLASS_LABELS, CLASSES_OF_SCHEME
 from tierflow.onboarding.rules.papers import label
@@ -17,6 +19,14 @@ DAY = text("A date is wanted here, as 2026-11-22.")
 EARLIEST = date(1949, 10, 1)
 _DAY = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{2})(\d{2}))(?: 00:00(?::00)?)?")
 LONG_TERM = frozenset({"长期", "长期有效", "永久", "永久有效", "无固定期限", "longterm", "permanent", "99991231"})
+
+TAKEOVER = Chain(
+    key="takeover",
+    clause="CHEM-7.1",
+    label=mark("takeover of customers"),
+    steps=(Step("management", mark("general manager"), Role.GENERAL_MANAGER, frozenset({"import"}), always=True),),
+    lapses=True,
+)
 
 CLASS_WORDS: Mapping[str, tuple[str, ...]] = {
     "direct": ("direct", "direct customer", "直供", "直供客户", "直销", "直销客户"),

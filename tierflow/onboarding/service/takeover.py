@@ -31,7 +31,7 @@ from tierflow.kernel.qualification import MERGED
 from tierflow.kernel.roles import Actor, Role
 from tierflow.kernel.text import Text, mark, text
 from tierflow.onboarding.models import Application, Disqualified, DisqualifiedName, Paper, TakenOver
-from tierflow.onboarding.rules.takeover import folded
+from tierflow.onboarding.rules.takeover import TAKEOVER, folded
 from tierflow.onboarding.service.access import SUBJECT as APPLICATION
 from tierflow.onboarding.service.creating import CUSTOMER
 from tierflow.onboarding.service.scans import NO_SCAN_NAME
@@ -345,6 +345,7 @@ CUSTOMERS = register(
         title=mark("Take over customers"),
         action="takeover.write",
         apply_action="takeover.decide",
+        chain=TAKEOVER,
         promise=mark("Each becomes a customer of the account manager named in its row."),
         columns=COLUMNS,
         begin=begin,
