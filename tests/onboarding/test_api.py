@@ -64,6 +64,10 @@ def test_an_account_is_opened_returned_once_and_approved(both: Scene) -> None:
     assert len(customer["decisions"]) == 4
     listed = li.get("/customers?q=hdsl").json["rows"]
     assert [row["id"] for row in listed] == [customer_id], "found by the initials of its pinyin"
+    decided = li.get(f"{one}/admissions").json["rows"]
+    assert [row["outcome"] for row in decided] == ["admissible"] * 3, "handed in, handed in again, approved"
+    assert decided[-1]["inputs"]["bank_account"] == "1001000000000077"
+    assert both.door("wang").get(f"{one}/admissions").status_code == 404
     actions = [event["action"] for event in li.get(f"{one}/timeline").json["events"]]
     assert actions[0] == "decide.approve"
     assert actions.count("submit") == 2

@@ -14,6 +14,7 @@ from tierflow.onboarding import service
 from tierflow.onboarding.api.applications import ONE
 from tierflow.onboarding.rules.chain import Given
 from tierflow.onboarding.schemas import given, shown
+from tierflow.onboarding.service import admitting
 from tierflow.web.access import reads, writes
 from tierflow.web.openapi import api_blueprint
 
@@ -48,6 +49,14 @@ def submit(data: dict[str, Any], *, session: Session, actor: Actor, now: datetim
 def decide(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, application_id: int) -> Any:
     """The waiting step's verdict: approve, return for correction, reject. Answers where the case went."""
     return _given(application_id, service.decide(session, actor, application_id, now=now, **verdict_of(data)))
+
+
+@blp.route(f"{ONE}/admissions", methods=["GET"])
+@reads("application.read")
+@blp.response(200, shown.StoredAdmissionsSchema)
+def stored_admissions(*, session: Session, actor: Actor, now: datetime, application_id: int) -> Any:
+    """Its admissions as they were decided, to be explained and made again: inputs, indicators, policy version."""
+    return {"rows": admitting.stored_admissions(session, actor, application_id)}
 
 
 @blp.route("/applications/approvals", methods=["POST"])

@@ -10,17 +10,13 @@ from typing import Any
 
 from flask import render_template
 from flask_babel import gettext as _
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tierflow.common.decisions import DecisionRecord
-from tierflow.kernel.errors import NotFound
 from tierflow.kernel.roles import Actor
 from tierflow.onboarding.pages import views
 from tierflow.onboarding.pages.blueprint import APPLICATION, ROW_ID, bp
 from tierflow.onboarding.rules.admission import ADMISSIBLE, INDICATOR_LABELS, as_json
-from tierflow.onboarding.service.access import get_visible
-from tierflow.onboarding.service.admitting import preview_admission
+from tierflow.onboarding.service.admitting import preview_admission, stored_admission
 from tierflow.web.access import reads
 from tierflow.web.i18n import show
 from tierflow.web.shell import moment
@@ -30,16 +26,7 @@ from tierflow.web.shell import moment
 @reads("application.read")
 def explain_decision(*, session: Session, actor: Actor, now: datetime, application_id: int, decision_id: int) -> str:
     """A stored decision: rule, inputs, policy version."""
-    get_visible(session, actor, application_id)
-    row = session.scalar(
-        select(DecisionRecord).where(
-            DecisionRecord.id == decision_id,
-            DecisionRecord.subject_type == "application",
-            DecisionRecord.subject_id == application_id,
-        )
-    )
-    if row is None:
-        raise NotFound
+    row = stored_admission(session, actor, application_id, decision_id)
     return _drawer(
         row.outcome,
         row.clauses,

@@ -290,6 +290,24 @@ class AdmissionSchema(Schema):
     policy_version = fields.Integer(attribute="policy.version")
 
 
+class StoredAdmissionSchema(Schema):
+    """An admission as it was decided: all the rule saw, what it said, under which policy version."""
+
+    id = fields.Integer()
+    outcome = fields.String()
+    clauses = fields.List(fields.String())
+    indicators = fields.List(fields.Dict())
+    inputs = fields.Dict()
+    policy_version = fields.Integer()
+    decided_at = fields.DateTime()
+
+
+class StoredAdmissionsSchema(Schema):
+    """An application's admissions, the first first."""
+
+    rows = fields.List(fields.Nested(StoredAdmissionSchema))
+
+
 class StepVerdictSchema(Schema):
     """A verdict just given, and where the case went."""
 

@@ -13,10 +13,12 @@ from sqlalchemy.orm import Session
 from tierflow.common import decisions, identifiers
 from tierflow.common.customers import Customer, CustomerLine
 from tierflow.common.db import in_force
+from tierflow.common.decisions import DecisionRecord
 from tierflow.common.identifiers import BadIdentifier
 from tierflow.common.policies import policy_on
 from tierflow.common.reference import ProductLine, Region
 from tierflow.kernel.decisions import Decision
+from tierflow.kernel.errors import NotFound
 from tierflow.kernel.months import local_day
 from tierflow.kernel.policy import Policy
 from tierflow.kernel.roles import Actor, require
@@ -26,7 +28,7 @@ from tierflow.onboarding.rules.admission import AdmissionFacts, CheckFact, LineF
 from tierflow.onboarding.rules.duplicates import Match
 from tierflow.onboarding.rules.papers import PaperFact
 from tierflow.onboarding.service import particulars
-from tierflow.onboarding.service.access import get_visible
+from tierflow.onboarding.service.access import SUBJECT, get_visible
 from tierflow.onboarding.service.drafts import checks_of, lines_of, papers_of
 from tierflow.onboarding.service.matching import Keys, matches_of
 from tierflow.onboarding.service.papers import PRINTED
@@ -72,6 +74,26 @@ def admission_of(session: Session, actor: Actor, application: Application, now: 
     policy = policy_on(session, on)
     facts = facts_of(session, actor, application, on)
     return Admission(rule.admission(facts, policy), facts, policy)
+
+
+def stored_admission(session: Session, actor: Actor, application_id: int, decision_id: int) -> DecisionRecord:
+    """An admission as it was decided, with all the rule saw. Raises `NotFound`."""
+    get_visible(session, actor, application_id)
+    row = session.get(DecisionRecord, decision_id)
+    if row is None or (row.subject_type, row.subject_id) != (SUBJECT, application_id):
+        raise NotFound
+    return row
+
+
+def stored_admissions(session: Session, actor: Actor, application_id: int) -> Sequence[DecisionRecord]:
+    """All admissions of an application as they were decided, the first first."""
+    get_visible(session, actor, application_id)
+    query = select(DecisionRecord).where(
+        DecisionRecord.subject_type == SUBJECT,
+        DecisionRecord.subject_id == application_id,
+        DecisionRecord.kind == KIND,
+    )
+    return session.scalars(query.order_by(DecisionRecord.id)).all()
 
 
 def preview_facts(session: Session, actor: Actor, data: Mapping[str, Any], now: datetime) -> Admission:
