@@ -60,6 +60,7 @@ def order(page: Page, sold: tuple[int, int]) -> None:
     page.fill("#f-customer", "C000001")
     page.select_option("#f-product_id", str(sold[0]))
     page.select_option("#f-warehouse_id", str(sold[1]))
+    page.locator("[name=form_of_sale][value=auction]").check(force=True)  # a customer without a level buys at auction
     page.fill("#f-tonnes", "30")
     page.fill("#f-price", "8,200.00")
     page.get_by_role("button", name="下达订单").click()

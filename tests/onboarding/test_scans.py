@@ -53,7 +53,8 @@ class Taken:
                 sales = self.place.actor(session, "sales", self.clock.at)
                 imports.hand_in(session, sales, CUSTOMERS, batch, {"doubts_seen": True}, self.clock.at)
             with transaction() as session:
-                imports.apply(session, self.place.actor(session, "gm", self.clock.at), CUSTOMERS, batch, self.clock.at)
+                general_manager = self.place.actor(session, "gm", self.clock.at)
+                imports.apply(session, general_manager, CUSTOMERS, batch, Seen(1, "management"), self.clock.at)
             work.work_off(self.clock, pause=0)
         return batch
 

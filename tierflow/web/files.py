@@ -27,6 +27,7 @@ def inline(session: Session, stored: StoredFile) -> Response:
     )
     response.headers["Content-Security-Policy"] = SANDBOX
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Cache-Control"] = "private, no-cache"
+    # Its reader's browser may keep a scan and asks about it every time; what a program fetched stays nowhere between.
+    response.headers["Cache-Control"] = "no-store" if request.path.startswith("/api/") else "private, no-cache"
     response.headers["ETag"] = etag
     return response
