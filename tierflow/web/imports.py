@@ -16,11 +16,10 @@ from typing import Any
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from markupsafe import Markup
-from marshmallow import fields
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from tierflow.common.approvals import Seen, why_not
+from tierflow.common.approvals import why_not
 from tierflow.common.imports import ImportBatch, Importer, outcome, service
 from tierflow.common.imports.importer import Column as Asked
 from tierflow.common.imports.reading import MOST_BYTES
@@ -33,9 +32,18 @@ from tierflow.web import exports
 from tierflow.web.access import reads, writes
 from tierflow.web.exports import Column
 from tierflow.web.i18n import show, translator
+from tierflow.web.imports_schemas import (
+    SEVERITIES,
+    FindingsSchema,
+    HandInSchema,
+    MappingSchema,
+    SeenSchema,
+    SendBackSchema,
+    seen_of,
+)
 from tierflow.web.inbox import Kind
 from tierflow.web.paging import Sort, page_of
-from tierflow.web.schemas import Integer, Line, ReasonSchema, Schema, between, flat_errors, form_data, load, one_of
+from tierflow.web.schemas import ReasonSchema, flat_errors, form_data, load
 
 ROW_ID = "int(max=9007199254740991)"
 LOOK_AGAIN_SECONDS = 2
@@ -54,47 +62,6 @@ STATES: dict[str, tuple[str, str, str]] = {
     "discarded": ("neutral", mark("Given up"), "trash"),
 }
 RETURNED = mark("Returned for correction")
-SEVERITIES: dict[str, tuple[str, str]] = {
-    "bad": ("bad", mark("Error")),
-    "duplicate": ("warn", mark("Here already")),
-    "doubtful": ("info", mark("Look twice")),
-}
-
-
-class HandInSchema(Schema):
-    """What is left out, and that the doubtful rows were looked at."""
-
-    leave_out_duplicates = fields.Boolean(load_default=False)
-    doubts_seen = fields.Boolean(load_default=False)
-
-
-class FindingsSchema(Schema):
-    """Which findings: their kind, and the page."""
-
-    severity = Line(validate=one_of(SEVERITIES), load_default=None)
-    cursor = Line(most=500, load_default=None)
-
-
-class SeenSchema(Schema):
-    """The case as the page showed it: its version and the step it waited for."""
-
-    version = Integer(required=True, validate=between(0, 2**53))
-    step = Line(required=True, most=40)
-
-
-class SendBackSchema(SeenSchema, ReasonSchema):
-    """The same, and why it goes back."""
-
-
-class MappingSchema(Schema):
-    """Which column of the file (counted from 0) is which of ours."""
-
-    mapping = fields.Dict(keys=Line(most=80), values=Integer(validate=between(0, 1000)), required=True)
-
-
-def seen_of(given: dict[str, Any]) -> Seen:
-    """What the decider looked at."""
-    return Seen(given["version"], given["step"])
 
 
 def state_of(batch: ImportBatch) -> dict[str, str]:

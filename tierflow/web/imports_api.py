@@ -17,15 +17,14 @@ from tierflow.kernel.roles import Actor
 from tierflow.web.access import reads, writes
 from tierflow.web.fields import Moment
 from tierflow.web.i18n import show, translator
-from tierflow.web.imports import (
-    ROW_ID,
+from tierflow.web.imports import ROW_ID, upload_limit
+from tierflow.web.imports_schemas import (
     SEVERITIES,
     HandInSchema,
     MappingSchema,
     SeenSchema,
     SendBackSchema,
     seen_of,
-    upload_limit,
 )
 from tierflow.web.paging import Sort, page_of
 from tierflow.web.schemas import Integer, Line, ReasonSchema, Schema, between, one_of
