@@ -110,14 +110,14 @@ def _key(direct: Any, rank: Any, place: Any, gated: Any, forced: Any) -> Any:
     return (((direct * 5 + rank) * 6 + place) * 2 + gated) * 2 + forced
 
 
-def statement(shared: Plan, after: int, last: int) -> Any:
+def statement(session: Session, shared: Plan, after: int, last: int) -> Any:
     """One INSERT … SELECT over the customers of a stretch: facts, the case they make, what the rule said of it."""
     policy = shared.policy
 
     def stretch(column: Any) -> Any:
         return and_(column > after, column <= last)
 
-    seen = facts.question(shared.line_id, shared.month, shared.previous_run_id, shared.span, stretch).order_by(None)
+    seen = facts.question(session, shared.month, shared.previous_run_id, shared.span, stretch).order_by(None)
     names = ("customer_id", "class", "grams", *facts.INDICATOR_COLUMNS, "before_level", "before_idle", "began")
     raw = seen.subquery().columns
     named = select(*(column.label(name) for column, name in zip(raw, names, strict=True))).subquery().c
@@ -217,7 +217,7 @@ def keep(session: Session, run: GradingRun, shared: Plan, size: int) -> bool:
     if moved.rowcount != 1:  # type: ignore[attr-defined]
         return False
     if last is not None:
-        session.execute(statement(shared, after, last))
+        session.execute(statement(session, shared, after, last))
         _count(session, run, after, last)
     session.flush()
     session.refresh(run)

@@ -25,9 +25,9 @@ INDICATOR_COLUMNS = ("planned_grams", "evenness", "payment_discipline", "breache
 
 
 def question(
-    line_id: int, month: Month, previous_run_id: int | None, over: Span, among: Among = everybody
+    session: Session, month: Month, previous_run_id: int | None, over: Span, among: Among = everybody
 ) -> Select[Any]:
-    """Everybody who holds the line on the month's last day, by customer id; narrowed by `among`.
+    """Everybody who holds the span's line on the month's last day, by customer id; narrowed by `among`.
 
     Evenness and payment discipline are worked out over the month's span; what was keyed in stands where there is no
     data.
@@ -35,6 +35,7 @@ def question(
     Columns: customer, class, grams, the indicators, the level and idle months of the month before, and the class the
     customer began with where there is no such decision.
     """
+    line_id = over.line_id
     first, line = aliased(CustomerLine), CustomerLine
     began = (
         select(first.customer_class)
@@ -46,13 +47,11 @@ def question(
     )
     before = LevelDecisionRow
     known = {name: getattr(MonthFacts, name) for name in INDICATOR_COLUMNS}
-    worked_out = {
-        "evenness": derived.evenness_of(over, among),
-        "payment_discipline": derived.discipline_of(over, among),
-    }
-    for name, found in worked_out.items():
-        if found is not None:
-            known[name] = func.coalesce(found.c[name], known[name])
+    weeks, since = derived.weeks_as_known(session, over)
+    known["evenness"] = func.coalesce(derived.evenness_of_month(over, weeks), known["evenness"])
+    due = derived.discipline_of(over, among)
+    if due is not None:
+        known["payment_discipline"] = func.coalesce(due.c.payment_discipline, known["payment_discipline"])
     columns = list(known.values())
     query = (
         select(
@@ -88,7 +87,7 @@ def question(
             among(line.customer_id),
         )
     )
-    for found in worked_out.values():
+    for found in (since, due):
         if found is not None:
             query = query.outerjoin(found, found.c.customer_id == line.customer_id)
     return query.order_by(line.customer_id)

@@ -100,7 +100,7 @@ def _decide(session: Session, old: GradingRun, late: Mapping[int, Month], over: 
     }
     found = []
     for at in range(0, len(ids), 500):
-        some = facts.question(old.product_line_id, month, old.previous_run_id, over_days, _those(ids[at : at + 500]))
+        some = facts.question(session, month, old.previous_run_id, over_days, _those(ids[at : at + 500]))
         found += closing.decide(0, policy, before | over, session.execute(some))
     changed = []
     for row in found:
