@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Select, and_, case, func, select
@@ -14,7 +14,7 @@ from tierflow.common.indicators import MonthFacts, completion
 from tierflow.common.offtake import OfftakeMonth
 from tierflow.grading.models import GradingRun, LevelDecisionRow
 from tierflow.grading.service import derived
-from tierflow.grading.service.derived import Among, Span, everybody
+from tierflow.grading.service.derived import Among, Span
 from tierflow.kernel.months import Month
 
 Held = tuple[str, int]
@@ -25,12 +25,12 @@ INDICATOR_COLUMNS = ("planned_grams", "evenness", "payment_discipline", "breache
 
 
 def question(
-    session: Session, month: Month, previous_run_id: int | None, over: Span, among: Among = everybody
+    month: Month, previous_run_id: int | None, over: Span, among: Among, weeks: Mapping[int, Any], since: Any | None
 ) -> Select[Any]:
     """Everybody who holds the span's line on the month's last day, by customer id; narrowed by `among`.
 
-    Evenness and payment discipline are worked out over the month's span; what was keyed in stands where there is no
-    data.
+    Evenness and payment discipline are worked out over the month's span (`weeks` and `since`:
+    `derived.weeks_as_known`); what was keyed in stands where there is no data.
 
     Columns: customer, class, grams, the indicators, the level and idle months of the month before, and the class the
     customer began with where there is no such decision.
@@ -47,7 +47,6 @@ def question(
     )
     before = LevelDecisionRow
     known = {name: getattr(MonthFacts, name) for name in INDICATOR_COLUMNS}
-    weeks, since = derived.weeks_as_known(session, over)
     known["evenness"] = func.coalesce(derived.evenness_of_month(over, weeks), known["evenness"])
     due = derived.discipline_of(over, among)
     if due is not None:
