@@ -99,7 +99,7 @@ def follow(session: Session, now: datetime) -> None:
 
 def working_calendar(session: Session) -> WorkingCalendar:
     """The calendar in force. One query when nothing was loaded since the last call."""
-    version = session.scalar(select(func.max(CalendarNotice.id))) or 0
+    version = session.scalar(_VERSION) or 0
     key = (str(session.get_bind().engine.url), version)
     kept = _kept(session, version)
     if key not in kept:
@@ -107,6 +107,9 @@ def working_calendar(session: Session) -> WorkingCalendar:
             kept.clear()
         kept[key] = _build(session, version)
     return kept[key]
+
+
+_VERSION = select(func.max(CalendarNotice.id))
 
 
 def calendar_numbered(session: Session, version: int) -> WorkingCalendar:

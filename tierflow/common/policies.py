@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, event, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, bindparam, event, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tierflow.common.db import Model, pk
@@ -68,15 +68,18 @@ def policy_on(session: Session, on: date) -> Policy:
     """The version in force on a day; read once in a transaction, and again after one was drafted or adopted in it."""
     held = _held(session)
     if on not in held:
-        rows = session.scalars(
-            select(PolicyVersion)
-            .where(PolicyVersion.state == "adopted", PolicyVersion.in_force_from <= on)
-            .order_by(PolicyVersion.in_force_from.desc(), PolicyVersion.version.desc())
-            .limit(1)
-        ).all()
+        rows = session.scalars(_NEWEST, {"on_day": on}).all()
         held = _held(session)  # asking may have begun the transaction
         held[on] = in_force([as_value(row) for row in rows], on)
     return held[on]
+
+
+_NEWEST = (
+    select(PolicyVersion)
+    .where(PolicyVersion.state == "adopted", PolicyVersion.in_force_from <= bindparam("on_day"))
+    .order_by(PolicyVersion.in_force_from.desc(), PolicyVersion.version.desc())
+    .limit(1)
+)
 
 
 def _held(session: Session) -> dict[date, Policy]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from tierflow.common.approvals.tables import (
@@ -114,13 +114,17 @@ def waiting_conditions(actor: Actor) -> list[Any]:
     for role in sorted({step.role for chain in CHAINS.values() for step in chain.steps}):
         held = actor.scopes(role)
         for scope in [None] if None in held else sorted(filter(None, held)):
-            condition = (ApprovalCase.state == State.IN_APPROVAL.value) & (ApprovalCase.waiting_role == role.value)
+            condition = _IN_APPROVAL & (ApprovalCase.waiting_role == role.value)
             if scope is not None:
                 condition &= ApprovalCase.region_id == scope
             holders = actor.capacities_for(role, scope)
             free = [~_seated_elsewhere(actor.person_id, holder.person_id) for holder in holders]
             conditions.append(condition & or_(*free))
     return conditions
+
+
+# Stands in the statement as it does in the indexes: a plan made for any state could not use them.
+_IN_APPROVAL = ApprovalCase.state == literal_column(f"'{State.IN_APPROVAL.value}'")
 
 
 def _seated_elsewhere(*person_ids: int) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, bindparam, select
 from sqlalchemy.orm import Session, aliased
 
 from tierflow.common import approvals
@@ -29,6 +29,7 @@ from tierflow.onboarding.rules.papers import PAPER_LABELS
 from tierflow.onboarding.service.access import SUBJECT, case_of, get_visible, may_edit
 from tierflow.onboarding.service.admitting import KIND
 from tierflow.onboarding.service.drafts import checks_of
+from tierflow.web.paging import once
 
 
 class DecisionSeen(NamedTuple):
@@ -128,7 +129,7 @@ def view(session: Session, actor: Actor, application_id: int) -> ApplicationView
         copied_from=around.copied_from,
         lines=lines,
         checks=_checks(session, application, [row.line.customer_class for row in lines]),
-        papers=papers_with_files(session, Paper.application_id == application.id),
+        papers=papers_with_files(session, _IS_OF_APPLICATION, {"application_id": application.id}),
         decisions=decided,
         opinions=[OpinionSeen(*row) for row in approvals.opinions_of(session, case.id)],
         rounds=rounds,
@@ -138,6 +139,9 @@ def view(session: Session, actor: Actor, application_id: int) -> ApplicationView
         admission=latest_admission(session, application.id),
         may=_abilities(session, actor, application, case),
     )
+
+
+_IS_OF_APPLICATION = Paper.application_id == bindparam("application_id")
 
 
 class _Around(NamedTuple):
@@ -190,10 +194,14 @@ def papers_with_files(
     session: Session, condition: ColumnElement[bool], given: dict[str, Any] | None = None
 ) -> list[ScannedPaper]:
     """Papers and their scans, in the order of the form. `given`: values of the condition's parameters."""
-    scanned = select(Paper, StoredFile).join(StoredFile, StoredFile.id == Paper.file_id)
     order = {kind: place for place, kind in enumerate(PAPER_LABELS)}
-    found = [ScannedPaper(row.Paper, row.StoredFile) for row in session.execute(scanned.where(condition), given)]
+    found = [ScannedPaper(row.Paper, row.StoredFile) for row in session.execute(_scanned(condition), given)]
     return sorted(found, key=lambda row: (order[row.paper.kind], row.paper.id))
+
+
+@once
+def _scanned(condition: ColumnElement[bool]) -> Any:
+    return select(Paper, StoredFile).join(StoredFile, StoredFile.id == Paper.file_id).where(condition)
 
 
 def _checks(session: Session, application: Application, classes: Sequence[str]) -> list[CheckRow]:
