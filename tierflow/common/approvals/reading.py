@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import literal_column, or_, select
+from sqlalchemy import bindparam, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from tierflow.common.approvals.tables import (
@@ -36,18 +37,22 @@ def register(chain: Chain) -> Chain:
 
 def facts_of(session: Session, case: ApprovalCase) -> approval.Case:
     """The case as the rules see it. Two queries."""
-    opinions = tuple(
-        approval.Opinion(row.round, row.step, Verdict(row.verdict), row.content_hash)
-        for row in session.execute(
-            select(
-                ApprovalDecision.round, ApprovalDecision.step, ApprovalDecision.verdict, ApprovalDecision.content_hash
-            )
-            .where(ApprovalDecision.case_id == case.id)
-            .order_by(ApprovalDecision.id)
-        )
-    )
-    seats = session.execute(select(ApprovalSeat.person_id, ApprovalSeat.step).where(ApprovalSeat.case_id == case.id))
-    return approval.Case(State(case.state), case.round, case.step, opinions, {row[0]: row[1] for row in seats})
+    return facts_from(session, case, session.execute(_OPINIONS, {"case_id": case.id}))
+
+
+def facts_from(session: Session, case: ApprovalCase, decided: Iterable[Any]) -> approval.Case:
+    """The same where its decisions have been read, in their order. One query."""
+    opinions = tuple(approval.Opinion(row.round, row.step, Verdict(row.verdict), row.content_hash) for row in decided)
+    seats = {row.person_id: row.step for row in session.execute(_SEATS, {"case_id": case.id})}
+    return approval.Case(State(case.state), case.round, case.step, opinions, seats)
+
+
+_OPINIONS = (
+    select(ApprovalDecision.round, ApprovalDecision.step, ApprovalDecision.verdict, ApprovalDecision.content_hash)
+    .where(ApprovalDecision.case_id == bindparam("case_id"))
+    .order_by(ApprovalDecision.id)
+)
+_SEATS = select(ApprovalSeat.person_id, ApprovalSeat.step).where(ApprovalSeat.case_id == bindparam("case_id"))
 
 
 def current_content(session: Session, case: ApprovalCase, round_: int | None = None) -> dict[str, Any]:
@@ -94,15 +99,18 @@ def why_not(session: Session, case: ApprovalCase, actor: Actor) -> tuple[Refusal
 
 def decisions_of(session: Session, case_id: int) -> list[tuple[ApprovalDecision, User, User | None]]:
     """The chain so far: decision, who decided, and in whose name."""
-    rows = session.execute(
-        select(ApprovalDecision, User)
-        .join(User, User.id == ApprovalDecision.user_id)
-        .where(ApprovalDecision.case_id == case_id)
-        .order_by(ApprovalDecision.id)
-    ).all()
+    rows = session.execute(_DECISIONS, {"case_id": case_id}).all()
     ids = {row.ApprovalDecision.on_behalf_of_id for row in rows} - {None}
     principals = {user.id: user for user in session.scalars(select(User).where(User.id.in_(ids)))} if ids else {}
     return [(row.ApprovalDecision, row.User, principals.get(row.ApprovalDecision.on_behalf_of_id or 0)) for row in rows]
+
+
+_DECISIONS = (
+    select(ApprovalDecision, User)
+    .join(User, User.id == ApprovalDecision.user_id)
+    .where(ApprovalDecision.case_id == bindparam("case_id"))
+    .order_by(ApprovalDecision.id)
+)
 
 
 def waiting_conditions(actor: Actor) -> list[Any]:

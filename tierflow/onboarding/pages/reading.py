@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tierflow.common.acts import act_label
-from tierflow.common.approvals import capacity, facts_of
+from tierflow.common.approvals import capacity
 from tierflow.common.audit import AuditEntry
 from tierflow.common.calendars import working_calendar
 from tierflow.common.users import User
@@ -234,7 +234,7 @@ def _handed_in(found: ApplicationView) -> list[dict[str, Any]]:
 def deciding(session: Session, actor: Actor, found: ApplicationView, now: datetime) -> dict[str, Any]:
     """What the approver's page shows beyond the application: their items, what changed for them, in whose name."""
     step = ACCOUNT_OPENING.step(found.case.step or "")
-    holder = capacity(actor, ACCOUNT_OPENING, found.case, facts_of(session, found.case))
+    holder = capacity(actor, ACCOUNT_OPENING, found.case, found.facts)
     principal = holder[0] if holder else None
     changed = latest_changes(found)
     return {
