@@ -33,7 +33,7 @@ def _day(offset: int) -> date:
     return TODAY + timedelta(days=offset)
 
 
-@pytest.mark.groundwork("CHEM-4")
+@pytest.mark.rule("CHEM-4")
 @pytest.mark.parametrize(
     ("first", "last", "more", "state"),
     [
@@ -108,7 +108,7 @@ def house(app: Flask) -> Iterator[House]:
         yield House()
 
 
-@pytest.mark.groundwork("CHEM-4")
+@pytest.mark.rule("CHEM-4")
 def test_a_contract_is_kept_with_file_custody_and_renewal(house: House) -> None:
     first = house.enter()
     assert house.states() == [("HT-2026-001", "ending")]
@@ -150,7 +150,7 @@ def test_a_contract_is_seen_by_who_sees_its_customer(house: House) -> None:
             service.get(db.session(), house.place.actor(db.session(), who), made, NOW)
 
 
-@pytest.mark.groundwork("CHEM-4")
+@pytest.mark.rule("CHEM-4")
 def test_renewal_is_warned_of_once_a_distance_and_not_for_what_asks_for_nothing(house: House) -> None:
     setup: Any = None
     near = house.enter(number="A", last_on=_day(30))

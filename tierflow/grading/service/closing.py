@@ -24,7 +24,6 @@ from tierflow.common.indicators import BASIS_POINTS
 from tierflow.common.policies import policy_numbered
 from tierflow.grading.models import GradingCase, GradingChunk, GradingRun, LevelDecisionRow
 from tierflow.grading.rules.levels import (
-    COUNTED_AGAINST,
     DIRECT,
     Level,
     LevelPolicy,
@@ -36,6 +35,7 @@ from tierflow.grading.rules.levels import (
 from tierflow.grading.service import derived, facts
 from tierflow.grading.service.derived import Span
 from tierflow.grading.service.facts import Held
+from tierflow.grading.terms import COUNTED_AGAINST
 from tierflow.kernel.months import Month
 
 STRETCH = 2_000  # a write this long keeps nobody waiting (SQLite has one writer)
