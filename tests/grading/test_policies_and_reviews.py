@@ -165,7 +165,9 @@ def test_a_quarter_is_opened_after_it_frozen_with_its_last_month_and_confirmed(s
     assert (scores["a"].grams, scores["a"].cooperation, scores["b"].breaches) == (4500 * T, 90, 2)
     assert (scores["a"].score, scores["b"].score) == (8215, 4278)
     assert (scores["a"].recommended, scores["b"].recommended, scores["d"].recommended) == ("keep", "lower", "keep")
-    assert [scores[letter].rank for letter in "adb"] == [2, 1, 3] or scores["a"].rank < scores["b"].rank
+    # d: nothing lifted, nothing ordered: no data of breaches, and papers alone make no score
+    assert (scores["d"].breaches, scores["d"].score) == (None, None)
+    assert [scores[letter].rank for letter in "abd"] == [1, 2, 3]
     with pytest.raises(Invalid):
         scene.act(_confirm, "sm", at("2026-04-08 10:00"), review.id, {"ids": [], "reason": ""})
     one = {"ids": [scores["a"].id], "reason": ""}
@@ -183,7 +185,8 @@ def _confirm(session: Any, actor: Any, review_id: int, command: Any, now: Any) -
 
 
 def _periods(scene: Scene) -> list[str]:
-    found: list[str] = scene.ask(lambda session: session.scalars(select(Review.period)).all())
+    query = select(Review.period).where(Review.product_line_id == scene.line).order_by(Review.id)
+    found: list[str] = scene.ask(lambda session: session.scalars(query).all())
     return found
 
 
@@ -200,6 +203,19 @@ def test_january_opens_quarter_half_year_and_year(both_app: Flask) -> None:
     assert "2026" not in _periods(scene)
     _open(scene, "2027-01-04 07:00")
     assert {"2026-Q4", "2026-H2", "2026"} <= set(_periods(scene))
+
+
+@pytest.mark.rule("CHEM-16")
+def test_periods_missed_in_an_outage_are_opened_oldest_first_and_once(both_app: Flask) -> None:
+    scene = Scene(both_app)
+    scene.close(*(Month.parse(f"2026-{n:02d}") for n in range(1, 10)))
+    _open(scene, "2026-04-01 07:00")
+    quarters = [period for period in _periods(scene) if "Q" in period]
+    assert quarters == ["2026-Q1"]
+    _open(scene, "2026-10-08 06:00")  # the scheduler was out from April on; 1 to 7 October are holidays
+    quarters = [period for period in _periods(scene) if "Q" in period]
+    assert quarters == ["2026-Q1", "2026-Q2", "2026-Q3"]
+    assert _open(scene, "2026-10-08 06:05")["opened"] == 0
 
 
 def test_every_page_and_both_doors(app: Flask, clock: StandingClock) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tierflow.grading.rules.levels import LADDER, Level, LevelPolicy, may_pin
 from tierflow.grading.rules.outlook import outlook
-from tierflow.grading.rules.reviews import ReviewPolicy, Seen, band, papers, recommend, score
+from tierflow.grading.rules.reviews import ReviewPolicy, Seen, band, breaches_known, papers, recommend, score
 from tierflow.grading.terms import GRADING_TERMS
 
 POLICY = ReviewPolicy(
@@ -41,6 +41,32 @@ def seen(**values: object) -> Seen:
 )
 def test_a_score_is_weighted_and_no_data_is_not_scored(values: dict[str, int], expected: int | None) -> None:
     assert score(seen(**values), POLICY) == expected
+
+
+@pytest.mark.rule("CHEM-16")
+@pytest.mark.parametrize(
+    ("values", "expected"), [({}, None), ({"breaches": 0}, 10_000), ({"completion": 0}, 588), ({"breaches": 4}, 2500)]
+)
+def test_valid_papers_alone_make_no_score(values: dict[str, int], expected: int | None) -> None:
+    policy = dataclasses.replace(POLICY, weights={"completion": 80, "papers": 5, "breaches": 15})
+    assert score(seen(suspended_days=0, **values), policy) == expected
+
+
+@pytest.mark.rule("CHEM-16")
+@pytest.mark.parametrize(
+    ("recorded", "had_business", "expected"),
+    [
+        (None, False, None),  # nothing was lifted or ordered: there was nothing to breach
+        (None, True, 0),
+        (0, False, 0),  # somebody said so
+        (2, False, 2),
+        (2, True, 2),
+    ],
+)
+def test_without_business_there_is_no_data_of_breaches(
+    recorded: int | None, had_business: bool, expected: int | None
+) -> None:
+    assert breaches_known(recorded, had_business=had_business) == expected
 
 
 @pytest.mark.rule("CHEM-16")

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from tierflow.common.customers import Customer, CustomerLine
 from tierflow.common.indicators import MonthFacts
 from tierflow.common.offtake import monthly
+from tierflow.common.standing import standing_on
 from tierflow.common.users import actor_of
 from tierflow.demo import company
 from tierflow.demo.diary import Diary, Story
@@ -79,6 +80,7 @@ def _known(session: Session, line_id: int, month: Month) -> list[dict[str, Any]]
     told = set(session.scalars(select(MonthFacts.customer_id).where(MonthFacts.month == month.start)))
     due = select(LiftingOrder.customer_id).where(LiftingOrder.pay_by_on.between(month.start, month.last_day))
     has_orders = set(session.scalars(due))
+    stands = standing_on(session, [customer.id for customer in customers], line_id, month.last_day)
     rows = []
     for customer in customers:
         grams = lifted.get(customer.id, {}).get(month, 0)
@@ -86,12 +88,14 @@ def _known(session: Session, line_id: int, month: Month) -> list[dict[str, Any]]
             continue  # some never hand in a plan: no data
         share = (92, 100, 108, 125, 140)[(customer.id + month.number) % 5]
         row: dict[str, Any] = {"number": customer.number}
-        row["planned_grams"] = max(PLAN_STEP, grams * share // 100 // PLAN_STEP * PLAN_STEP)
+        if customer.id in stands and stands[customer.id].level != "auction":
+            row["planned_grams"] = max(PLAN_STEP, grams * share // 100 // PLAN_STEP * PLAN_STEP)
         if month.number % 3 == 0:
             row["cooperation"] = 62 + customer.id * 13 % 37
         if customer.id not in has_orders:
             row["payment_discipline"] = (10_000, 10_000, 9_500, 8_750)[customer.id % 4]
-        rows.append(row)
+        if len(row) > 1:
+            rows.append(row)
     return rows
 
 

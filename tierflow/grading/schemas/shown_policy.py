@@ -107,7 +107,7 @@ class ReviewScoreOut(Schema):
     completion = fields.Integer(allow_none=True)
     evenness = fields.Integer(allow_none=True)
     payment_discipline = fields.Integer(allow_none=True)
-    breaches = fields.Integer(required=True)
+    breaches = fields.Integer(required=True, allow_none=True)
     cooperation = fields.Integer(allow_none=True)
     orders_due = fields.Integer(allow_none=True)
     orders_in_time = fields.Integer(allow_none=True)
