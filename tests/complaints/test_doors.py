@@ -175,7 +175,7 @@ def test_an_extension_through_each_door(scene: Scene, door: Door, clock: Standin
     assert scene.clock(1).limit_days == 6
 
 
-@pytest.mark.groundwork("CHEM-4")
+@pytest.mark.rule("CHEM-4")
 def test_an_inquiry_becomes_a_complaint_with_one_click(scene: Scene, door: Door) -> None:
     asked = {
         "channel": "phone",
@@ -194,7 +194,7 @@ def test_an_inquiry_becomes_a_complaint_with_one_click(scene: Scene, door: Door)
     assert door.send("am2", "/inquiries/1/answer", "/inquiries/1/answer", answer="x")[0] == "missing"
 
 
-@pytest.mark.groundwork("CHEM-4")
+@pytest.mark.rule("CHEM-4")
 def test_an_inquiry_has_question_owner_answer_and_time(scene: Scene, door: Door) -> None:
     asked = {"channel": "phone", "asked_at": "2026-11-23T09:00", "question": "有货吗？"}
     who: dict[str, Any] = {"customer_name": "路人"} if door.kind == "api" else {"customer": "路人"}

@@ -82,7 +82,7 @@ def adopt_draft(data: dict[str, Any], *, session: Session, actor: Actor, now: da
 
 
 @blp.route(f"{DRAFT}/backtests", methods=["POST"])
-@writes("draft.write")
+@writes("draft.try")
 @blp.arguments(given.TrialSchema)
 @blp.response(201, shown.BackTestOut)
 def start_trial(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, version: int) -> Any:

@@ -101,6 +101,7 @@ def _draft(session: Session, actor: Actor, now: datetime, version: int, errors: 
         first=str(last.plus(-11)),
         last=str(last),
         may_write=is_draft and is_allowed(actor, "draft.write"),
+        may_try=is_draft and is_allowed(actor, "draft.try"),
         may_adopt=is_draft and is_allowed(actor, "draft.adopt"),
         errors=by_key,
         refusals=[refusal for refusal in refusals if not refusal.field],
@@ -198,7 +199,7 @@ def adopt_draft(*, session: Session, actor: Actor, now: datetime, version: int) 
 
 
 @bp.post(f"{DRAFT}/trials")
-@writes("draft.write", on_invalid=_again)
+@writes("draft.try", on_invalid=_again)
 def start_trial(*, session: Session, actor: Actor, now: datetime, version: int) -> BaseResponse:
     """Try a draft on closed months."""
     test = trials.start(session, actor, version, load(given.TrialSchema(), form_data()), now)
