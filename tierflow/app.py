@@ -15,7 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from tierflow.admin import api as admin_api
 from tierflow.admin import jobs_api, jobs_pages
 from tierflow.admin import pages as admin
-from tierflow.common import calendars, offtake, portfolios, verify
+from tierflow.common import calendars, offtake, portfolios, suspension, verify
 from tierflow.common import tables as _tables  # noqa: F401 - every table is known before the first query
 from tierflow.common.clock import system_clock
 from tierflow.common.db import db, engine_options
@@ -191,6 +191,7 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     grading_derived.ORDERS_DUE[:] = [discipline.orders_due]
     verify.also_checked("levels", verify_levels)
     verify.also_checked("offtake", offtake.verify)
+    verify.also_checked("covers", suspension.verify)
     verify.also_checked("lifting", lifting_figures.verify)
     for share in (*onboarding_handover.SHARES, *complaints_handing_over.SHARES):
         portfolios.register(share)
