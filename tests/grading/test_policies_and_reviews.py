@@ -340,6 +340,23 @@ def test_every_page_and_both_doors(app: Flask, clock: StandingClock) -> None:
     assert _review(scene).state == "closed"
 
 
+@pytest.mark.rule("CHEM-4")
+def test_every_version_is_drafted_by_the_sales_department(scene: Scene) -> None:
+    now = at("2026-05-06 10:00")
+    scene.close(JAN)
+    version = draft(scene, grading__one_star_grams=800 * T)
+    acts: list[tuple[Any, tuple[Any, ...]]] = [
+        (drafts.create, ({"source": "x"},)),
+        (drafts.save, (version, {"values": {}, "source": "x"})),
+        (drafts.drop, (version,)),
+    ]
+    for act, given in acts:
+        with pytest.raises(Forbidden):
+            scene.act(act, "gm", now, *given)
+    months = {"product_line_id": scene.line, "first": JAN, "last": JAN}
+    assert scene.act(trials.start, "gm", now, version, months), "whoever adopts may try it first"
+
+
 @pytest.mark.parametrize("kind", ["page", "api"])
 def test_drafts_through_either_door(app: Flask, clock: StandingClock, kind: str) -> None:
     clock.at = at("2026-05-06 10:00")

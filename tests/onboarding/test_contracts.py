@@ -168,6 +168,20 @@ def test_renewal_is_warned_of_once_a_distance_and_not_for_what_asks_for_nothing(
     assert f"{near}.7" in duty.near_their_end(db.session(), Errand(None, later, setup))
 
 
+@pytest.mark.rule("CHEM-17")
+def test_nothing_is_renewed_or_entered_with_a_disqualified_company(house: House) -> None:
+    setup: Any = None
+    near = house.enter(last_on=_day(7))
+    assert duty.near_their_end(db.session(), Errand(None, NOW, setup)) == [f"{near}.7"]
+    db.session().rollback()
+    with transaction() as session:
+        session.scalars(select(Customer)).one().disqualified_on = TODAY
+    assert duty.near_their_end(db.session(), Errand(None, NOW, setup)) == []
+    with pytest.raises(Refused) as error:
+        house.enter(number="B")
+    assert [row.clause for row in error.value.refusals] == ["CHEM-17"]
+
+
 def test_ended_early_it_is_over_once(house: House) -> None:
     made = house.enter()
     with transaction() as session:

@@ -120,11 +120,16 @@ def visible_rows(actor: Actor, region_column: Any, manager_column: Any) -> Any:
 
 def visible(actor: Actor) -> Any:
     """SQL condition: the customers this actor may see."""
-    condition = visible_rows(actor, Customer.region_id, Customer.account_manager_id)
+    return visible_by(actor, Customer.id, Customer.region_id, Customer.account_manager_id)
+
+
+def visible_by(actor: Actor, customer_column: Any, region_column: Any, manager_column: Any) -> Any:
+    """The same condition on rows that bear a customer, its region and its account manager."""
+    condition = visible_rows(actor, region_column, manager_column)
     offices = actor.scopes(Role.RESIDENT_OFFICE)
     if offices:
         theirs = select(CustomerOffice.customer_id).where(CustomerOffice.office_id.in_(offices))
-        condition = condition | Customer.id.in_(theirs)
+        condition = condition | customer_column.in_(theirs)
     return condition
 
 

@@ -118,7 +118,7 @@ class Delegation(Model):
     revoked_at: Mapped[datetime | None]
 
 
-def live_grants(on: date) -> list[object]:
+def live_grants(on: Any) -> list[object]:
     """SQL conditions under which a grant counts on a day."""
     return [
         in_force(RoleGrant.from_on, RoleGrant.to_on, on),

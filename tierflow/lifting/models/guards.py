@@ -95,7 +95,7 @@ BEGIN
   END IF;
   RETURN NEW;
 END """,
-    before="INSERT OR UPDATE",
+    on="BEFORE INSERT OR UPDATE",
 )
 
 WEIGHING = row_guard(

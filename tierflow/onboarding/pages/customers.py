@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response as BaseResponse
 
-from tierflow.common.reference import lines_on, regions_on
 from tierflow.kernel.errors import Invalid
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, is_allowed
@@ -20,10 +19,11 @@ from tierflow.kernel.text import mark, text
 from tierflow.onboarding import exports as files
 from tierflow.onboarding.pages import chain, fields_past, reading, standing, takeover, views
 from tierflow.onboarding.pages.blueprint import CUSTOMER, ROW_ID, bp
-from tierflow.onboarding.pages.listing import managers, number
+from tierflow.onboarding.pages.listing import number, options
 from tierflow.onboarding.rules.entry import CLASS_LABELS
 from tierflow.onboarding.schemas import given
 from tierflow.onboarding.service import saved_filters
+from tierflow.onboarding.service.choices import choices
 from tierflow.onboarding.service.customers import (
     SORTS,
     CustomerCard,
@@ -52,9 +52,9 @@ YEAR = timedelta(days=365)
 @reads("customer.read")
 def customers(*, session: Session, actor: Actor, now: datetime) -> str:
     """The list, under the filter of its address."""
-    on = local_day(now)
     sort = sorting(request.args)
     page = list_customers(session, actor, asked(request.args), now, cursor=request.args.get("cursor"), sort=sort)
+    offered = choices(session, actor, local_day(now))
     return render_template(
         "onboarding/customers.html",
         rows=[_row(row, now) for row in page.rows],
@@ -62,10 +62,10 @@ def customers(*, session: Session, actor: Actor, now: datetime) -> str:
         sort=sort,
         has_filter=any(request.args.get(name) for name in saved_filters.NARROWING),
         saved=_saved(session, actor),
-        regions=[(row.id, row.name) for row in regions_on(session, on)],
-        managers=managers(session, actor, on),
+        regions=options(offered.regions),
+        managers=options(offered.managers),
         classes=[(name, show(label)) for name, label in CLASS_LABELS.items()],
-        lines=[(line.id, views.line_name(line)) for line in lines_on(session, on)],
+        lines=options(offered.lines),
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from flask import Response, render_template, request, url_for
@@ -10,8 +11,6 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from tierflow.common.calendars import working_calendar
-from tierflow.common.reference import regions_on
-from tierflow.common.users import holders
 from tierflow.kernel.approval import State
 from tierflow.kernel.errors import Invalid
 from tierflow.kernel.months import local_day
@@ -21,6 +20,7 @@ from tierflow.onboarding import exports as files
 from tierflow.onboarding.pages import views
 from tierflow.onboarding.pages.blueprint import bp
 from tierflow.onboarding.rules.chain import ACCOUNT_OPENING
+from tierflow.onboarding.service.choices import choices
 from tierflow.onboarding.service.listing import ApplicationRow, Filters, lines_asked, list_applications
 from tierflow.web.access import reads
 from tierflow.web.exports import form_of
@@ -59,6 +59,7 @@ def applications(*, session: Session, actor: Actor, now: datetime) -> str:
     page = list_applications(session, actor, filters, cursor=request.args.get("cursor"))
     calendar = working_calendar(session)
     lines = lines_asked(session, [row.application.id for row in page.rows])
+    offered = choices(session, actor, local_day(now))
     title, words = EMPTY[tab]
     return render_template(
         "onboarding/list.html",
@@ -83,8 +84,8 @@ def applications(*, session: Session, actor: Actor, now: datetime) -> str:
             for row in page.rows
         ],
         page=page,
-        regions=[(row.id, row.name) for row in regions_on(session, local_day(now))],
-        managers=managers(session, actor, local_day(now)),
+        regions=options(offered.regions),
+        managers=options(offered.managers),
         empty_title=show(title),
         empty_text=show(words),
     )
@@ -122,11 +123,9 @@ def number(args: Any, name: str) -> int | None:
     return int(value)
 
 
-def managers(session: Session, actor: Actor, on: date) -> list[tuple[int, str]]:
-    """The account managers to filter by, for whoever sees those of others."""
-    if actor.roles <= {Role.ACCOUNT_MANAGER}:
-        return []
-    return [(user.id, user.name) for user in holders(session, Role.ACCOUNT_MANAGER, on)]
+def options(rows: Iterable[Any]) -> list[tuple[int, str]]:
+    """Regions, people or product lines for a list's filter, named in the reader's language."""
+    return [(row.id, views.line_name(row)) for row in rows]
 
 
 @bp.post("/applications/export")

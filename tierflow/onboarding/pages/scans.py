@@ -13,15 +13,15 @@ from sqlalchemy.orm import Session
 
 from tierflow.common.imports import ImportBatch
 from tierflow.common.policies import policy_on
-from tierflow.common.reference import regions_on
 from tierflow.kernel.months import local_day
 from tierflow.kernel.qualification import PAPER_LABELS
 from tierflow.kernel.roles import Actor, is_allowed, require
 from tierflow.kernel.text import Text, text
 from tierflow.onboarding.pages.blueprint import bp
-from tierflow.onboarding.pages.listing import managers
+from tierflow.onboarding.pages.listing import options
 from tierflow.onboarding.schemas import keeping as wanted
 from tierflow.onboarding.service import scans as service
+from tierflow.onboarding.service.choices import choices
 from tierflow.onboarding.service.scans import Owed, OwedFilters
 from tierflow.onboarding.terms_keeping import SCAN_DAYS
 from tierflow.web import exports
@@ -46,14 +46,15 @@ def scans_owed(*, session: Session, actor: Actor, now: datetime) -> str:
     """What is owed, the first due first."""
     filters, on = asked(request.args), local_day(now)
     page = service.owed(session, actor, filters, now, cursor=request.args.get("cursor"))
+    offered = choices(session, actor, on)
     return render_template(
         "onboarding/scans_owed.html",
         rows=[_row(row, actor) for row in page.rows],
         page=page,
         tiles=_tiles(service.tally(session, actor, filters, now), filters),
         days=policy_on(session, on).integer(SCAN_DAYS),
-        regions=[(row.id, row.name) for row in regions_on(session, on)],
-        managers=managers(session, actor, on),
+        regions=options(offered.regions),
+        managers=options(offered.managers),
         batch_id=filters.batch_id,
         has_filter=any(request.args.get(name) for name in NARROWING),
     )

@@ -231,9 +231,9 @@ def lines_in_words(rows: Iterable[tuple[Any, ProductLine]]) -> str:
     return comma.join(f"{line_name(product)} {class_label(line)}" for line, product in rows)
 
 
-def line_name(line: ProductLine) -> str:
+def line_name(line: Any) -> str:
     """A product line's name in the reader's language."""
-    return line.name if language() == "zh" or not line.name_en else line.name_en
+    return str(line.name if language() == "zh" or not line.name_en else line.name_en)
 
 
 def checks(rows: Iterable[CheckRow], url: Callable[[int], str]) -> list[dict[str, Any]]:

@@ -9,16 +9,15 @@ from flask import Response, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from tierflow.common.reference import regions_on
 from tierflow.kernel.months import local_day
 from tierflow.kernel.qualification import DATED, PAPER_LABELS
 from tierflow.kernel.roles import Actor, is_allowed
 from tierflow.onboarding import exports as files
-from tierflow.onboarding.pages import views
+from tierflow.onboarding.pages import listing, views
 from tierflow.onboarding.pages.blueprint import bp
-from tierflow.onboarding.pages.listing import managers
 from tierflow.onboarding.schemas import keeping as wanted
 from tierflow.onboarding.service import wall as service
+from tierflow.onboarding.service.choices import choices
 from tierflow.onboarding.service.wall import WallFilters, WallRow
 from tierflow.web.access import reads
 from tierflow.web.exports import form_of
@@ -39,15 +38,16 @@ def asked(args: Any) -> WallFilters:
 @reads("customer.read")
 def wall(*, session: Session, actor: Actor, now: datetime) -> str:
     """What expires when, the soonest first."""
-    filters, on = asked(request.args), local_day(now)
+    filters = asked(request.args)
     page = service.wall(session, actor, filters, now, cursor=request.args.get("cursor"))
+    offered = choices(session, actor, local_day(now))
     return render_template(
         "onboarding/wall.html",
         rows=[_row(row, now, actor) for row in page.rows],
         page=page,
         tiles=_tiles(service.tally(session, actor, filters, now), filters),
-        regions=[(row.id, row.name) for row in regions_on(session, on)],
-        managers=managers(session, actor, on),
+        regions=listing.options(offered.regions),
+        managers=listing.options(offered.managers),
         kinds=[(kind, show(PAPER_LABELS[kind])) for kind in DATED],
         has_filter=any(request.args.get(name) for name in NARROWING),
     )
