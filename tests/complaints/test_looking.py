@@ -150,6 +150,8 @@ def test_the_customers_page_counts_all_and_lists_the_newest(scene: Scene) -> Non
 
 def test_the_digest_says_what_the_general_manager_must_know(scene: Scene) -> None:
     overdue = scene.take("2026-11-20 10:00")
+    asked = {"department_id": scene.company.department, "question": "留样结果？"}
+    scene.act(handling.consult, "am", overdue, "2026-11-20 11:00", **asked)
     today = scene.take("2026-11-23 10:00")
     serious = scene.take("2026-11-23 11:00", severity="serious")
     waiting = scene.take("2026-11-23 12:00", severity="major")
@@ -163,6 +165,7 @@ def test_the_digest_says_what_the_general_manager_must_know(scene: Scene) -> Non
         assert subjects == {
             "overdue": [("complaint", overdue)],
             "today": [("complaint", today)],
+            "errands": [("complaint_consultation", 1)],
             "meetings": [("complaint", serious)],
             "waiting": [("complaint_extension", request)],
             "suspended": [("customer", scene.company.customer)],
@@ -179,7 +182,7 @@ def test_the_digest_says_what_the_general_manager_must_know(scene: Scene) -> Non
         sent = db.session.scalars(select(Notice).where(Notice.kind == "complaint.digest")).all()
         assert [each.user_id for each in sent] == [scene.company["gm"]], "once a day"
         told = str(as_text(sent[0].msgid, sent[0].params))
-        assert "overdue 1" in told
+        assert "overdue 1, measures, inquiries and departments' answers overdue 1" in told
         name = scene.complaint(overdue).customer_name
         assert f" Overdue complaints: {scene.complaint(overdue).number} · {name}. Complaints due today: " in told
         assert told.endswith(f" Customers suspended since yesterday: C-000001 · {name}.")
