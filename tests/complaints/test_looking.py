@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from datetime import date, timedelta
 from statistics import median_low
 
@@ -131,6 +132,24 @@ def test_figures_agree_with_a_plain_count(scene: Scene) -> None:
         assert only.total.received == sum(
             row.Clock.severity == "major" and row.Clock.received_month == "2026-09" for row in rows
         )
+
+
+@pytest.mark.rule("CHEM-12.3")
+def test_each_figure_is_a_chart_with_its_numbers_as_a_table(scene: Scene, clock: StandingClock) -> None:
+    scene.answered("2026-11-20 09:00", "2026-11-20 15:00", severity="major")  # six office hours
+    scene.take("2026-11-20 10:00")  # general, open and late
+    clock.at = at("2026-11-24 12:00")
+    page = sign_in(scene.app, scene.company["gm"]).get("/complaints/statistics").text
+    figures = page.split("<figure")[1:]
+    charts = {re.search(r"<span>([^<]+)", each).group(1): each for each in figures}  # type: ignore[union-attr]
+    assert len(charts) == 7
+    assert "<title>较大 · 按时 · 1</title>" in charts["各严重程度投诉数"]
+    assert "<title>一般 · 超时 · 1</title>" in charts["各严重程度投诉数"]
+    assert "<title>较大 · 6.0 小时</title>" in charts["各严重程度答复用时中位数"]
+    assert "6.0 小时</title>" in charts["各月答复用时中位数"]
+    for drawn in charts.values():
+        assert "<svg" in drawn
+        assert "<table" in drawn
 
 
 def test_the_customers_page_counts_all_and_lists_the_newest(scene: Scene) -> None:
