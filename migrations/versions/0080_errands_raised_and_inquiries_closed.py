@@ -7,8 +7,8 @@ from alembic import op
 
 from tierflow.common.guards import trigger_ddl
 
-revision = "0092"
-down_revision = "0091"
+revision = "0080"
+down_revision = "0078"
 branch_labels = None
 depends_on = None
 
