@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Select, bindparam, select, union_all
+from sqlalchemy import CheckConstraint, CompoundSelect, Date, ForeignKey, Index, Select, bindparam, select, union_all
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -145,10 +145,24 @@ def actor_of(session: Session, user: User, on: date) -> Actor:
     Only enabled accounts lend their roles, there are no chains, the right to hand out rights is never lent, and
     whoever has it borrows nothing.
     """
+    rows = session.execute(_BEARERS, {"me": user.id, "on_day": on}).all()
+    return _actor((user.id, user.person_id, user.name), rows)
+
+
+def acting(session: Session, user_id: int, on: date) -> Actor | None:
+    """`actor_of` an account known by its id, as it is in this transaction; None when it is disabled. One query."""
+    rows = session.execute(_BEARERS, {"me": user_id, "on_day": on}).all()
+    mine = next((row for row in rows if row.delegation_id is None), None)
+    if mine is None or mine.disabled_at is not None:
+        return None
+    return _actor((mine.user_id, mine.person_id, mine.name), rows)
+
+
+def _actor(me: tuple[int, int, str], rows: Sequence[Any]) -> Actor:
     own: set[Grant] = set()
     lenders: dict[int, tuple[int, int, str]] = {}
     lent: dict[int, set[Grant]] = {}
-    for row in session.execute(_BEARERS, {"me": user.id, "on_day": on}):
+    for row in rows:
         grant = Grant(Role(row.role), row.region_id or row.office_id or row.warehouse_id) if row.role else None
         if row.delegation_id is None:
             own |= {grant} if grant else set()
@@ -160,15 +174,19 @@ def actor_of(session: Session, user: User, on: date) -> Actor:
     if NEVER_DELEGATED & {grant.role for grant in own}:
         lenders = {}
     return Actor(
-        user_id=user.id,
-        person_id=user.person_id,
-        name=user.name,
+        *me,
         grants=frozenset(own),
         principals=tuple(
             Principal(*lender, grants=frozenset(lent[delegation_id]), delegation_id=delegation_id)
             for delegation_id, lender in sorted(lenders.items())
         ),
     )
+
+
+def _live(grants: Any, on: Any) -> Any:
+    """`live_grants` for the table or an alias of it."""
+    approved = grants.c.approved_at.is_not(None) & grants.c.revoked_at.is_(None)
+    return in_force(grants.c.from_on, grants.c.to_on, on) & approved
 
 
 def _bearers() -> Select[Any]:
@@ -180,11 +198,6 @@ def _bearers() -> Select[Any]:
         & Delegation.revoked_at.is_(None)
     )
     grants = RoleGrant.__table__.alias("grant_held")
-    live = (
-        in_force(grants.c.from_on, grants.c.to_on, on)
-        & grants.c.approved_at.is_not(None)
-        & grants.c.revoked_at.is_(None)
-    )
     chosen = union_all(select(me.label("user_id")), select(Delegation.from_user_id).where(standing_in))
     return (
         select(
@@ -192,6 +205,7 @@ def _bearers() -> Select[Any]:
             User.id.label("user_id"),
             User.person_id,
             User.name,
+            User.disabled_at,
             grants.c.role,
             grants.c.region_id,
             grants.c.office_id,
@@ -199,7 +213,7 @@ def _bearers() -> Select[Any]:
         )
         .select_from(User)
         .outerjoin(Delegation, standing_in & (Delegation.from_user_id == User.id))
-        .outerjoin(grants, live & (grants.c.user_id == User.id))
+        .outerjoin(grants, _live(grants, on) & (grants.c.user_id == User.id))
         .where(User.id.in_(chosen), (User.id == me) | User.disabled_at.is_(None))
     )
 
@@ -232,3 +246,31 @@ def stand_ins(session: Session, user_ids: Iterable[int], on: date) -> dict[int, 
     for from_id, to_id in session.execute(query):
         found.setdefault(from_id, []).append(to_id)
     return found
+
+
+def _office() -> CompoundSelect[Any]:
+    """The ids `holders` and, for those, `stand_ins` find, to be asked of the database as a part of a question.
+
+    Its parameters: `role`, `region_id` (None where the role has no regions), `on_day`.
+    """
+    grants, lent, account = (cast(Any, table.__table__) for table in (RoleGrant, Delegation, User))
+    region, on = bindparam("region_id", type_=Id), bindparam("on_day", type_=Date())
+    own = (
+        select(grants.c.user_id)
+        .join(account, account.c.id == grants.c.user_id)
+        .where(
+            grants.c.role == bindparam("role"),
+            region.is_(None) | (grants.c.region_id == region) | grants.c.region_id.is_(None),
+            _live(grants, on),
+            account.c.disabled_at.is_(None),
+        )
+        .cte("own")
+    )
+    standing_in = in_force(lent.c.from_on, lent.c.to_on, on) & lent.c.revoked_at.is_(None)
+    return union_all(
+        select(own.c.user_id),
+        select(lent.c.to_user_id).where(lent.c.from_user_id.in_(select(own.c.user_id)), standing_in),
+    )
+
+
+OFFICE = _office()
