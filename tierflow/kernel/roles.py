@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 
 from tierflow.kernel.errors import Forbidden
 from tierflow.kernel.text import mark
@@ -86,7 +87,7 @@ class Actor:
     is_system: bool = False
     acts_for: int | None = None  # the account in whose name the present act is done; the audit names both
 
-    @property
+    @cached_property
     def roles(self) -> frozenset[Role]:
         """Every role the actor holds today, own or by delegation."""
         return frozenset(grant.role for grant in self.all_grants())
