@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -237,6 +237,21 @@ def insert_rows(session: Session, model: type[Base], rows: list[dict[str, Any]])
     table: Any = model.__table__
     if rows:
         session.execute(insert(table), rows)
+
+
+def write_rows(session: Session, model: type[Base], names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
+    """Insert plain tuples past the ORM: executemany on SQLite, COPY on PostgreSQL; values as the driver takes them."""
+    table, columns = model.__tablename__, ", ".join(names)
+    connection = session.connection()
+    if is_sqlite(session):
+        if many := list(rows):
+            places = ", ".join("?" * len(names))
+            connection.exec_driver_sql(f"INSERT INTO {table} ({columns}) VALUES ({places})", many)  # noqa: S608
+        return
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def data_dir() -> str:

@@ -41,7 +41,7 @@ def row_guard(
     """Declare a guard on every row put into a table; returns the statements that make it, by dialect.
 
     `sqlite` are whole `CREATE TRIGGER` statements; `postgres` is the body of a function called before each insert, or
-    `on` another event.
+    `on` another event, as PostgreSQL prints it.
     """
     function = f"tierflow_{name}"
     trigger = f"CREATE TRIGGER guard_{name} {on} ON {table} FOR EACH ROW EXECUTE FUNCTION {function}()"

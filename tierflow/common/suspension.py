@@ -169,6 +169,21 @@ def _condition(on: Any, customer_id: Any) -> Any:
     return and_(not_(held(MERGED)), not_(and_(*(held(kind) for kind in OLD_PAPERS), taxes)))
 
 
+def stands_still(customer: str, day: str) -> str:
+    """The same in plain SQL, disqualification with it, for guards in the database: expressions of a customer's id and
+    of a day. What they guard is refused by the services first; this is for whoever comes by another door."""
+
+    def held(kind: str) -> str:
+        return (
+            f"EXISTS (SELECT 1 FROM paper_cover p WHERE p.customer_id = {customer} AND p.kind = '{kind}' "  # noqa: S608
+            f"AND p.counts_from <= {day} AND (p.valid_to IS NULL OR p.valid_to >= {day}))"
+        )
+
+    old, taxes = (" AND ".join(held(kind) for kind in kinds) for kinds in (OLD_PAPERS, SEPARATE))
+    out = f"EXISTS (SELECT 1 FROM customer c WHERE c.id = {customer} AND c.disqualified_on <= {day})"  # noqa: S608
+    return f"({out} OR NOT ({held(MERGED)} OR ({old} AND ({held(JOINT)} OR ({taxes})))))"
+
+
 def covers_of(session: Session, customer_ids: Collection[int]) -> dict[int, list[Cover]]:
     """All that covers these customers' papers, by customer. One query."""
     found: dict[int, list[Cover]] = {customer_id: [] for customer_id in customer_ids}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, bindparam, select
+from sqlalchemy import CheckConstraint, CompoundSelect, Date, ForeignKey, Index, bindparam, select, union_all
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
@@ -144,7 +144,13 @@ def actor_of(session: Session, user: User, on: date) -> Actor:
     return actor_from(user, session.execute(_BEARERS, {"me": user.id, "on_day": on}))
 
 
-def actor_from(user: User, rows: Iterable[Any]) -> Actor:
+def acting(session: Session, user_id: int, on: date) -> Actor | None:
+    """`actor_of` an account known by its id, as it is in this transaction; None when it is disabled. One query."""
+    rows = session.execute(_BEARERS, {"me": user_id, "on_day": on}).all()
+    return actor_from(rows[0], rows) if rows and rows[0].disabled_at is None else None
+
+
+def actor_from(user: Any, rows: Iterable[Any]) -> Actor:
     """The actor behind an account, of the rows of a `bearing` query.
 
     Only enabled accounts lend their roles, there are no chains, the right to hand out rights is never lent, and
@@ -165,15 +171,21 @@ def actor_from(user: User, rows: Iterable[Any]) -> Actor:
     if NEVER_DELEGATED & {grant.role for grant in own}:
         lenders = {}
     return Actor(
-        user_id=user.id,
-        person_id=user.person_id,
-        name=user.name,
+        user.id,
+        user.person_id,
+        user.name,
         grants=frozenset(own),
         principals=tuple(
             Principal(*lender, grants=frozenset(lent[delegation_id]), delegation_id=delegation_id)
             for delegation_id, lender in sorted(lenders.items())
         ),
     )
+
+
+def _live(grants: Any, on: Any) -> Any:
+    """`live_grants` for the table or an alias of it."""
+    approved = grants.c.approved_at.is_not(None) & grants.c.revoked_at.is_(None)
+    return in_force(grants.c.from_on, grants.c.to_on, on) & approved
 
 
 def bearing(query: Any, me: Any) -> Any:
@@ -209,7 +221,9 @@ def bearing(query: Any, me: Any) -> Any:
     )
 
 
-_BEARERS = bearing(select(User.id).where(User.id == bindparam("me", type_=Id)), User.id)
+_BEARERS = bearing(
+    select(User.id, User.person_id, User.name, User.disabled_at).where(User.id == bindparam("me", type_=Id)), User.id
+)
 
 
 def holders(session: Session, role: Role, on: date, region_id: int | None = None) -> Sequence[User]:
@@ -237,3 +251,31 @@ def stand_ins(session: Session, user_ids: Iterable[int], on: date) -> dict[int, 
     for from_id, to_id in session.execute(query):
         found.setdefault(from_id, []).append(to_id)
     return found
+
+
+def _office() -> CompoundSelect[Any]:
+    """The ids `holders` and, for those, `stand_ins` find, to be asked of the database as a part of a question.
+
+    Its parameters: `role`, `region_id` (None where the role has no regions), `on_day`.
+    """
+    grants, lent, account = (cast(Any, table.__table__) for table in (RoleGrant, Delegation, User))
+    region, on = bindparam("region_id", type_=Id), bindparam("on_day", type_=Date())
+    own = (
+        select(grants.c.user_id)
+        .join(account, account.c.id == grants.c.user_id)
+        .where(
+            grants.c.role == bindparam("role"),
+            region.is_(None) | (grants.c.region_id == region) | grants.c.region_id.is_(None),
+            _live(grants, on),
+            account.c.disabled_at.is_(None),
+        )
+        .cte("own")
+    )
+    standing_in = in_force(lent.c.from_on, lent.c.to_on, on) & lent.c.revoked_at.is_(None)
+    return union_all(
+        select(own.c.user_id),
+        select(lent.c.to_user_id).where(lent.c.from_user_id.in_(select(own.c.user_id)), standing_in),
+    )
+
+
+OFFICE = _office()

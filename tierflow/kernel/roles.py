@@ -229,7 +229,8 @@ _ROWS: tuple[tuple[str, bool, frozenset[Role] | None], ...] = (
     ("review.export", _WRITE, _SALES | _APPROVERS | _LOOKERS),
     ("review.confirm", _WRITE, frozenset({_R.SALES_MANAGER})),
     ("draft.read", _READ, frozenset({_R.SALES_MANAGER, _R.GENERAL_MANAGER, _R.COMMITTEE_MEMBER})),
-    ("draft.write", _WRITE, frozenset({_R.SALES_MANAGER, _R.GENERAL_MANAGER})),
+    ("draft.write", _WRITE, frozenset({_R.SALES_MANAGER})),  # every version is drafted by sales (CHEM-4)
+    ("draft.try", _WRITE, frozenset({_R.SALES_MANAGER, _R.GENERAL_MANAGER})),
     ("draft.adopt", _WRITE, frozenset({_R.GENERAL_MANAGER})),
     # administration: settings and logs, never customer data
     ("people.read", _READ, frozenset({_R.ADMINISTRATOR})),

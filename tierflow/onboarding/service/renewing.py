@@ -72,6 +72,7 @@ def renew(
         raise Forbidden("paper.renew")
     actor = in_name_of(actor, "paper.renew", customer)
     session.refresh(customer, with_for_update=True)  # of two at once, the second finds the first
+    examining.in_business(customer)
     if kind not in DATED:
         raise Invalid({"kind": [text("Choose one of the list.")]})
     _none_waits(session, customer, kind)
