@@ -71,6 +71,7 @@ ACTS: dict[str, str] = {
     "second_factor.enrol": mark("set up the second factor"),
     "second_factor.replace": mark("replaced the second factor"),
     "second_factor.reset": mark("reset a second factor"),
+    "second_factor.recover": mark("recovered an account's access on the server"),
     "identity.bind": mark("linked a company identity"),
     "identity.unbind": mark("unlinked a company identity"),
     "session.end": mark("ended a session"),

@@ -116,11 +116,11 @@ def why_not_take(session: Session, user_id: int, on: date, *, is_enabled: bool) 
 
 def _cases(giver_id: int) -> tuple[object, ...]:
     ended = [state.value for state in ENDED]
-    # A proposed role is its proposer's alone, and rights are never handed on; so is a list that is being imported.
+    # What an administrator proposes is the proposer's alone: rights are never handed on; so is a list being imported.
     return (
         ApprovalCase.submitter_id == giver_id,
         ApprovalCase.state.not_in(ended),
-        ApprovalCase.subject_type != "role_grant",
+        ApprovalCase.subject_type.not_in(("role_grant", "factor_reset")),
         ~ApprovalCase.subject_type.startswith("import."),
     )
 
