@@ -163,6 +163,7 @@ def actor_of(session: Session, user: User, on: date) -> Actor:
         user_id=user.id,
         person_id=user.person_id,
         name=user.name,
+        on=on,
         grants=frozenset(own),
         principals=tuple(
             Principal(*lender, grants=frozenset(lent[delegation_id]), delegation_id=delegation_id)
