@@ -39,7 +39,7 @@ from tierflow.grading.terms import GRADING_TERMS
 from tierflow.kernel.terms import LARGEST_UPLOAD
 from tierflow.lifting import api as lifting_api
 from tierflow.lifting import pages as lifting_pages
-from tierflow.lifting.service import discipline, offtake_import, stopping
+from tierflow.lifting.service import discipline, offtake_rows, stopping
 from tierflow.lifting.service import figures as lifting_figures
 from tierflow.lifting.service import gate as lifting_gate
 from tierflow.lifting.terms import LIFTING_TERMS
@@ -184,7 +184,7 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     for blueprint in lifting_api.BLUEPRINTS:
         api.register_blueprint(blueprint)
     lifting_pages.init(app)
-    offtake_import.months_closed_by(closed_months)
+    offtake_rows.months_closed_by(closed_months)
     disqualifying.STOPS["orders"] = stopping.stop_orders
     grading_pages.init(app)
     if breaches_of_month not in grading_runs.BREACHES:

@@ -12,6 +12,7 @@ from tierflow.grading.rules.levels import LADDER, Level, LevelPolicy, may_pin
 from tierflow.grading.rules.outlook import outlook
 from tierflow.grading.rules.reviews import ReviewPolicy, Seen, band, breaches_known, papers, recommend, score
 from tierflow.grading.terms import GRADING_TERMS
+from tierflow.kernel.policy import check
 
 POLICY = ReviewPolicy(
     1,
@@ -127,6 +128,50 @@ def test_policies_are_checked_when_saved(key: str, value: list[str], reason: str
     refused = GRADING_TERMS[key].refuses(value)
     assert (refused is None) == (reason is None)
     assert reason is None or reason in str(refused)
+
+
+@pytest.mark.rule("CHEM-18")
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({}, None),
+        ({"grading.two_star_grams": 1_000_000_000}, "Each star must ask for more"),
+        ({"review.bands": ("0-60:lower", "60-100:raise")}, "A hundredth of a point decides"),
+        ({"review.bands": ("0-60:disqualify", "60-100:raise")}, "A hundredth of a point decides"),
+        ({"review.bands": ("0-60:keep", "60-100:lower")}, "A better score recommends less"),
+        ({"review.bands": ("0-30:end_class", "30-60:lower", "60-100:keep")}, None),
+        ({"review.breach_points": 0}, "cost nothing"),
+        ({"review.breach_points": 0, "review.weights": ("completion:100",)}, None),
+        ({"grading.gates": ("plan_completion:8000",), "grading.forces": ("plan_completion:8000",)}, None),
+        ({"grading.gates": ("plan_completion:8000",), "grading.forces": ("plan_completion:8001",)}, "lies beyond"),
+        ({"grading.gates": ("breaches:2",), "grading.forces": ("breaches:2",)}, None),
+        ({"grading.gates": ("breaches:2",), "grading.forces": ("breaches:1",)}, "lies beyond"),
+    ],
+)
+def test_values_are_checked_against_each_other_for_cliffs(changed: dict[str, object], reason: str | None) -> None:
+    found = check({**GRADING_TERMS.defaults(), **changed}, GRADING_TERMS)
+    assert [reason in str(refusal.reason) for refusal in found] == ([True] if reason else [])
+
+
+@pytest.mark.rule("CHEM-18")
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("grading.gates", ("plan_completion:8000",), ["Plan completion below 80 %"]),
+        ("grading.gates", ("evenness:7950", "breaches:2"), ["Weekly evenness below 79.5 %", "Breaches upheld above 2"]),
+        ("grading.forces", ("cooperation:60",), ["Cooperation below 60"]),
+        ("review.weights", ("completion:30", "papers:70"), ["Plan completion 30 %", "Papers 70 %"]),
+        (
+            "review.bands",
+            ("0-60:lower", "60-100:keep"),
+            ["from 0 to below 60 points: lower the level", "from 60 to 100 points: keep as it is"],
+        ),
+    ],
+)
+def test_lists_say_in_words_what_they_mean(key: str, value: tuple[str, ...], words: list[str]) -> None:
+    says = GRADING_TERMS[key].says
+    assert says is not None
+    assert [str(each) for each in says(value)] == words
 
 
 @given(st.integers(0, 10_000), st.integers(0, 10_000), st.integers(0, 100))

@@ -132,6 +132,16 @@ def visible_rows(actor: Actor, region_column: Any, manager_column: Any) -> Any:
     return condition
 
 
+def sees(actor: Actor, region_id: int | None, manager_id: int) -> bool:
+    """What `visible_rows` says of one row that was read already."""
+    return (
+        actor.is_system
+        or bool(actor.roles & SEES_ALL)
+        or manager_id in actor.user_ids_as(Role.ACCOUNT_MANAGER)
+        or (region_id is not None and region_id in actor.scopes(Role.SALES_MANAGER))
+    )
+
+
 def visible(actor: Actor) -> Any:
     """SQL condition: the customers this actor may see."""
     return visible_by(actor, Customer.id, Customer.region_id, Customer.account_manager_id)

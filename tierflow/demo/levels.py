@@ -100,7 +100,7 @@ def _known(session: Session, line_id: int, month: Month) -> list[dict[str, Any]]
 
 
 def _draft(session: Session, house: House, diary: Diary, line_id: int, this_month: Month) -> Story:
-    """Somebody proposes to gate a rise at 80 % of the plan, and tries it on the past year."""
+    """Somebody proposes to gate a rise at 80 % of the plan, tries it on the past year and sends it to the GM."""
     at = diary.at(DRAFT_DAYS_AGO, 15, 0)
     yield at
     manager = _manager(session, house, at)
@@ -116,3 +116,4 @@ def _draft(session: Session, house: House, diary: Diary, line_id: int, this_mont
     if first is not None:
         command = {"product_line_id": line_id, "first": Month.of(first), "last": last}
         trials.start(session, manager, row.version, command, at)
+        drafts.hand_in(session, manager, row.version, at)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 
 from tierflow.kernel.errors import Forbidden
 from tierflow.kernel.text import mark
@@ -88,7 +89,7 @@ class Actor:
     on: date | None = None  # the day whose roles these are
     acts_for: int | None = None  # the account in whose name the present act is done; the audit names both
 
-    @property
+    @cached_property
     def roles(self) -> frozenset[Role]:
         """Every role the actor holds today, own or by delegation."""
         return frozenset(grant.role for grant in self.all_grants())

@@ -17,10 +17,11 @@ from tierflow.grading.api.policy import BY_PERIOD, BY_RANK
 from tierflow.grading.models import Review, ReviewScore
 from tierflow.grading.pages import views
 from tierflow.grading.pages.blueprint import ROW_ID, bp
-from tierflow.grading.rules.reviews import RECOMMENDATION_LABELS, papers, review_policy
+from tierflow.grading.rules.reviews import papers, review_policy
 from tierflow.grading.schemas import given
 from tierflow.grading.service import packs
 from tierflow.grading.service import reviews as service
+from tierflow.grading.terms import RECOMMENDATION_LABELS
 from tierflow.kernel.roles import Actor, is_allowed
 from tierflow.web import charts
 from tierflow.web.access import reads, writes

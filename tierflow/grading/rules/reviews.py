@@ -13,17 +13,8 @@ from dataclasses import dataclass
 from tierflow.grading.terms import parse_band, parse_weight
 from tierflow.kernel.decisions import Indicator
 from tierflow.kernel.policy import Policy
-from tierflow.kernel.text import mark
 
 FULL = 10_000
-
-RECOMMENDATION_LABELS = {
-    "keep": mark("keep as it is"),
-    "raise": mark("raise the level"),
-    "lower": mark("lower the level"),
-    "end_class": mark("end the class"),
-    "disqualify": mark("disqualify"),
-}
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from marshmallow import Schema, fields
 
 from tierflow.grading.rules.levels import Level
+from tierflow.grading.schemas.shown import LevelCaseOut
 from tierflow.grading.terms import RECOMMENDED
 from tierflow.web.fields import Tonnes
 
@@ -22,6 +23,7 @@ class PolicyDraftOut(Schema):
     source = fields.String(required=True)
     values = fields.Dict(required=True)
     adopted_at = fields.DateTime(allow_none=True)
+    case = fields.Nested(LevelCaseOut, required=True, allow_none=True)  # None: never handed in
 
 
 class PolicyDraftsOut(Schema):
