@@ -35,6 +35,7 @@ from tierflow.grading.service import derived as grading_derived
 from tierflow.grading.service import runs as grading_runs
 from tierflow.grading.service.closed import closed_months
 from tierflow.grading.service.proving import verify as verify_levels
+from tierflow.grading.service.proving_reviews import verify as verify_reviews
 from tierflow.grading.terms import GRADING_TERMS
 from tierflow.kernel.terms import LARGEST_UPLOAD
 from tierflow.lifting import api as lifting_api
@@ -191,6 +192,7 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
         grading_runs.BREACHES.append(breaches_of_month)
     grading_derived.ORDERS_DUE[:] = [discipline.orders_due]
     verify.also_checked("levels", verify_levels)
+    verify.also_checked("reviews", verify_reviews)
     verify.also_checked("offtake", offtake.verify)
     verify.also_checked("covers", suspension.verify)
     verify.also_checked("lifting", lifting_figures.verify)
