@@ -35,12 +35,13 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgres
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
-from tierflow.common.db import Model, is_sqlite, pk
+from tierflow.common.db import Model, is_sqlite, pk, write_rows
 from tierflow.common.guards import append_only, row_guard
 from tierflow.common.sql import week_month, week_number
 from tierflow.kernel.months import Month, Week
 
 FORMS = ("auction", "planned")
+STRETCH = 10_000  # lines a statement
 
 
 class Offtake(Model):
@@ -214,6 +215,27 @@ def record(
     return list(ids)
 
 
+Plain = tuple[int, int, int, str, int, str, str, int]
+"""A line as an import tells it: the fields of `Lifting` in their order, the day as 2026-11-22."""
+
+
+def record_import(
+    session: Session, source: str, chunks: Iterable[Sequence[Plain]], now: datetime, import_id: int
+) -> int:
+    """Add an import's lines, a chunk a statement, then their months' sums; how many lines (CHEM-2)."""
+    names = [*COLUMNS, "month", "source", "import_id", "recorded_at"]
+    at: Any = _instant(now).type.dialect_impl(session.get_bind().dialect).bind_processor(session.get_bind().dialect)
+    shared = (source, import_id, at(now) if at else now)
+    count = 0
+    for chunk in chunks:
+        write_rows(session, Offtake, names, ((*line, f"{line[3][:8]}01", *shared) for line in chunk))
+        count += len(chunk)
+    key = (Offtake.customer_id, Offtake.product_line_id, Offtake.month)
+    grams = cast(func.sum(Offtake.grams), BigInteger).label("grams")
+    _add_from(session, select(*key, grams).where(Offtake.import_id == import_id).group_by(*key))
+    return count
+
+
 def reverse(session: Session, offtake_id: int, grams: int, external_number: str, now: datetime) -> int:
     """Take `grams` off a line, in its own month (CHEM-2); the reversal's id.
 
@@ -240,7 +262,10 @@ def reverse(session: Session, offtake_id: int, grams: int, external_number: str,
 
 
 def reverse_import(session: Session, import_id: int, now: datetime) -> int:
-    """Take off whatever is left of an import's lines, each in its month; how many lines."""
+    """Take off whatever is left of an import's lines, each in its month; how many lines.
+
+    In stretches: a million lines in one statement would outlast the database's patience with any of them.
+    """
     line, taken = aliased(Offtake), aliased(Offtake)
     off = select(func.sum(taken.grams)).where(taken.reverses_id == line.id).scalar_subquery()
     left = cast(line.grams + func.coalesce(off, 0), BigInteger)
@@ -260,7 +285,15 @@ def reverse_import(session: Session, import_id: int, now: datetime) -> int:
         _instant(now),
     ).where(*of_import, left > 0)
     names = [*copied, "grams", "external_number", "take", "reverses_id", "import_id", "recorded_at"]
-    return _insert(session, insert(Offtake).from_select(names, query))
+    count, after = 0, 0
+    while True:
+        ahead = select(line.id).where(*of_import, line.id > after).order_by(line.id).limit(STRETCH).subquery()
+        last = session.scalar(select(func.max(ahead.c.id)))
+        if last is None:
+            return count
+        stretch = query.where(line.id > after, line.id <= last)
+        count += _insert(session, insert(Offtake).from_select(names, stretch))
+        after = last
 
 
 def monthly(
@@ -349,7 +382,7 @@ def _add(session: Session, sums: Sums) -> None:
     session.execute(_adding(make(OfftakeMonth)), rows)
 
 
-def _add_from(session: Session, sums: Select[Any]) -> None:
+def _add_from(session: Session, sums: Select[*tuple[Any, ...]]) -> None:
     make = insert_sqlite if is_sqlite(session) else insert_postgres
     found = sums.subquery()
     key = [found.c[name] for name in KEY]

@@ -39,7 +39,6 @@ from tierflow.common.policies import policy_numbered
 from tierflow.common.standing import StandingRow
 from tierflow.grading.models import GradingCase, GradingChunk, GradingRun, LevelDecisionRow, moved
 from tierflow.grading.rules.levels import (
-    COUNTED_AGAINST,
     DIRECT,
     Level,
     LevelPolicy,
@@ -52,6 +51,7 @@ from tierflow.grading.rules.levels import (
 from tierflow.grading.service import derived, facts
 from tierflow.grading.service.derived import Span
 from tierflow.grading.service.facts import Held
+from tierflow.grading.terms import COUNTED_AGAINST
 from tierflow.kernel.months import Month
 
 STRETCH = 2_000  # a write this long keeps nobody waiting (SQLite has one writer)
