@@ -144,7 +144,7 @@ def test_a_disqualified_customer_is_refused_from_that_day(app: Flask) -> None:
 
 
 def test_covers_are_filed_where_their_customer_is_whoever_moves_it(both_app: Flask) -> None:
-    """Written by the database itself: on the way in, over many customers at once, when one is disqualified."""
+    """Written by the database itself: on the way in, and by a statement that moves many customers or ends them."""
     with both_app.app_context(), transaction() as session:
         first, second = customers(session, 2)
         session.add_all(

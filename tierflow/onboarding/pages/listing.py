@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from flask import Response, render_template, request, url_for
+from flask import Response, render_template, request
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
@@ -25,6 +25,7 @@ from tierflow.onboarding.service.listing import ApplicationRow, Filters, lines_a
 from tierflow.web.access import reads
 from tierflow.web.exports import form_of
 from tierflow.web.i18n import show
+from tierflow.web.links import link
 from tierflow.web.shell import moment
 
 TABS: dict[str, str] = {
@@ -65,7 +66,7 @@ def applications(*, session: Session, actor: Actor, now: datetime) -> str:
         "onboarding/list.html",
         tab=tab,
         tabs=[
-            {"label": show(label), "url": url_for("onboarding.applications", tab=key), "active": key == tab}
+            {"label": show(label), "url": link("onboarding.applications", tab=key), "active": key == tab}
             for key, label in TABS.items()
         ],
         rows=[
@@ -96,7 +97,7 @@ def _url(row: ApplicationRow, actor: Actor) -> str:
     keeps = row.application.account_manager_id in actor.user_ids_as(Role.ACCOUNT_MANAGER)
     editable = row.case.state in (State.DRAFT, State.RETURNED, State.WITHDRAWN)
     endpoint = "onboarding.edit_application" if keeps and editable else "onboarding.application"
-    return url_for(endpoint, application_id=row.application.id)
+    return link(endpoint, application_id=row.application.id)
 
 
 def asked(args: Any, actor: Actor) -> tuple[str, Filters]:

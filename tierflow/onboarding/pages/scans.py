@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from flask import Response, render_template, request, url_for
+from flask import Response, render_template, request
 from flask_babel import gettext as _
 from markupsafe import Markup
 from sqlalchemy.orm import Session
@@ -28,6 +28,7 @@ from tierflow.web import exports
 from tierflow.web.access import reads
 from tierflow.web.exports import Column
 from tierflow.web.i18n import show
+from tierflow.web.links import link
 from tierflow.web.schemas import load
 from tierflow.web.shell import day
 
@@ -64,7 +65,7 @@ def _row(row: Owed, actor: Actor) -> dict[str, Any]:
     paper, customer = row.paper, row.customer
     may_renew = is_allowed(actor, "paper.renew") and not row.is_waiting
     return {
-        "url": url_for("onboarding.customer", customer_id=customer.id),
+        "url": link("onboarding.customer", customer_id=customer.id),
         "name": customer.name,
         "number": customer.number,
         "paper": show(PAPER_LABELS[paper.kind]),
@@ -76,9 +77,7 @@ def _row(row: Owed, actor: Actor) -> dict[str, Any]:
         "due": day(row.due_on),
         "days_left": row.days_left,
         "is_waiting": row.is_waiting,
-        "upload_url": url_for("onboarding.renew_paper", customer_id=customer.id, kind=paper.kind)
-        if may_renew
-        else None,
+        "upload_url": link("onboarding.renew_paper", customer_id=customer.id, kind=paper.kind) if may_renew else None,
     }
 
 
@@ -89,12 +88,12 @@ def _tiles(found: service.Tally, filters: OwedFilters) -> list[dict[str, Any]]:
         "batch_id": filters.batch_id,
     }
     return [
-        {"label": _("Scans owed"), "value": found.owed, "url": url_for("onboarding.scans_owed", **kept)},
+        {"label": _("Scans owed"), "value": found.owed, "url": link("onboarding.scans_owed", **kept)},
         {
             "label": _("Overdue"),
             "value": found.overdue,
             "kind": "bad" if found.overdue else "ok",
-            "url": url_for("onboarding.scans_owed", overdue=1, **kept),
+            "url": link("onboarding.scans_owed", overdue=1, **kept),
         },
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Response, render_template, request, url_for
+from flask import Response, render_template, request
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
@@ -22,6 +22,7 @@ from tierflow.onboarding.service.wall import WallFilters, WallRow
 from tierflow.web.access import reads
 from tierflow.web.exports import form_of
 from tierflow.web.i18n import show
+from tierflow.web.links import link
 from tierflow.web.schemas import load
 
 YEAR = timedelta(days=365)
@@ -58,7 +59,7 @@ def _row(row: WallRow, now: datetime, actor: Actor) -> dict[str, Any]:
     ends = cover.valid_to  # a year fills the bar
     may_renew = is_allowed(actor, "paper.renew") and not row.is_waiting
     return {
-        "url": url_for("onboarding.customer", customer_id=customer.id),
+        "url": link("onboarding.customer", customer_id=customer.id),
         "name": customer.name,
         "number": customer.number,
         "paper": show(PAPER_LABELS[cover.kind]),
@@ -68,7 +69,7 @@ def _row(row: WallRow, now: datetime, actor: Actor) -> dict[str, Any]:
         "validity": views.validity(ends - YEAR, ends, False, local_day(now)) if ends else None,
         "is_suspended": row.is_suspended,
         "is_waiting": row.is_waiting,
-        "renew_url": url_for("onboarding.renew_paper", customer_id=customer.id, kind=cover.kind) if may_renew else None,
+        "renew_url": link("onboarding.renew_paper", customer_id=customer.id, kind=cover.kind) if may_renew else None,
     }
 
 
@@ -84,7 +85,7 @@ def _tiles(found: service.Tally, filters: WallFilters) -> list[dict[str, Any]]:
             "value": found.expired,
             "note": _("business suspended unless proof was accepted") if found.expired else "",
             "kind": "bad" if found.expired else "ok",
-            "url": url_for("onboarding.wall", expired=1, **kept),
+            "url": link("onboarding.wall", expired=1, **kept),
         }
     ]
     return tiles + [
@@ -92,7 +93,7 @@ def _tiles(found: service.Tally, filters: WallFilters) -> list[dict[str, Any]]:
             "label": _("Within %(days)s days", days=days),
             "value": count,
             "kind": "warn" if count and days == found.within[0][0] else None,
-            "url": url_for("onboarding.wall", within=days, **kept),
+            "url": link("onboarding.wall", within=days, **kept),
         }
         for days, count in found.within
     ]

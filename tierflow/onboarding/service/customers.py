@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Date, Select, bindparam, select
@@ -29,7 +28,7 @@ from tierflow.onboarding.models import Application, CustomerChange, Disqualifica
 from tierflow.onboarding.service.access import SUBJECT
 from tierflow.onboarding.service.creating import CUSTOMER
 from tierflow.onboarding.service.reading import DecisionSeen, ScannedPaper, papers_with_files
-from tierflow.web.paging import Page, Sort, page_of
+from tierflow.web.paging import Page, Sort, once, page_of
 
 EVENTS_SHOWN = 20
 
@@ -148,13 +147,8 @@ def list_customers(
     """
     require(actor, "customer.read")
     on = local_day(now)
-    query: Any = (
-        select(Customer, User.name, Region.name)
-        .join(User, User.id == Customer.account_manager_id)
-        .join(Region, Region.id == Customer.region_id)
-        .where(visible(actor), *_narrowed(session, filters, on))
-    )
-    page = page_of(session, query, _order(sort), cursor=cursor, size=size)
+    soon = max(policy_on(session, on).integers("papers.warn_days")) if filters.papers == "expiring" else 0
+    page = page_of(session, _listed(actor, filters, on, soon), _order(sort), cursor=cursor, size=size, given={})
     ids = [row[0].id for row in page.rows]
     lines, papers = _lines(session, ids, on), _papers(session, ids)
     rows = [
@@ -169,7 +163,18 @@ def _order(sort: str) -> list[Sort]:
     return [Sort("name", Customer.name_sort, by_number.descending), by_number] if "name" in sort else [by_number]
 
 
-def _narrowed(session: Session, filters: CustomerFilters, on: date) -> list[Any]:
+@once
+def _listed(actor: Actor, filters: CustomerFilters, on: date, soon: int) -> Any:
+    return (
+        select(Customer, User.name, Region.name)
+        .join(User, User.id == Customer.account_manager_id)
+        .join(Region, Region.id == Customer.region_id)
+        .where(visible(actor), *_narrowed(filters, on, soon))
+    )
+
+
+def _narrowed(filters: CustomerFilters, on: date, soon: int) -> list[Any]:
+    """`soon`: days to the end of a paper that counts as expiring."""
     exact = {
         Customer.region_id: filters.region_id,
         Customer.account_manager_id: filters.account_manager_id,
@@ -189,7 +194,7 @@ def _narrowed(session: Session, filters: CustomerFilters, on: date) -> list[Any]
         last = on - timedelta(days=1)
         first = None
         if filters.papers == "expiring":
-            first, last = on, on + timedelta(days=max(policy_on(session, on).integers("papers.warn_days")))
+            first, last = on, on + timedelta(days=soon)
         ending = select(PaperCover.customer_id).where(PaperCover.superseded_at.is_(None), PaperCover.valid_to <= last)
         if first is not None:
             ending = ending.where(PaperCover.valid_to >= first)
@@ -250,8 +255,7 @@ def customer_file(session: Session, actor: Actor, customer_id: int, now: datetim
     )
 
 
-# Writing these statements costs more than running them; they depend on the reader's offices alone.
-@lru_cache(maxsize=512)
+@once
 def _card(actor: Actor) -> Select[Any]:
     stands = is_suspended(bindparam("on_day", type_=Date())).label("is_suspended")
     changing = (CustomerChange.customer_id == Customer.id) & CustomerChange.outcome.is_(None)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tierflow.common import approvals
-from tierflow.common.approvals import ApprovalCase, ApprovalDecision, ApprovalSeat, Seen
+from tierflow.common.approvals import ApprovalCase, ApprovalDecision, ApprovalSeat, Seen, deciders
 from tierflow.common.customers import Customer
 from tierflow.common.notices import notify
 from tierflow.common.policies import policy_on
@@ -21,7 +21,6 @@ from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, Role
 from tierflow.kernel.text import Text, text
 from tierflow.onboarding.rules.examining import CHAINS
-from tierflow.onboarding.service.telling import deciders
 
 Subject = tuple[str, int]
 

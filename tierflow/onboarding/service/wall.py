@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from itertools import accumulate, pairwise
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Date, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from tierflow.common.customers import Customer, visible_by
@@ -19,7 +19,7 @@ from tierflow.common.users import User
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, require
 from tierflow.onboarding.models import PaperRenewal
-from tierflow.web.paging import Page, Sort, page_of
+from tierflow.web.paging import Page, Sort, once, page_of
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,18 @@ def wall(
     """The papers with an end, by it; a page by key; two queries whatever the number."""
     require(actor, "customer.read")
     on = local_day(now)
-    query = select(PaperCover).where(*_awaited(actor), PaperCover.valid_to.is_not(None), *_narrowed(filters, on))
-    sorts = [Sort("valid_to", PaperCover.valid_to), Sort("id", PaperCover.id)]
-    page = page_of(session, query, sorts, cursor=cursor, size=size)
+    page = page_of(session, _covers(actor, filters, on), SORTS, cursor=cursor, size=size, given={})
     whose = _whose(session, {cover.customer_id for cover in page.rows}, on)
     rows = [_row(cover, whose[cover.customer_id], on) for cover in page.rows]
     return Page(rows, page.after, page.before, page.size)
+
+
+SORTS = (Sort("valid_to", PaperCover.valid_to), Sort("id", PaperCover.id))
+
+
+@once
+def _covers(actor: Actor, filters: WallFilters, on: date) -> Select[Any]:
+    return select(PaperCover).where(*_awaited(actor), PaperCover.valid_to.is_not(None), *_narrowed(filters, on))
 
 
 def _row(cover: PaperCover, whose: _Whose, on: date) -> WallRow:
@@ -98,18 +104,20 @@ class _Whose:
 
 def _whose(session: Session, customer_ids: set[int], on: date) -> dict[int, _Whose]:
     """What a line of the wall says of each customer. One query, a row for each renewal handed in."""
-    handed_in = (PaperRenewal.customer_id == Customer.id) & PaperRenewal.outcome.is_(None)
-    query = (
-        select(Customer, Region.name, User.name, is_suspended(on), PaperRenewal.kind)
-        .join(Region, Region.id == Customer.region_id)
-        .join(User, User.id == Customer.account_manager_id)
-        .outerjoin(PaperRenewal, handed_in)
-        .where(Customer.id.in_(customer_ids))
-    )
     found: dict[int, _Whose] = {}
-    for customer, region, manager, stopped, kind in session.execute(query) if customer_ids else ():
+    rows = session.execute(_WHOSE, {"customer_ids": list(customer_ids), "on_day": on}) if customer_ids else ()
+    for customer, region, manager, stopped, kind in rows:
         found.setdefault(customer.id, _Whose(customer, region, manager, bool(stopped), set())).waiting.add(kind)
     return found
+
+
+_WHOSE = (
+    select(Customer, Region.name, User.name, is_suspended(bindparam("on_day", type_=Date())), PaperRenewal.kind)
+    .join(Region, Region.id == Customer.region_id)
+    .join(User, User.id == Customer.account_manager_id)
+    .outerjoin(PaperRenewal, (PaperRenewal.customer_id == Customer.id) & PaperRenewal.outcome.is_(None))
+    .where(Customer.id.in_(bindparam("customer_ids", expanding=True)))
+)
 
 
 def _awaited(actor: Actor) -> tuple[Any, ...]:
@@ -138,11 +146,15 @@ def tally(session: Session, actor: Actor, filters: WallFilters, now: datetime) -
     on = local_day(now)
     distances = sorted(policy_on(session, on).integers("papers.warn_days"))
     of = WallFilters(filters.region_id, filters.account_manager_id, filters.kind)
+    expired, *more = session.execute(_counts(actor, of, on, tuple(distances))).one()
+    return Tally(expired, list(zip(distances, accumulate(more), strict=True)))
+
+
+@once
+def _counts(actor: Actor, of: WallFilters, on: date, distances: tuple[int, ...]) -> Select[Any]:
+    """Side by side and not one within the other: no paper is counted twice."""
     of_these = (*_awaited(actor), *_narrowed(of, on))
-    # Side by side and not one within the other: no paper is counted twice.
     edges = [on, *(on + timedelta(days=days + 1) for days in distances)]
     stretches = [PaperCover.valid_to < on]
     stretches += [(PaperCover.valid_to >= first) & (PaperCover.valid_to < after) for first, after in pairwise(edges)]
-    counts = [select(func.count()).where(*of_these, stretch).scalar_subquery() for stretch in stretches]
-    expired, *more = session.execute(select(*counts)).one()
-    return Tally(expired, list(zip(distances, accumulate(more), strict=True)))
+    return select(*(select(func.count()).where(*of_these, stretch).scalar_subquery() for stretch in stretches))
