@@ -359,8 +359,10 @@ def key_facts(*, session: Session, actor: Actor, now: datetime) -> BaseResponse:
     """Key in indicators: rows of a file, or pasted ones, all or none."""
     form, file = form_data(), request.files.get("file")
     pasted = str(form.pop("pasted", ""))
-    is_file = file is not None and bool(file.filename)
-    form["rows"] = month_file.rows_of(file.stream.read(), given.MOST_ROWS) if is_file else given.pasted(pasted)
+    if file is not None and file.filename:
+        form["rows"] = month_file.rows_of(file.stream.read(), given.MOST_ROWS)
+    else:
+        form["rows"] = given.pasted(pasted)
     asked = load(given.FactsSchema(), form)
     number = keying.key(session, actor, asked, now)
     flash(_("%(number)s customers keyed in.", number=number), "ok")
