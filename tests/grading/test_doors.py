@@ -163,6 +163,7 @@ def test_indicators_are_keyed_in_all_rows_or_none(scene: Scene, door: Door) -> N
     assert key("am", "C-000001,1200,85", "C-999999,1,1") == "invalid"
     assert key("am", "C-000001,1200.1234567") == "invalid"
     assert key("am", "C-000001,-1") == "invalid"
+    assert key("am", "C-000001,99999999999999999999") == "invalid"
     assert key("am", "C-000001,1200,101") == "invalid"
     assert key("am", "C-000001,1200", "C-000001,1300") == "invalid"
     assert key("am", "C-000001,1200", month="2026-03") == "refused"
