@@ -144,8 +144,9 @@ def _on_begin(connection: Any) -> None:
             connection.exec_driver_sql(f"PRAGMA query_only={'ON' if read_only else 'OFF'}")
             connection.info["query_only"] = read_only
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
-    elif not writing:
-        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+    else:
+        # Said by psycopg with its BEGIN: a statement of its own would cost every page a way to the server and back.
+        connection.connection.dbapi_connection.read_only = not writing
 
 
 @contextmanager

@@ -88,10 +88,10 @@ def submit(
     if case.region_id is None and any(step.scoped for step in chain.steps):
         raise ValueError(f"a case of {chain.key} needs a region")
     content = approval.plain(content)
-    content_hash = approval.digest(content)
+    content_hash, hashes = approval.hashes_of(chain, content)
     facts = facts_of(session, case)
     refuse_if_any(approval.may_submit(facts, actor.person_id))
-    to = approval.submit(chain, facts, approval.step_hashes(chain, content))
+    to = approval.submit(chain, facts, hashes)
     move(
         session,
         case,

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import Date, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from tierflow.common import audit
 from tierflow.common.calendars import working_calendar
 from tierflow.common.customers import Customer, CustomerOffice, visible
-from tierflow.common.db import in_force
+from tierflow.common.db import in_force, insert_rows
 from tierflow.common.policies import policy_on
 from tierflow.common.reference import Office
 from tierflow.common.users import User
@@ -38,30 +38,39 @@ class Sent:
     is_late: bool
 
 
-def distribute(session: Session, customer: Customer, event: str, what: Mapping[str, Any], now: datetime) -> None:
-    """Send it to finance and to every resident office in force, in the transaction that causes it."""
+def distribute(
+    session: Session, customer: Customer, event: str, what: Mapping[str, Any], now: datetime, *, is_new: bool = False
+) -> None:
+    """Send it to finance and to every resident office in force, in the transaction that causes it.
+
+    `is_new`: a customer that no office knows yet.
+    """
     on = local_day(now)
     policy = policy_on(session, on)
     days = policy.integer("distribution.acknowledge_working_days")
     due = working_calendar(session).deadline_at(now, days, policy.time("office.closes_at")).at
-    offices = session.scalars(select(Office.id).where(in_force(Office.from_on, Office.to_on, on))).all()
-    of_customer = select(CustomerOffice.office_id).where(CustomerOffice.customer_id == customer.id)
-    known = set(session.scalars(of_customer))
-    for office_id in (None, *sorted(offices)):
-        if office_id is not None and office_id not in known:
-            session.add(CustomerOffice(customer_id=customer.id, office_id=office_id, since=now))
-        session.add(
-            Distribution(
-                customer_id=customer.id,
-                event=event,
-                what=dict(what),
-                recipient="finance" if office_id is None else "office",
-                office_id=office_id,
-                sent_at=now,
-                due_at=due,
-            )
-        )
-    session.flush()
+    offices = sorted(session.scalars(_OFFICES, {"on_day": on}))
+    known = set() if is_new else set(session.scalars(_KNOWN, {"customer_id": customer.id}))
+    told = [
+        {"customer_id": customer.id, "office_id": office_id, "since": now}
+        for office_id in offices
+        if office_id not in known
+    ]
+    insert_rows(session, CustomerOffice, told)
+    sent = {"customer_id": customer.id, "event": event, "what": dict(what), "sent_at": now, "due_at": due}
+    rows = [
+        {**sent, "recipient": "finance" if office_id is None else "office", "office_id": office_id}
+        for office_id in (None, *offices)
+    ]
+    insert_rows(session, Distribution, rows)
+
+
+_OFFICES = select(Office.__table__.c.id).where(
+    in_force(Office.__table__.c.from_on, Office.__table__.c.to_on, bindparam("on_day", type_=Date()))
+)
+_KNOWN = select(CustomerOffice.__table__.c.office_id).where(
+    CustomerOffice.__table__.c.customer_id == bindparam("customer_id")
+)
 
 
 def mine(actor: Actor) -> Any:
