@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Select, String, bindparam, exists, func, literal, select, union_all
 from sqlalchemy.orm import Session
@@ -104,7 +104,9 @@ def _agreeing(id_column: Any, *names: str, besides: str | None = None) -> list[S
 
 
 _COMPARED = ("credit_code", "organisation_code", "name_key", "phone_key", "account_key")
-_CUSTOMER, _APPLICATION, _LISTED = (table.__table__ for table in (Customer, Application, Disqualified))
+_CUSTOMER, _APPLICATION, _LISTED, _CASE, _HOLDER, _OFFICE = (
+    cast(Any, table.__table__) for table in (Customer, Application, Disqualified, ApprovalCase, User, CustomerOffice)
+)
 _IDS: dict[Source, list[Select[int]]] = {
     "customer": [
         *_agreeing(_CUSTOMER.c.id, *_COMPARED, besides="besides_customer"),
@@ -121,11 +123,11 @@ _SOURCES = union_all(
 )
 _SHOWN = ("id", "number", "name", "region_id", "account_manager_id", *_COMPARED)
 _IN_OFFICE = exists().where(
-    CustomerOffice.customer_id == _CUSTOMER.c.id, CustomerOffice.office_id.in_(bindparam("offices", expanding=True))
+    _OFFICE.c.customer_id == _CUSTOMER.c.id, _OFFICE.c.office_id.in_(bindparam("offices", expanding=True))
 )
 _CUSTOMERS = (
-    select(*(_CUSTOMER.c[name] for name in _SHOWN), User.name.label("holder"), _IN_OFFICE.label("in_office"))
-    .join(User, User.id == _CUSTOMER.c.account_manager_id)
+    select(*(_CUSTOMER.c[name] for name in _SHOWN), _HOLDER.c.name.label("holder"), _IN_OFFICE.label("in_office"))
+    .join(_HOLDER, _HOLDER.c.id == _CUSTOMER.c.account_manager_id)
     .where(
         _CUSTOMER.c.id.in_(union_all(*_IDS["customer"])),
         _CUSTOMER.c.disqualified_on.is_(None),  # those have a list of their own (CHEM-17)
@@ -134,12 +136,12 @@ _CUSTOMERS = (
     .limit(MOST_MATCHES)
 )
 _APPLICATIONS = (
-    select(*(_APPLICATION.c[name] for name in _SHOWN), User.name.label("holder"), ApprovalCase.state)
-    .join(User, User.id == _APPLICATION.c.account_manager_id)
-    .join(ApprovalCase, (ApprovalCase.subject_type == SUBJECT) & (ApprovalCase.subject_id == _APPLICATION.c.id))
+    select(*(_APPLICATION.c[name] for name in _SHOWN), _HOLDER.c.name.label("holder"), _CASE.c.state)
+    .join(_HOLDER, _HOLDER.c.id == _APPLICATION.c.account_manager_id)
+    .join(_CASE, (_CASE.c.subject_type == SUBJECT) & (_CASE.c.subject_id == _APPLICATION.c.id))
     .where(
         _APPLICATION.c.id.in_(union_all(*_IDS["application"])),
-        ApprovalCase.state.in_(sorted(state.value for state in {State.IN_APPROVAL, *EDITABLE})),
+        _CASE.c.state.in_(sorted(state.value for state in {State.IN_APPROVAL, *EDITABLE})),
     )
     .order_by(_APPLICATION.c.id)
     .limit(MOST_MATCHES)
