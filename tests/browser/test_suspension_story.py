@@ -13,9 +13,9 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import func, select
 
 from tests import builders
+from tests.browser.axe import serious
 from tests.browser.conftest import PHONE, Desk, Seat
 from tests.browser.papers import png
-from tests.browser.test_opening_story import serious
 from tests.conftest import StandingClock
 from tests.onboarding import keeping, scenes
 from tierflow.common.db import db, transaction

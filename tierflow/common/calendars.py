@@ -59,13 +59,26 @@ def load_year(
     return notice
 
 
+class Move(NamedTuple):
+    """An open due time that a calendar would move: by itself where it was provisional, else a person is asked."""
+
+    due_at: datetime
+    number: str  # of the complaint
+    would_be_at: datetime
+    asks: bool
+
+
 @dataclass(frozen=True)
 class Impact:
-    """What a calendar does to open due times: provisional ones made firm, firm ones a person is asked about."""
+    """What a calendar does to open due times: provisional ones made firm, firm ones a person is asked about.
+
+    `moves`: each due time that would be another, earliest first; one that becomes firm where it is moves nowhere.
+    """
 
     firmed: int
     asked: int
     is_capped: bool = False  # more are open than were looked at
+    moves: tuple[Move, ...] = ()
 
 
 class Follower(NamedTuple):
@@ -87,7 +100,10 @@ def foresee(session: Session, calendar: WorkingCalendar, now: datetime) -> Impac
     """What all followers together foresee of a calendar that is not loaded yet."""
     found = [follower.foresee(session, calendar, now) for follower in _followers.values()]
     return Impact(
-        sum(each.firmed for each in found), sum(each.asked for each in found), any(each.is_capped for each in found)
+        sum(each.firmed for each in found),
+        sum(each.asked for each in found),
+        any(each.is_capped for each in found),
+        tuple(sorted(move for each in found for move in each.moves)),
     )
 
 

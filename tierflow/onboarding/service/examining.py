@@ -33,6 +33,12 @@ def keeper(session: Session, actor: Actor, customer: Customer) -> bool:
     return customer.account_manager_id in actor.user_ids_as(Role.ACCOUNT_MANAGER)
 
 
+def in_business(customer: Customer) -> None:
+    """Raise `Refused` once its status was withdrawn: it comes back by a new application only (CHEM-17)."""
+    if customer.disqualified_on is not None:
+        raise Refused(Refusal("CHEM-17", text("This customer is disqualified already.")))
+
+
 def case_of(session: Session, subject: Subject) -> ApprovalCase:
     """The case of a matter."""
     query = select(ApprovalCase).where(ApprovalCase.subject_type == subject[0], ApprovalCase.subject_id == subject[1])
