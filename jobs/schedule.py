@@ -36,6 +36,12 @@ TIMETABLE: tuple[Duty, ...] = (
         always=complaints.watch,
         count=complaints.count,
     ),
+    Duty(
+        "follow-ups",
+        mark("Remind of measures, inquiries and departments asked, tell whoever stands above when they are overdue"),
+        always=complaints.follow_up,
+        count=complaints.count_followups,
+    ),
     Duty("imports", mark("Check, apply and revert imports"), always=imports.work, count=imports.count),
     Duty(
         "complaint-digest",

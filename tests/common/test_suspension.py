@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, select
+from sqlalchemy import event, select, update
 from sqlalchemy.orm import Session
 
 from tests import builders
@@ -141,3 +141,24 @@ def test_a_disqualified_customer_is_refused_from_that_day(app: Flask) -> None:
         assert suspension.refusals(session, one, TODAY - timedelta(days=1)) != ()  # no paper yet that day
         assert suspension.disqualified(session, [one], TODAY - timedelta(days=1)) == {}
         assert [row.clause for row in suspension.refusals(session, one, TODAY)] == ["CHEM-17"]
+
+
+def test_covers_are_filed_where_their_customer_is_whoever_moves_it(both_app: Flask) -> None:
+    """Written by the database itself: on the way in, and by a statement that moves many customers or ends them."""
+    with both_app.app_context(), transaction() as session:
+        first, second = customers(session, 2)
+        session.add_all(
+            [cover(first, "merged_licence", 1, TODAY, None), cover(second, "merged_licence", 2, TODAY, TODAY)]
+        )
+        session.flush()
+        other = builders.region(session, "WEST", "华西").id
+        placed = select(PaperCover.region_id, PaperCover.account_manager_id, PaperCover.disqualified_on)
+        whose = select(Customer.region_id, Customer.account_manager_id, Customer.disqualified_on)
+        ordered = placed.order_by(PaperCover.customer_id), whose.order_by(Customer.id)
+        assert session.execute(ordered[0]).all() == session.execute(ordered[1]).all()
+        session.execute(update(Customer).values(region_id=other, disqualified_on=TODAY))
+        assert set(session.execute(placed).all()) == set(session.execute(whose).all())
+        assert {row.region_id for row in session.execute(placed)} == {other}
+        assert list(suspension.verify(session)) == []
+        session.execute(update(PaperCover).where(PaperCover.customer_id == second).values(region_id=None))
+        assert len(list(suspension.verify(session))) == 1

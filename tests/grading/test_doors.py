@@ -142,7 +142,11 @@ def test_the_page_of_a_level_by_hand_carries_what_was_seen_and_names_who_stood_i
 
 @pytest.mark.rule("CHEM-9.6")
 def test_indicators_are_keyed_in_all_rows_or_none(scene: Scene, door: Door) -> None:
-    def key(login: str, *rows: str, month: str = "2026-01") -> str:
+    for letter in "ab":  # ordinary from February on: a customer at auction has no plan
+        scene.lift(letter, JAN, "1")
+    scene.close(JAN)
+
+    def key(login: str, *rows: str, month: str = "2026-02") -> str:
         cells = [row.split(",") for row in rows]
         names = ("number", "planned_tonnes", "cooperation")
         data: dict[str, Any] = {"product_line_id": scene.line, "month": month}
@@ -167,6 +171,33 @@ def test_indicators_are_keyed_in_all_rows_or_none(scene: Scene, door: Door) -> N
     found = {row.customer_id: row for row in scene.ask(lambda session: session.scalars(rows).all())}
     a, b = found[scene.customers["a"]], found[scene.customers["b"]]
     assert (a.planned_grams, a.cooperation, b.planned_grams, b.cooperation) == (1_200_500_000, 90, None, 70)
+
+
+@pytest.mark.rule("CHEM-9.1")
+def test_a_customer_at_auction_has_no_plan(scene: Scene, door: Door) -> None:
+    """Neither in the month that goes on nor in one that is over; ordinary and direct customers have one."""
+    scene.lift("a", JAN, "1")
+
+    def key(number: str, month: str, **values: str) -> str:
+        row = {"number": number, **values}
+        data: dict[str, Any] = {"product_line_id": scene.line, "month": month, "rows": [row]}
+        if door.kind == "page":
+            del data["rows"]
+            data["pasted"] = f"{number}\t{values.get('planned_tonnes', '')}\t{values.get('cooperation', '')}"
+        return door.send("am", "/levels/facts", "/grading/facts", **data)
+
+    a, b, direct = "C-000001", "C-000002", "C-000003"
+    plan = {"planned_tonnes": "1200"}
+    assert key(a, "2026-02", **plan) == "invalid", "January is not closed: still at auction"
+    scene.close(JAN)
+    assert key(a, "2026-02", **plan) == "ok", "ordinary from 1 February"
+    assert key(a, "2026-01", **plan) == "invalid", "in January it was at auction"
+    assert key(b, "2026-02", **plan) == "invalid"
+    assert key(b, "2026-02", cooperation="80") == "ok", "its cooperation is told all the same"
+    assert key(direct, "2026-02", **plan) == "ok", "CHEM-9.3: managed as planned ordinary"
+    planned = select(MonthFacts.customer_id).where(MonthFacts.planned_grams.is_not(None))
+    found = set(scene.ask(lambda session: session.scalars(planned).all()))
+    assert found == {scene.customers["a"], scene.customers["d"]}
 
 
 def _open(scene: Scene, login: str, path: str) -> TestResponse:

@@ -41,7 +41,7 @@ def door(request: pytest.FixtureRequest, app: Flask, clock: StandingClock) -> Do
     return Door(Scene(app), request.param)
 
 
-@pytest.mark.groundwork("CHEM-9.1")
+@pytest.mark.rule("CHEM-9.1")
 @pytest.mark.parametrize(
     ("level", "form", "refused"),
     [
@@ -75,7 +75,7 @@ def at_auction(scene: Scene, from_on: date = date(2026, 11, 1)) -> None:
         )
 
 
-@pytest.mark.groundwork("CHEM-9.1")
+@pytest.mark.rule("CHEM-9.1")
 def test_an_auction_customer_buys_by_auction_only_and_a_direct_one_is_never_at_auction(scene: Scene) -> None:
     at_auction(scene, date(2026, 11, 24))
     assert scene.place(when="2026-11-23 10:00"), "still ordinary that day"
@@ -88,7 +88,7 @@ def test_an_auction_customer_buys_by_auction_only_and_a_direct_one_is_never_at_a
     assert scene.place(when="2026-11-24 11:00"), "CHEM-9.3: managed as planned ordinary"
 
 
-@pytest.mark.groundwork("CHEM-9.1")
+@pytest.mark.rule("CHEM-9.1")
 def test_another_form_than_auction_is_refused_at_its_field_through_either_door(door: Door) -> None:
     at_auction(door.scene)
     company = door.scene.company

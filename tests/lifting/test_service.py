@@ -176,7 +176,7 @@ def test_another_payer_is_flagged(scene: Scene) -> None:
     assert flags == [False, True, True]
 
 
-@pytest.mark.groundwork("CHEM-9.1")
+@pytest.mark.rule("CHEM-9.1")
 def test_no_class_on_the_line_no_order(scene: Scene) -> None:
     assert refused(lambda: scene.place(1, product_id=scene.company.other_product)) == {"CHEM-9.1"}
 

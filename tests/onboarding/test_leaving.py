@@ -31,6 +31,7 @@ from tierflow.onboarding.service import (
     drafts,
     examining,
     links,
+    renewing,
     supplementing,
 )
 
@@ -294,6 +295,23 @@ def test_readmission_is_the_general_managers_on_a_new_application(room: Room) ->
     with room.file.app.app_context():
         assert db.session.scalars(select(Disqualified.readmitted_on)).one() == TODAY
         assert suspension.refusals(db.session(), customer.id, TODAY) == ()
+
+
+@pytest.mark.rule("CHEM-17")
+def test_nobody_hands_in_papers_of_a_disqualified_company_any_more(app: Flask) -> None:
+    room = Room(keeping.opened(app))
+    room.judge(room.accuse())
+    with app.app_context(), transaction() as session:
+        li, kind = room.file.place.actor(session, "li"), "merged_licence"
+        for act in (
+            lambda: links.make(session, li, room.file.customer, kind, NOW, is_proof=False, days=3),
+            lambda: supplementing.begin(session, li, room.file.customer, NOW),
+            lambda: changing.propose(session, li, room.file.customer, {"address": "新址"}, NOW, reason="迁址"),
+            lambda: renewing.renew(session, li, room.file.customer, kind, keeping.licence(), keeping.scan(), NOW),
+        ):
+            with pytest.raises(Refused) as error:
+                act()
+            assert [row.clause for row in error.value.refusals] == ["CHEM-17"]
 
 
 @pytest.mark.rule("CHEM-17")

@@ -118,13 +118,28 @@ def visible_rows(actor: Actor, region_column: Any, manager_column: Any) -> Any:
     return condition
 
 
+def sees(actor: Actor, region_id: int | None, manager_id: int) -> bool:
+    """What `visible_rows` says of one row that was read already."""
+    return (
+        actor.is_system
+        or bool(actor.roles & SEES_ALL)
+        or manager_id in actor.user_ids_as(Role.ACCOUNT_MANAGER)
+        or (region_id is not None and region_id in actor.scopes(Role.SALES_MANAGER))
+    )
+
+
 def visible(actor: Actor) -> Any:
     """SQL condition: the customers this actor may see."""
-    condition = visible_rows(actor, Customer.region_id, Customer.account_manager_id)
+    return visible_by(actor, Customer.id, Customer.region_id, Customer.account_manager_id)
+
+
+def visible_by(actor: Actor, customer_column: Any, region_column: Any, manager_column: Any) -> Any:
+    """The same condition on rows that bear a customer, its region and its account manager."""
+    condition = visible_rows(actor, region_column, manager_column)
     offices = actor.scopes(Role.RESIDENT_OFFICE)
     if offices:
         theirs = select(CustomerOffice.customer_id).where(CustomerOffice.office_id.in_(offices))
-        condition = condition | Customer.id.in_(theirs)
+        condition = condition | customer_column.in_(theirs)
     return condition
 
 

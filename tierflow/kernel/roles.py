@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 
 from tierflow.kernel.errors import Forbidden
 from tierflow.kernel.text import mark
@@ -86,7 +87,7 @@ class Actor:
     is_system: bool = False
     acts_for: int | None = None  # the account in whose name the present act is done; the audit names both
 
-    @property
+    @cached_property
     def roles(self) -> frozenset[Role]:
         """Every role the actor holds today, own or by delegation."""
         return frozenset(grant.role for grant in self.all_grants())
@@ -228,7 +229,8 @@ _ROWS: tuple[tuple[str, bool, frozenset[Role] | None], ...] = (
     ("review.export", _WRITE, _SALES | _APPROVERS | _LOOKERS),
     ("review.confirm", _WRITE, frozenset({_R.SALES_MANAGER})),
     ("draft.read", _READ, frozenset({_R.SALES_MANAGER, _R.GENERAL_MANAGER, _R.COMMITTEE_MEMBER})),
-    ("draft.write", _WRITE, frozenset({_R.SALES_MANAGER, _R.GENERAL_MANAGER})),
+    ("draft.write", _WRITE, frozenset({_R.SALES_MANAGER})),  # every version is drafted by sales (CHEM-4)
+    ("draft.try", _WRITE, frozenset({_R.SALES_MANAGER, _R.GENERAL_MANAGER})),
     ("draft.adopt", _WRITE, frozenset({_R.GENERAL_MANAGER})),
     # administration: settings and logs, never customer data
     ("people.read", _READ, frozenset({_R.ADMINISTRATOR})),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from flask import Blueprint, Flask, current_app, g, request
 from markupsafe import Markup
@@ -57,7 +57,15 @@ def init(app: Flask) -> None:
 
 
 def shell_context() -> dict[str, Any]:
-    """Values for base.html; the inbox is counted once a page."""
+    """Values for base.html, found once a request: a page may be put together of several templates."""
+    if "error" in g:
+        return _shell()
+    if "shell" not in g:
+        g.shell = _shell()
+    return cast(dict[str, Any], g.shell)
+
+
+def _shell() -> dict[str, Any]:
     # A page about a failure of ours is drawn without the database: it may be what failed.
     actor, user = (None, None) if "error" in g else (current_actor(), current_user())
     reader = None
@@ -70,7 +78,7 @@ def shell_context() -> dict[str, Any]:
     theme = user.theme if user is not None else request.cookies.get("theme", "auto")
     return {
         "actor": reader,
-        "nav": navigation.groups(actor),
+        "nav": navigation.markup(actor),
         "inbox_count": waiting,
         "lang": language(),
         "theme": theme if theme in ("light", "dark", "auto") else "auto",

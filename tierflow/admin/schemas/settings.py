@@ -14,6 +14,7 @@ from tierflow.admin.schemas.shared import Day, Moment, PagedSchema, RefusalOut, 
 from tierflow.admin.service.calendars import FIRST_YEAR, LAST_YEAR
 from tierflow.admin.service.channels import CHANNEL_KINDS
 from tierflow.common.reference import SCHEMES
+from tierflow.web.fields import Moment as LocalMoment
 from tierflow.web.i18n import LANGUAGES
 from tierflow.web.schemas import Integer, Line, RowId, Schema, between, length, one_of
 
@@ -235,12 +236,22 @@ class DayChangeOut(Schema):
     after = fields.Boolean()
 
 
+class MoveOut(Schema):
+    """An open due time the calendar would move; `asks`: a person decides, else it moves by itself."""
+
+    number = fields.String(metadata={"description": "of the complaint"})
+    due_at = LocalMoment()
+    would_be_at = LocalMoment()
+    asks = fields.Boolean()
+
+
 class ImpactOut(Schema):
     """Open due times: provisional ones the calendar makes firm, firm ones a person will be asked about."""
 
     firmed = fields.Integer()
     asked = fields.Integer()
     is_capped = fields.Boolean(metadata={"description": "more are open than were looked at"})
+    moves = fields.List(fields.Nested(MoveOut))
 
 
 class CalendarPreviewOut(Schema):

@@ -20,7 +20,7 @@ from tierflow.complaints.models import Complaint, Consultation, Meeting
 from tierflow.complaints.rules import acts
 from tierflow.complaints.rules.clock import department_due, paused_working_days
 from tierflow.complaints.rules.words import Event, Severity
-from tierflow.complaints.service import clocks, extensions, opinions, papers, scope
+from tierflow.complaints.service import clocks, extensions, opinions, papers, raising, scope
 from tierflow.complaints.service.intake import SUBJECT, call_meeting
 from tierflow.complaints.service.recipients import Recipients
 from tierflow.kernel.errors import Conflict, Invalid, NotFound, Refusal, refuse_if_any
@@ -47,11 +47,12 @@ def consult(session: Session, actor: Actor, complaint_id: int, command: Mapping[
     if wanted is not None and wanted <= now:
         raise Invalid({"due_at": [text("This time has passed.")]})
     terms = clocks.terms_of(session, clock)
+    due_at = department_due(now, wanted, clock.due_at, terms, working_calendar(session))
     consultation = Consultation(
         complaint_id=complaint.id,
         department_id=department.id,
         question=command["question"],
-        due_at=department_due(now, wanted, clock.due_at, terms, working_calendar(session)),
+        **raising.begin(session, due_at, now),
         asked_by_id=actor.user_id,
         asked_at=now,
     )

@@ -19,7 +19,7 @@ from tierflow.complaints.models import Clock, Complaint, Measure, Meeting, Opini
 from tierflow.complaints.rules import acts, words
 from tierflow.complaints.rules.clock import ClockTerms
 from tierflow.complaints.rules.words import Severity, State
-from tierflow.complaints.service import clocks, scope
+from tierflow.complaints.service import clocks, raising, scope
 from tierflow.complaints.service.intake import SUBJECT
 from tierflow.kernel import approval
 from tierflow.kernel.approval import Chain, Step, Verdict
@@ -278,7 +278,7 @@ def _write_measures(
                 complaint_id=complaint.id,
                 opinion_id=opinion.id,
                 region_id=complaint.region_id,
-                due_at=local_instant(row["due_on"], terms.closes_at),
+                **raising.begin(session, local_instant(row["due_on"], terms.closes_at), now),
                 **{key: row.get(key) for key in ("kind", "what", "quantity_grams", "amount_fen", "owner_id", "due_on")},
             )
         )

@@ -176,10 +176,23 @@ class DraftSchema(Schema):
     values = fields.Dict(keys=fields.String(), values=fields.Raw(allow_none=True), load_default=dict)
 
 
-class AdoptSchema(Schema):
+class DraftSeenSchema(Schema):
+    """What the decider of a draft saw: `version` and `step` of its case."""
+
+    version = Integer(required=True, validate=between(0, 2**53))
+    step = Line(required=True, most=40)
+
+
+class AdoptSchema(DraftSeenSchema):
     """From which day a draft is in force."""
 
     in_force_from = fields.Date(required=True)
+
+
+class DraftReturnSchema(DraftSeenSchema):
+    """Why a draft goes back."""
+
+    remark = Paragraph(required=True, most=500)
 
 
 class TrialSchema(Schema):

@@ -37,7 +37,7 @@ MOST_MONTHS = 36
 
 def start(session: Session, actor: Actor, version: int, command: Mapping[str, Any], now: datetime) -> BackTest:
     """Try a draft on closed months: product_line_id, first, last. Raises `Refused` when a month is not closed."""
-    require(actor, "draft.write")
+    require(actor, "draft.try")
     row = drafts.get(session, actor, version)
     line = runs.scheme_line(session, command["product_line_id"])
     first, last = command["first"], command["last"]

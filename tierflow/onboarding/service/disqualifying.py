@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -42,6 +42,10 @@ from tierflow.web.paging import Page, Sort, page_of
 SUBJECT = "disqualification"
 
 approvals.register(DISQUALIFICATION)
+
+# What other domains end at once when a status is withdrawn (CHEM-17), and how much of it; `app.py` composes them.
+Stop = Callable[[Session, Customer, Actor, datetime], int]
+STOPS: dict[str, Stop] = {}
 
 
 @dataclass(frozen=True)
@@ -155,6 +159,7 @@ def _withdraw_status(session: Session, row: Disqualification, customer: Customer
         session.add(DisqualifiedName(disqualified_id=listed.id, name=name, name_key=name_key(name)))
     closed = _close_what_is_open(session, customer, actor, now)
     after = {"ground": row.ground, "since": on.isoformat(), "closed": closed}
+    after |= {what: number for what, stop in STOPS.items() if (number := stop(session, customer, actor, now))}
     audit.record(session, actor, "customer.disqualify", CUSTOMER, customer.id, now, after=after, reason=row.facts)
     distribute(session, customer, "disqualified", {"ground": row.ground}, now)
     message = text(

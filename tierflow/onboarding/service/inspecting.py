@@ -53,13 +53,14 @@ class InspectionView:
 def open_round(session: Session, now: datetime, *, seed: str | None = None) -> int:
     """Draw the round of the half-year that holds `now`; the number of files drawn, 0 when it was drawn before.
 
-    Every customer whose file was not inspected for policy's months is in it; the draw decides the day of each.
+    Every file that comes due before the half-year ends is in it: not inspected in policy's months before that end.
+    With six months that is each file once a half-year; the draw decides the day of each.
     """
     half = HalfYear.at(now)
     if session.scalar(select(InspectionRound.id).where(InspectionRound.period == str(half))) is not None:
         return 0
     on = local_day(now)
-    since = Month.of(on).plus(-policy_on(session, on).integer("inspection.every_months")).start
+    since = Month.of(half.end).plus(-policy_on(session, on).integer("inspection.every_months")).start
     recent = select(Inspection.customer_id).where(Inspection.inspected_at >= Month.of(since).starts_at)
     ids = session.scalars(select(Customer.id).where(Customer.disqualified_on.is_(None), Customer.id.not_in(recent)))
     chosen = secrets.token_hex(16) if seed is None else seed

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from tierflow.common import audit, files, identifiers, suspension, uploads
@@ -72,6 +72,7 @@ def renew(
         raise Forbidden("paper.renew")
     actor = in_name_of(actor, "paper.renew", customer)
     session.refresh(customer, with_for_update=True)  # of two at once, the second finds the first
+    examining.in_business(customer)
     if kind not in DATED:
         raise Invalid({"kind": [text("Choose one of the list.")]})
     _none_waits(session, customer, kind)
@@ -216,14 +217,17 @@ def of_customer(session: Session, actor: Actor, customer_id: int) -> Sequence[tu
 
 def handed_in(session: Session, customer_id: int) -> Sequence[tuple[PaperRenewal, ApprovalCase]]:
     """The same for a customer found visible before. One query."""
-    query = (
-        select(PaperRenewal, ApprovalCase)
-        .join(ApprovalCase, (ApprovalCase.subject_type == SUBJECT) & (ApprovalCase.subject_id == PaperRenewal.id))
-        .where(PaperRenewal.customer_id == customer_id)
-        .order_by(PaperRenewal.id.desc())
-        .limit(50)
-    )
-    return [(row.PaperRenewal, row.ApprovalCase) for row in session.execute(query)]
+    rows = session.execute(_HANDED_IN, {"customer_id": customer_id})
+    return [(row.PaperRenewal, row.ApprovalCase) for row in rows]
+
+
+_HANDED_IN = (
+    select(PaperRenewal, ApprovalCase)
+    .join(ApprovalCase, (ApprovalCase.subject_type == SUBJECT) & (ApprovalCase.subject_id == PaperRenewal.id))
+    .where(PaperRenewal.customer_id == bindparam("customer_id"))
+    .order_by(PaperRenewal.id.desc())
+    .limit(50)
+)
 
 
 def latest(session: Session, customer_id: int, kind: str, *, before: PaperRenewal | None = None) -> Paper | None:
