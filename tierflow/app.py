@@ -46,7 +46,7 @@ from tierflow.onboarding import api as onboarding_api
 from tierflow.onboarding import pages as onboarding_pages
 from tierflow.onboarding import service as onboarding
 from tierflow.onboarding.service import disqualifying
-from tierflow.onboarding.service import handover as onboarding_handover
+from tierflow.onboarding.service import shares as onboarding_shares
 from tierflow.onboarding.terms_contracts import CONTRACT_TERMS
 from tierflow.onboarding.terms_keeping import KEEPING_TERMS
 from tierflow.web import (
@@ -193,7 +193,7 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     verify.also_checked("offtake", offtake.verify)
     verify.also_checked("covers", suspension.verify)
     verify.also_checked("lifting", lifting_figures.verify)
-    for share in (*onboarding_handover.SHARES, *complaints_handing_over.SHARES):
+    for share in (*onboarding_shares.SHARES, *complaints_handing_over.SHARES):
         portfolios.register(share)
 
 
