@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from tierflow.web import charts, i18n
 from tierflow.web.errors import sentences
-from tierflow.web.shell import stylesheets
+from tierflow.web.shell import scripts, stylesheets
 
 WEB = Path(charts.__file__).parent
 POLICY = "default-src 'self'; img-src 'self' data: blob:; frame-src 'self'"
@@ -57,6 +57,7 @@ def create_app() -> Flask:
         csrf_token=lambda: "token",
         idempotency_key=lambda: "key",
         asset=lambda filename: url_for("web.static", filename=filename, v="0"),
+        scripts=scripts,
         stylesheets=stylesheets,
     )
     Bootstrap5(app)

@@ -85,6 +85,8 @@ ACTS: dict[str, str] = {
     # the company's data
     "reference.create": mark("created reference data"),
     "reference.edit": mark("edited reference data"),
+    "office.tie": mark("tied the office to a product line or region"),
+    "office.untie": mark("let a tie of the office end"),
     "reference.end": mark("let reference data end"),
     "reference.go_on": mark("took the end of reference data back"),
     "calendar.load": mark("loaded a calendar year"),

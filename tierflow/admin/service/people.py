@@ -21,7 +21,7 @@ from tierflow.admin.service.shared import (
     tell_administrators,
     values_of,
 )
-from tierflow.common import audit, portfolios, sessions
+from tierflow.common import audit, desks, portfolios, sessions
 from tierflow.common.db import in_force
 from tierflow.common.reference import Department
 from tierflow.common.sessions import UserSession, end_sessions_of, revoke_tokens_of
@@ -200,7 +200,8 @@ def disable(session: Session, actor: Actor, user_id: int, reason: str, now: date
     left = lock_administrators(session, local_day(now))
     if user.person_id in left and _is_sole_account(session, user, local_day(now)):
         refuse_if_any(rules.why_not_without(left, user.person_id))
-    refuse_if_any(portfolios.why_not_leave(session, user.id, local_day(now)))
+    on = local_day(now)
+    refuse_if_any([*portfolios.why_not_leave(session, user.id, on), *desks.why_not_vacate(session, user, on)])
     _switch(session, user, disabled_at=now)
     end_sessions_of(session, user.id)
     revoke_tokens_of(session, user.id, now)

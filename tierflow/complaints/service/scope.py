@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, false, or_, select
 from sqlalchemy.orm import Session
 
-from tierflow.common.customers import SEES_ALL, CustomerOffice
+from tierflow.common.customers import SEES_ALL, Customer, is_with_office_of
 from tierflow.complaints.models import Clock, Complaint
 from tierflow.kernel.errors import Forbidden, NotFound
 from tierflow.kernel.roles import Actor, Role, in_name_of
@@ -33,8 +33,8 @@ def visible(actor: Actor) -> ColumnElement[bool] | None:
     if actor.is_system or actor.roles & SEES_ALL:
         return None
     condition = workable(actor)
-    if offices := actor.scopes(Role.RESIDENT_OFFICE):
-        theirs = select(CustomerOffice.customer_id).where(CustomerOffice.office_id.in_(offices))
+    if actor.scopes(Role.RESIDENT_OFFICE):
+        theirs = select(Customer.id).where(is_with_office_of(actor, Customer.id, Customer.region_id))
         condition = or_(condition, Complaint.customer_id.in_(theirs))
     return condition
 

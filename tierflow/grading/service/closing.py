@@ -27,6 +27,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    text,
     update,
 )
 from sqlalchemy.orm import Session
@@ -248,6 +249,9 @@ def keep(session: Session, run: GradingRun, shared: Plan, size: int) -> bool:
         return False
     if last is not None:
         stretch = {AFTER: after, LAST: last}
+        if not is_sqlite(session):
+            # Of a run just made the planner expects a row or none, and would walk a stretch for each row of another.
+            session.execute(text("SET LOCAL enable_nestloop = off"))
         options = {"preserve_rowcount": True}
         made: Any = session.execute(statement(session, shared, after, last), stretch, execution_options=options)
         _seal(session, run, after, last, made.rowcount)
@@ -283,7 +287,7 @@ def _moved(session: Session, run_id: int, after: int, last: int) -> list[Row]:
     table = LevelDecisionRow.__table__
     place = (table.c.run_id == run_id, table.c.customer_id > after, table.c.customer_id <= last)
     query = select(table).where(*place, moved(table.c)).order_by(table.c.customer_id)
-    return [tuple(row) for row in session.execute(query)]
+    return [tuple(row) for row in session.execute(query).all()]
 
 
 def changes(session: Session, run_id: int, after: int, last: int) -> list[Row]:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from flask import render_template
 from flask_babel import gettext as _
 from markupsafe import Markup
 from sqlalchemy.orm import Session
@@ -23,7 +22,7 @@ from tierflow.onboarding.service import examining, renewing
 from tierflow.onboarding.service.customers import CustomerCard
 from tierflow.web.i18n import show
 from tierflow.web.links import link
-from tierflow.web.shell import day, moment
+from tierflow.web.shell import day, moment, part
 
 Renewals = Sequence[tuple[PaperRenewal, ApprovalCase]]
 
@@ -40,7 +39,7 @@ def head(session: Session, actor: Actor, today: CustomerToday, now: datetime) ->
         "suspension": suspension(found, renewals, customer_id),
         "may_renew": is_allowed(actor, "paper.renew"),
     }
-    return Markup(render_template("onboarding/_standing.html", standing=shown))  # noqa: S704 - a template of ours
+    return part("onboarding/_standing.html", standing=shown)
 
 
 def keeping(session: Session, actor: Actor, card: CustomerCard) -> dict[str, Any]:

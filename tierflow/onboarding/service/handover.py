@@ -28,7 +28,7 @@ from tierflow.kernel.roles import SYSTEM, Actor, Role, in_name_of, require
 from tierflow.kernel.text import text
 from tierflow.onboarding.models import Application, Handover
 from tierflow.onboarding.rules.handover import CLAUSE, Standing, refusals_to_propose, standing
-from tierflow.onboarding.service.shares import open_applications
+from tierflow.onboarding.service import portfolio
 from tierflow.web.paging import Page, Sort, page_of
 
 SUBJECT = "handover"
@@ -82,9 +82,7 @@ def _regions(session: Session, giver_id: int) -> set[int]:
     regions = set(session.scalars(select(Customer.region_id).where(Customer.account_manager_id == giver_id).distinct()))
     regions |= {
         region
-        for region in session.scalars(
-            select(Application.region_id).where(*open_applications(giver_id), Application.region_id.is_not(None))
-        )
+        for region in session.scalars(select(Application.region_id).where(*portfolio.open_applications(giver_id)))
         if region is not None
     }
     return regions
@@ -148,9 +146,18 @@ def view(session: Session, actor: Actor, handover_id: int, now: datetime) -> Han
     )
 
 
-def candidates(session: Session, now: datetime) -> list[User]:
-    """The account managers of today, to choose giver and taker from."""
-    return list(holders(session, Role.ACCOUNT_MANAGER, local_day(now)))
+def candidates(session: Session, now: datetime) -> tuple[list[User], list[User]]:
+    """Who can give and who can take: the account managers of today, and as givers whoever still has a portfolio."""
+    takers = list(holders(session, Role.ACCOUNT_MANAGER, local_day(now)))
+    left = session.scalars(
+        select(User)
+        .where(
+            User.id.in_(select(Customer.account_manager_id).union(portfolio.managers_of_open_applications())),
+            User.id.not_in([user.id for user in takers]),
+        )
+        .order_by(User.id)
+    )
+    return [*takers, *left], takers
 
 
 def propose(session: Session, actor: Actor, data: Mapping[str, Any], now: datetime) -> Handover:
@@ -170,6 +177,7 @@ def propose(session: Session, actor: Actor, data: Mapping[str, Any], now: dateti
         [
             *refusals_to_propose(giver.person_id, taker.person_id, day, on),
             *portfolios.why_not_take(session, taker.id, max(day, on), is_enabled=taker.disabled_at is None),
+            *portfolios.why_not_own(session, giver.id, taker.person_id),
         ]
     )
     handover = Handover(
@@ -293,7 +301,10 @@ def complete_due(session: Session, handover_id: int, now: datetime) -> bool:
 
 
 def _why_not(session: Session, row: HandoverRow, on: date) -> list[Refusal]:
-    return portfolios.why_not_take(session, row.taker.id, on, is_enabled=row.taker.disabled_at is None)
+    return [
+        *portfolios.why_not_take(session, row.taker.id, on, is_enabled=row.taker.disabled_at is None),
+        *portfolios.why_not_own(session, row.giver.id, row.taker.person_id),
+    ]
 
 
 def _complete(session: Session, actor: Actor, row: HandoverRow, now: datetime) -> None:
