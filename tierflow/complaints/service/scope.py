@@ -83,10 +83,11 @@ def lock_to_direct(session: Session, actor: Actor, complaint_id: int) -> tuple[C
 def for_sales(actor: Actor, action: str, complaint: Complaint) -> Actor:
     """Who acts for sales, in the name of the absent colleague whose complaint or region it is: the record names both.
 
-    A complaint is its account manager's and its taker's; the actor's own part in it comes first.
+    A complaint is its account manager's first, and then whoever took it.
     """
-    mine = actor.user_ids_as(Role.ACCOUNT_MANAGER) & {complaint.account_manager_id, complaint.taken_by_id}
-    manager = actor.user_id if actor.user_id in mine else min(mine, default=complaint.account_manager_id)
+    own = actor.user_ids_as(Role.ACCOUNT_MANAGER)
+    taken = complaint.account_manager_id not in own and complaint.taken_by_id in own
+    manager = complaint.taken_by_id if taken else complaint.account_manager_id
     return in_name_of(actor, action, region_id=complaint.region_id, manager_id=manager)
 
 
