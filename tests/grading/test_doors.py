@@ -11,15 +11,17 @@ import pytest
 import xlsxwriter
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from tests.builders import csrf_of, delegation, sign_in
 from tests.complaints.scenes import statements_of
 from tests.conftest import StandingClock
 from tests.grading.scenes import APR, FEB, JAN, MAR, Scene, after, at
+from tierflow.common.customers import Customer
 from tierflow.common.db import db, transaction
 from tierflow.common.indicators import MonthFacts
+from tierflow.common.suspension import PaperCover
 from tierflow.common.users import User
 from tierflow.grading.models import GradingRun, LevelPin
 from tierflow.kernel.months import Month
@@ -241,6 +243,30 @@ def test_indicators_are_imported_from_a_file_whole_or_not_at_all(scene: Scene, c
     found = scene.ask(lambda session: session.scalars(select(MonthFacts).order_by(MonthFacts.customer_id)).all())
     expected = [(1_200_500_000, 85), (None, 70)] if status == 302 else []
     assert [(row.planned_grams, row.cooperation) for row in found] == expected
+
+
+@pytest.mark.rule("CHEM-15", "CHEM-17")
+@pytest.mark.parametrize("stop", ["suspended", "disqualified"])
+def test_no_plan_is_taken_while_business_stands_still(scene: Scene, door: Door, stop: str) -> None:
+    """For the month that goes on; what was planned in a month that is over is a fact all the same."""
+    scene.lift("a", JAN, "1")
+    scene.close(JAN)
+    with scene.app.app_context(), transaction() as session:
+        if stop == "suspended":
+            session.execute(update(PaperCover).values(valid_to=date(2026, 2, 1)))
+        else:
+            session.get_one(Customer, scene.customers["a"]).disqualified_on = date(2026, 2, 1)
+
+    def key(**values: str) -> str:
+        data: dict[str, Any] = {"product_line_id": scene.line, "month": "2026-02"}
+        if door.kind == "page":
+            data["pasted"] = f"C-000001\t{values.get('planned_tonnes', '')}\t{values.get('cooperation', '')}"
+        else:
+            data["rows"] = [{"number": "C-000001", **values}]
+        return door.send("am", "/levels/facts", "/grading/facts", **data)
+
+    assert key(planned_tonnes="1200") == "invalid"
+    assert key(cooperation="80") == "ok"
 
 
 def _open(scene: Scene, login: str, path: str) -> TestResponse:

@@ -230,7 +230,7 @@ def record_import(
     for chunk in chunks:
         write_rows(session, Offtake, names, ((*line, f"{line[3][:8]}01", *shared) for line in chunk))
         count += len(chunk)
-    _add_from(session, sums_of(select(Offtake.__table__).where(Offtake.import_id == import_id).subquery()))
+    _add_from(session, sums_of(select(Offtake).where(Offtake.import_id == import_id).subquery()))
     return count
 
 
