@@ -1,9 +1,10 @@
-"""Complaints' timed duties: the clocks every minute, the general manager's digest every working morning (CHEM-12.3)."""
+"""Complaints' timed duties: clocks and errands every minute, the general manager's digest every working morning."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 
 import structlog
@@ -21,13 +22,23 @@ log = structlog.get_logger("jobs")
 
 
 def watch(now: datetime, setup: Setup) -> None:
-    """Note what is due on the clocks, a batch at a time, each in a transaction of its own; the rows are the truth.
+    """Note what is due on the clocks; the rows are the truth."""
+    _work_off("complaint clocks", duties.due, now, setup)
+
+
+def follow_up(now: datetime, setup: Setup) -> None:
+    """Tell of measures, inquiries and departments' answers that are due or overdue; the rows are the truth."""
+    _work_off("follow-ups", duties.errands_due, now, setup)
+
+
+def _work_off(name: str, due: Callable[[Session, datetime], list[duties.Work]], now: datetime, setup: Setup) -> None:
+    """Do what is due until nothing is, a batch at a time, each in a transaction of its own.
 
     What fails keeps nothing else waiting; it is raised when the rest is done.
     """
     tally: Counter[str] = Counter()
     failures: dict[duties.Work, Exception] = {}
-    while works := [work for work in duties.due(db.session(), now) if work not in failures]:
+    while works := [work for work in due(db.session(), now) if work not in failures]:
         before = tally.total()
         for work in works:
             try:
@@ -39,14 +50,19 @@ def watch(now: datetime, setup: Setup) -> None:
         if tally.total() == before:
             break  # a rival is at it
     if tally:
-        log.info("complaint clocks", **tally)
+        log.info(name, **tally)
     if failures:
-        raise ExceptionGroup("complaint clocks", list(failures.values()))
+        raise ExceptionGroup(name, list(failures.values()))
 
 
 def count(session: Session, errand: Errand) -> int:
     """How much `watch` would find to do by the errand's moment."""
     return duties.outstanding(session, errand.now)
+
+
+def count_followups(session: Session, errand: Errand) -> int:
+    """How many measures, inquiries and departments' answers somebody would be told of by the errand's moment."""
+    return duties.errands_outstanding(session, errand.now)
 
 
 def count_digest(session: Session, errand: Errand) -> int:

@@ -175,47 +175,6 @@ def test_an_extension_through_each_door(scene: Scene, door: Door, clock: Standin
     assert scene.clock(1).limit_days == 6
 
 
-@pytest.mark.groundwork("CHEM-4")
-def test_an_inquiry_becomes_a_complaint_with_one_click(scene: Scene, door: Door) -> None:
-    asked = {
-        "channel": "phone",
-        "asked_at": "2026-11-20T16:00",
-        "question": "为何断头？",
-        "product_id": scene.company.product,
-    }
-    who = {"customer_id": scene.company.customer} if door.kind == "api" else {"customer": "宁波海曙化工有限公司"}
-    assert door.send("am", "/inquiries/new", "/inquiries", **asked, **who)[0] == "ok"
-    assert door.send("am", "/inquiries/1/complaint", "/inquiries/1/complaint")[0] == "ok"
-    complaint = scene.complaint(1)
-    assert (complaint.facts, complaint.customer_id, complaint.inquiry_id) == ("为何断头？", scene.company.customer, 1)
-    assert complaint.said_at == at("2026-11-20 16:00")
-    assert door.send("am", "/inquiries/1/complaint", "/inquiries/1/complaint")[0] == "refused"
-    assert door.send("am", "/inquiries/1/answer", "/inquiries/1/answer", answer="x")[0] == "refused"
-    assert door.send("am2", "/inquiries/1/answer", "/inquiries/1/answer", answer="x")[0] == "missing"
-
-
-@pytest.mark.groundwork("CHEM-4")
-def test_an_inquiry_has_question_owner_answer_and_time(scene: Scene, door: Door) -> None:
-    asked = {"channel": "phone", "asked_at": "2026-11-23T09:00", "question": "有货吗？"}
-    who: dict[str, Any] = {"customer_name": "路人"} if door.kind == "api" else {"customer": "路人"}
-    assert door.send("am", "/inquiries/new", "/inquiries", **asked, **who) == ("invalid", {"region_id"})
-    given = {**asked, **who, "region_id": scene.company.region, "owner_id": scene.company["qa"]}
-    assert door.send("am", "/inquiries/new", "/inquiries", **given) == ("invalid", {"owner_id"})
-    given["owner_id"] = scene.company["am2"]
-    assert door.send("am", "/inquiries/new", "/inquiries", **given)[0] == "ok"
-    assert door.send("am2", "/inquiries/1/answer", "/inquiries/1/answer", answer="有")[0] == "ok"
-    client = sign_in(scene.app, scene.company["am"])
-    row = client.get("/api/v1/inquiries/1").get_json()
-    assert (row["answer"], row["answered_at"]) == ("有", "2026-11-23T10:00:00+08:00")
-
-
-def test_reply_templates_through_each_door(scene: Scene, door: Door) -> None:
-    body = {"name": "换货", "body": "{customer}：换货。", "is_active": True if door.kind == "api" else "1"}
-    assert door.send("am", "/reply-templates/new", "/reply-templates", **body)[0] == "forbidden"
-    assert door.send("sm", "/reply-templates/new", "/reply-templates", **body)[0] == "ok"
-    assert door.send("sm", "/reply-templates/new", "/reply-templates", **body)[0] == "refused", "the name is taken"
-
-
 @pytest.mark.rule("CHEM-12.1")
 def test_the_customers_later_answer_has_its_place(scene: Scene, door: Door, clock: StandingClock) -> None:
     assert taken(scene, door)[0] == "ok"
@@ -333,7 +292,14 @@ def test_every_page_shows_itself_to_whom_it_is_for(scene: Scene, clock: Standing
                 f"{one}/{act}"
                 for act in ("annex3", "receipt", "clock", "classify", "breach", "pause", "resume", "redate")
             ),
-            *("/complaints/redating", "/reply-templates", "/reply-templates/new", "/inquiries", "/inquiries/new"),
+            *(
+                "/complaints/redating",
+                "/complaints/follow-ups",
+                "/reply-templates",
+                "/reply-templates/new",
+                "/inquiries",
+                "/inquiries/new",
+            ),
         ],
         "am": [
             *("/complaints/new", f"/complaints/new?customer_id={company.customer}", "/"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from datetime import date, timedelta
 from statistics import median_low
 
@@ -133,6 +134,24 @@ def test_figures_agree_with_a_plain_count(scene: Scene) -> None:
         )
 
 
+@pytest.mark.rule("CHEM-12.3")
+def test_each_figure_is_a_chart_with_its_numbers_as_a_table(scene: Scene, clock: StandingClock) -> None:
+    scene.answered("2026-11-20 09:00", "2026-11-20 15:00", severity="major")  # six office hours
+    scene.take("2026-11-20 10:00")  # general, open and late
+    clock.at = at("2026-11-24 12:00")
+    page = sign_in(scene.app, scene.company["gm"]).get("/complaints/statistics").text
+    figures = page.split("<figure")[1:]
+    charts = {re.search(r"<span>([^<]+)", each).group(1): each for each in figures}  # type: ignore[union-attr]
+    assert len(charts) == 7
+    assert "<title>较大 · 按时 · 1</title>" in charts["各严重程度投诉数"]
+    assert "<title>一般 · 超时 · 1</title>" in charts["各严重程度投诉数"]
+    assert "<title>较大 · 6.0 小时</title>" in charts["各严重程度答复用时中位数"]
+    assert "6.0 小时</title>" in charts["各月答复用时中位数"]
+    for drawn in charts.values():
+        assert "<svg" in drawn
+        assert "<table" in drawn
+
+
 def test_the_customers_page_counts_all_and_lists_the_newest(scene: Scene) -> None:
     first = scene.answered("2026-11-20 09:00", "2026-11-20 15:00")
     second = scene.answered("2026-11-20 10:00", "2026-11-24 15:00")
@@ -150,6 +169,8 @@ def test_the_customers_page_counts_all_and_lists_the_newest(scene: Scene) -> Non
 
 def test_the_digest_says_what_the_general_manager_must_know(scene: Scene) -> None:
     overdue = scene.take("2026-11-20 10:00")
+    asked = {"department_id": scene.company.department, "question": "留样结果？"}
+    scene.act(handling.consult, "am", overdue, "2026-11-20 11:00", **asked)
     today = scene.take("2026-11-23 10:00")
     serious = scene.take("2026-11-23 11:00", severity="serious")
     waiting = scene.take("2026-11-23 12:00", severity="major")
@@ -163,6 +184,7 @@ def test_the_digest_says_what_the_general_manager_must_know(scene: Scene) -> Non
         assert subjects == {
             "overdue": [("complaint", overdue)],
             "today": [("complaint", today)],
+            "errands": [("complaint_consultation", 1)],
             "meetings": [("complaint", serious)],
             "waiting": [("complaint_extension", request)],
             "suspended": [("customer", scene.company.customer)],
@@ -179,7 +201,7 @@ def test_the_digest_says_what_the_general_manager_must_know(scene: Scene) -> Non
         sent = db.session.scalars(select(Notice).where(Notice.kind == "complaint.digest")).all()
         assert [each.user_id for each in sent] == [scene.company["gm"]], "once a day"
         told = str(as_text(sent[0].msgid, sent[0].params))
-        assert "overdue 1" in told
+        assert "overdue 1, measures, inquiries and departments' answers overdue 1" in told
         name = scene.complaint(overdue).customer_name
         assert f" Overdue complaints: {scene.complaint(overdue).number} · {name}. Complaints due today: " in told
         assert told.endswith(f" Customers suspended since yesterday: C-000001 · {name}.")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from typing import Any
 
 import pytest
 from sqlalchemy import select, text
 
-from tests.builders import sign_in
+from tests.builders import csrf_of, sign_in
 from tests.complaints.facts import at
 from tests.complaints.scenes import MONDAY, Scene
 from tests.complaints.seen import run_sweep
 from tierflow.admin.service import calendars
-from tierflow.common.calendars import Impact, built_in_years, load_year
+from tierflow.common.calendars import Impact, Move, built_in_years, load_year
 from tierflow.common.db import db, transaction
 from tierflow.common.notices import Notice
 from tierflow.complaints.models import ClockEvent
@@ -185,7 +186,40 @@ def test_an_administrator_who_loads_a_year_sees_what_moves_and_it_follows_at_onc
     amended = {date.fromisoformat(day): (works, "通知") for day, works in amended_2026(d1125=False).items()}
     loaded = calendars_act(scene, 2026, amended, "2026-12-31 12:00")
     assert (loaded.firmed, loaded.asked) == (0, 1)
+    number = scene.complaint(firm).number
+    assert loaded.moves == (Move(at("2026-11-26 17:30"), number, at("2027-01-05 17:30"), asks=True),)
     assert waiting(scene, "sm") == [("complaint_redating", firm)]
+
+
+@pytest.mark.rule("CHEM-12.3")
+def test_the_preview_lists_each_due_time_that_would_move_through_each_door(scene: Scene) -> None:
+    asked = scene.take("2026-11-23 10:00", severity="major")
+    moved = scene.take("2026-12-31 10:00", severity="major")
+    stays = scene.take("2026-11-23 10:00")
+    numbers = {each: scene.complaint(each).number for each in (asked, moved, stays)}
+    client = sign_in(scene.app, scene.company["admin"])
+    token = csrf_of(client)
+    for year, days, complaint, due, would_be, asks in (
+        (2026, amended_2026(d1125=False), asked, "2026-11-26T17:30", "2026-11-27T17:30", True),
+        (2027, {"2027-01-01": False, "2027-01-04": False}, moved, "2027-01-06T17:30", "2027-01-07T17:30", False),
+    ):
+        rows = [{"date": day, "working": works, "name": "通知"} for day, works in days.items()]
+        asked_for = {"year": year, "days": rows, "is_empty": False}
+        told = client.post("/api/v1/calendar/preview", json=asked_for, headers={"X-CSRFToken": token}).get_json()
+        assert told["impact"]["moves"] == [
+            {
+                "number": numbers[complaint],
+                "due_at": f"{due}:00+08:00",
+                "would_be_at": f"{would_be}:00+08:00",
+                "asks": asks,
+            }
+        ]
+        given = {"year": year, "source": "通知", "content": json.dumps({"days": rows}), "csrf_token": token}
+        page = client.post("/calendar/preview", data=given).text
+        assert numbers[complaint] in page
+        assert would_be.replace("T", " ") in page
+        assert numbers[stays] not in page
+        assert scene.complaint(asked).customer_name not in page, "an administrator sees no customers"
 
 
 @pytest.mark.rule("CHEM-12.3")

@@ -19,6 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jobs.schedule import TIMETABLE
+from tests import builders
 from tests.builders import actor, line
 from tests.common.test_imports import ALONE, csv_file
 from tests.complaints import scenes
@@ -38,14 +39,14 @@ from tierflow.common.runs import Run
 from tierflow.common.sessions import LoginAttempt
 from tierflow.common.users import User
 from tierflow.common.verify import job_periods
-from tierflow.complaints.service import extensions, intake
+from tierflow.complaints.service import extensions, handling, inquiries, intake
 from tierflow.grading.service import runs
 from tierflow.kernel.months import Month
 from tierflow.kernel.text import Text
 from tierflow.onboarding.models import Contract, Handover
 
 # The duties run on Monday 2026-11-23 at 10:00 in Shanghai.
-TUESDAY, WEDNESDAY, THURSDAY = (datetime(2026, 11, day, 2, 0, tzinfo=UTC) for day in (17, 18, 19))
+TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = (datetime(2026, 11, day, 2, 0, tzinfo=UTC) for day in (17, 18, 19, 20))
 MORNING = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 # How often something was tried and how much the last try had left to do; what says only that the scheduler lives.
 VOLATILE = {"heartbeat", "job_duty", "job_request"}
@@ -80,9 +81,14 @@ def plant(session: Session, robot_url: str) -> None:
             "facts": "熔指偏低。",
         }
         taken = intake.take(session, actor(session, accounts["am"], received), command, received)
+        if received is THURSDAY:
+            ask = {"department_id": company.department, "question": "留样结果？"}
+            handling.consult(session, actor(session, accounts["am"], received), taken.id, ask, received)
         if received is TUESDAY:
             more = {"to_day": 6, "circumstance": "需送检"}
             extensions.ask(session, actor(session, accounts["am"], WEDNESDAY), taken.id, more, WEDNESDAY)
+    question = {"customer_id": company.customer, "channel": "phone", "asked_at": FRIDAY, "question": "有货吗？"}
+    inquiries.note(session, actor(session, accounts["am"], FRIDAY), question, FRIDAY)
     for days in (1, 8):
         at = THURSDAY - timedelta(days=days)
         session.add(IdempotencyKey(user_id=accounts["am"].id, key=f"{days}", request_hash="", at=at))
@@ -111,7 +117,9 @@ def plant_levels(session: Session, company: scenes.Company) -> None:
 
 
 def plant_portfolio(session: Session, company: scenes.Company, accounts: dict[str, User]) -> None:
-    """A contract near its end, and a handover both have signed whose day is today."""
+    """A contract near its end, a handover both have signed whose day is today, a customer of nobody's, an office."""
+    builders.office(session)
+    customer(session, {**accounts, "clerk": accounts["qa"]}, 77)
     giver, taker = accounts["am"], accounts["am2"]
     scan = files.store(session, b"%PDF", "a.pdf", "pdf", ("customer", company.customer), giver.id, THURSDAY)
     contract = Contract(

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from sqlalchemy import ForeignKey, Index, func, insert, select
+from sqlalchemy import URL, ForeignKey, Index, func, insert, select
 from sqlalchemy.orm import Mapped, Session, SessionTransaction, mapped_column
 
 from tierflow.common.db import Model, pk
@@ -59,13 +59,26 @@ def load_year(
     return notice
 
 
+class Move(NamedTuple):
+    """An open due time that a calendar would move: by itself where it was provisional, else a person is asked."""
+
+    due_at: datetime
+    number: str  # of the complaint
+    would_be_at: datetime
+    asks: bool
+
+
 @dataclass(frozen=True)
 class Impact:
-    """What a calendar does to open due times: provisional ones made firm, firm ones a person is asked about."""
+    """What a calendar does to open due times: provisional ones made firm, firm ones a person is asked about.
+
+    `moves`: each due time that would be another, earliest first; one that becomes firm where it is moves nowhere.
+    """
 
     firmed: int
     asked: int
     is_capped: bool = False  # more are open than were looked at
+    moves: tuple[Move, ...] = ()
 
 
 class Follower(NamedTuple):
@@ -87,7 +100,10 @@ def foresee(session: Session, calendar: WorkingCalendar, now: datetime) -> Impac
     """What all followers together foresee of a calendar that is not loaded yet."""
     found = [follower.foresee(session, calendar, now) for follower in _followers.values()]
     return Impact(
-        sum(each.firmed for each in found), sum(each.asked for each in found), any(each.is_capped for each in found)
+        sum(each.firmed for each in found),
+        sum(each.asked for each in found),
+        any(each.is_capped for each in found),
+        tuple(sorted(move for each in found for move in each.moves)),
     )
 
 
@@ -97,10 +113,13 @@ def follow(session: Session, now: datetime) -> None:
         follower.follow(session, now)
 
 
+_NEWEST = select(func.max(CalendarNotice.__table__.c.id))
+
+
 def working_calendar(session: Session) -> WorkingCalendar:
     """The calendar in force. One query when nothing was loaded since the last call."""
-    version = session.scalar(select(func.max(CalendarNotice.id))) or 0
-    key = (str(session.get_bind().engine.url), version)
+    version = session.scalar(_NEWEST) or 0
+    key = (session.get_bind().engine.url, version)
     kept = _kept(session, version)
     if key not in kept:
         if len(kept) > 8:  # many databases in one process happens in tests only
@@ -111,12 +130,12 @@ def working_calendar(session: Session) -> WorkingCalendar:
 
 def calendar_numbered(session: Session, version: int) -> WorkingCalendar:
     """The calendar as it stood at a version, for replay and for comparing."""
-    key = (str(session.get_bind().engine.url), version)
+    key = (session.get_bind().engine.url, version)
     kept = _kept(session, version)
     return kept[key] if key in kept else _build(session, version)
 
 
-_Kept = dict[tuple[str, int], WorkingCalendar]
+_Kept = dict[tuple[URL, int], WorkingCalendar]
 _calendars: _Kept = {}
 
 

@@ -1,6 +1,6 @@
 """The database: engine settings, column types, and the one place that commits.
 
-Reads run in a read-only transaction that the database itself enforces; writes run inside
+Reads run in read-only transactions that the database itself enforces; writes run inside
 `transaction()`, which on SQLite begins with BEGIN IMMEDIATE so that two writers queue instead of
 losing each other's updates.
 """
@@ -109,8 +109,11 @@ def engine_options(url: str) -> dict[str, Any]:
     """Options for `create_engine`, by the kind of database."""
     if url.startswith("sqlite"):
         return {"connect_args": {"timeout": 15, "check_same_thread": False}}
-    timeouts = "-c statement_timeout=60000 -c lock_timeout=15000 -c idle_in_transaction_session_timeout=60000"
-    return {"pool_pre_ping": True, "pool_size": 5, "max_overflow": 5, "connect_args": {"options": timeouts}}
+    settings = (
+        "-c statement_timeout=60000 -c lock_timeout=15000 -c idle_in_transaction_session_timeout=60000"
+        " -c default_transaction_read_only=on"  # see _begin_on_postgresql
+    )
+    return {"pool_pre_ping": True, "pool_size": 5, "max_overflow": 5, "connect_args": {"options": settings}}
 
 
 def make_engine(url: str) -> Engine:
@@ -144,8 +147,22 @@ def _on_begin(connection: Any) -> None:
             connection.exec_driver_sql(f"PRAGMA query_only={'ON' if read_only else 'OFF'}")
             connection.info["query_only"] = read_only
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
-    elif not writing:
-        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+    elif connection.dialect.name == "postgresql":
+        _begin_on_postgresql(connection, writing)
+
+
+def _begin_on_postgresql(connection: Any, writing: bool) -> None:
+    """Every statement of a read is a read-only transaction of its own; a write is one transaction.
+
+    READ COMMITTED shows each statement what is committed by then either way. What it spares a page: three journeys, and
+    a ROLLBACK at its end, at which the driver forgets the plans it had the server keep.
+    """
+    raw = connection.connection.dbapi_connection
+    at_one_moment = connection.get_execution_options().get("isolation_level") is not None
+    if raw.autocommit == writing and not at_one_moment:
+        raw.autocommit = not writing
+    if not raw.autocommit:
+        raw.read_only = not writing
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from tierflow.common.calendars import working_calendar
 from tierflow.common.db import capped_count
 from tierflow.common.notices import notify
 from tierflow.complaints.models import Clock
-from tierflow.complaints.service import extensions, redating
+from tierflow.complaints.service import extensions, raising, redating
 from tierflow.complaints.service import sweep as sweeping
 from tierflow.complaints.service.digest import digest
 from tierflow.complaints.service.recipients import Recipients
@@ -58,6 +58,21 @@ def due(session: Session, now: datetime) -> list[Work]:
     ).one()
     works: tuple[Work, ...] = (redate_clocks, void_extensions, sweep_clocks)
     return [work for work, is_due in zip(works, row, strict=True) if is_due]
+
+
+def raise_errands(session: Session, now: datetime) -> dict[str, int]:
+    """Tell of measures, inquiries and departments' answers that are due or overdue; a batch at a time."""
+    return raising.run(session, now)
+
+
+def errands_due(session: Session, now: datetime) -> list[Work]:
+    """Whether there is anything of the kind to tell."""
+    return [raise_errands] if raising.anything(session, now) else []
+
+
+def errands_outstanding(session: Session, now: datetime) -> int:
+    """How many errands somebody would be told of, counted no further than ten thousand of each kind."""
+    return raising.outstanding(session, now, COUNTED_TO)
 
 
 def outstanding(session: Session, now: datetime) -> int:

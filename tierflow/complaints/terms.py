@@ -10,6 +10,8 @@ from tierflow.kernel.text import mark, text
 SEVERITIES = ("general", "major", "serious")
 
 LONGEST = "complaint.longest_days"
+MANAGER_AFTER = "complaint.errand_manager_days"
+GENERAL_AFTER = "complaint.errand_general_days"
 
 
 def _limits_end_before_the_longest(draft: Policy) -> tuple[Refusal, ...]:
@@ -25,8 +27,14 @@ def _warning_comes_before_the_close(draft: Policy) -> tuple[Refusal, ...]:
     return (Refusal(CLAUSE, text("The warning must come before the office closes."), "complaint.warn_at"),)
 
 
-def _days(key: str, default: int, label: str, clause: str = "CHEM-12.3", maximum: int = 30) -> Term:
-    return Term(key, "integer", default, clause, label, WORKING_DAYS, minimum=1, maximum=maximum)
+def _the_general_manager_hears_last(draft: Policy) -> tuple[Refusal, ...]:
+    if draft.integer(MANAGER_AFTER) <= draft.integer(GENERAL_AFTER):
+        return ()
+    return (Refusal(CLAUSE, text("The general manager hears no earlier than the sales manager."), GENERAL_AFTER),)
+
+
+def _days(key: str, default: int, label: str, clause: str = "CHEM-12.3", minimum: int = 1) -> Term:
+    return Term(key, "integer", default, clause, label, WORKING_DAYS, minimum=minimum, maximum=30)
 
 
 COMPLAINT_TERMS = Terms(
@@ -67,6 +75,20 @@ COMPLAINT_TERMS = Terms(
             mark("A consulted department answers within"),
             HOUSE,
         ),
+        _days(
+            MANAGER_AFTER,
+            0,
+            mark("An overdue measure, inquiry or department's answer goes to the sales manager after a further"),
+            HOUSE,
+            minimum=0,
+        ),
+        _days(
+            GENERAL_AFTER,
+            1,
+            mark("An overdue measure, inquiry or department's answer goes to the general manager after a further"),
+            HOUSE,
+            minimum=0,
+        ),
     ],
-    checks=[_limits_end_before_the_longest, _warning_comes_before_the_close],
+    checks=[_limits_end_before_the_longest, _warning_comes_before_the_close, _the_general_manager_hears_last],
 )

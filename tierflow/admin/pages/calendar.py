@@ -23,6 +23,8 @@ from tierflow.web.access import reads, writes
 from tierflow.web.i18n import show as shown_word
 from tierflow.web.schemas import flat_errors, form_data, load
 
+LISTED = 200  # due times that would move, on the preview's page
+
 bp = Blueprint("calendar", __name__, url_prefix="/calendar", template_folder="../templates")
 
 
@@ -135,6 +137,7 @@ def preview(*, session: Session, actor: Actor, now: datetime) -> Any:
     return render_template(
         "admin/calendar/preview.html",
         preview=seen,
+        listed=LISTED,
         given=given,
         content=json.dumps({"days": rows}, ensure_ascii=False),
     )

@@ -14,6 +14,7 @@ from tierflow.admin.schemas.shared import Day, Moment, PagedSchema, RefusalOut, 
 from tierflow.admin.service.calendars import FIRST_YEAR, LAST_YEAR
 from tierflow.admin.service.channels import CHANNEL_KINDS
 from tierflow.common.reference import SCHEMES
+from tierflow.web.fields import Moment as LocalMoment
 from tierflow.web.i18n import LANGUAGES
 from tierflow.web.schemas import Integer, Line, RowId, Schema, between, length, one_of
 
@@ -102,6 +103,27 @@ class EndSchema(Schema):
     @ma.post_load
     def _half_open(self, data: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
         return {"to_on": data["last_on"] + timedelta(days=1)}
+
+
+class TieSchema(Schema):
+    """What a resident office is concerned with: a product line in a region; left out: every one."""
+
+    product_line_id = RowId(load_default=None, allow_none=True)
+    region_id = RowId(load_default=None, allow_none=True)
+    from_on = Day(required=True)
+
+
+class TieOut(Schema):
+    """A tie of a resident office."""
+
+    id = RowId(attribute="tie.id")
+    product_line_id = RowId(attribute="tie.product_line_id", allow_none=True)
+    line = Line(allow_none=True)
+    region_id = RowId(attribute="tie.region_id", allow_none=True)
+    region = Line(allow_none=True)
+    from_on = fields.Date(attribute="tie.from_on")
+    last_on = fields.Function(lambda row: _iso(row.tie.to_on))
+    state = Line()
 
 
 class EntryOut(Schema):
@@ -235,12 +257,22 @@ class DayChangeOut(Schema):
     after = fields.Boolean()
 
 
+class MoveOut(Schema):
+    """An open due time the calendar would move; `asks`: a person decides, else it moves by itself."""
+
+    number = fields.String(metadata={"description": "of the complaint"})
+    due_at = LocalMoment()
+    would_be_at = LocalMoment()
+    asks = fields.Boolean()
+
+
 class ImpactOut(Schema):
     """Open due times: provisional ones the calendar makes firm, firm ones a person will be asked about."""
 
     firmed = fields.Integer()
     asked = fields.Integer()
     is_capped = fields.Boolean(metadata={"description": "more are open than were looked at"})
+    moves = fields.List(fields.Nested(MoveOut))
 
 
 class CalendarPreviewOut(Schema):

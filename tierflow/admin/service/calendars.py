@@ -196,6 +196,7 @@ def load(
         raise Refused(looked.refusals)
     notice = load_year(session, wanted, dict(days), source, actor.user_id or None, now)
     after = {"year": wanted, "source": source, "days": len(days), "changes": len(looked.changes)}
+    after |= {"firmed": looked.impact.firmed, "asked": looked.impact.asked}
     audit.record(session, actor, "calendar.load", "calendar", notice.id, now, after=after)
     follow(session, now)
     return notice

@@ -11,7 +11,7 @@ from tierflow.common.uploads import Upload
 from tierflow.complaints.acts import ACTS, Act
 from tierflow.complaints.api import rows
 from tierflow.complaints.models import Complaint
-from tierflow.complaints.schemas import given, shown
+from tierflow.complaints.schemas import given, shown, shown_desk
 from tierflow.complaints.schemas.reckoning import ReckoningOut
 from tierflow.complaints.service import intake, papers, queries, reckoning, redating, statistics, whole
 from tierflow.kernel.months import Month, local_day
@@ -113,7 +113,7 @@ def stretch(wanted: dict[str, Any], now: datetime) -> tuple[Month, Month]:
 
 @blp.route("/complaints/redating", methods=["GET"])
 @reads("complaint.read")
-@blp.response(200, shown.ProposalsOut)
+@blp.response(200, shown_desk.ProposalsOut)
 def proposals(*, session: Session, actor: Actor, now: datetime) -> Any:
     """Open due times that an amended calendar would move; somebody decides each."""
     found = redating.proposed(session, actor)

@@ -89,6 +89,7 @@ def whole(found: Whole) -> dict[str, Any]:
         "tellings": [{**columns(telling), "told_by": who} for telling, who in found.tellings],
         "closings": [asdict(closing) for closing in found.closings],
         "responses": [{**columns(heard), "recorded_by": who} for heard, who in found.responses],
+        "raised": [columns(event) for event in found.raised],
         "files": [columns(stored) for stored in found.files],
         "customer_breach": found.breach.what if found.breach else None,
     }

@@ -1,7 +1,8 @@
 """Tables of complaints: the complaint and its clocks, what is done about it, and what lies on the desk beside it."""
 
 from tierflow.complaints.models.complaint import Clock, ClockEvent, Complaint
-from tierflow.complaints.models.desk import CustomerBreach, Inquiry, ReplyTemplate
+from tierflow.complaints.models.desk import CustomerBreach, Inquiry, InquiryClosing, ReplyTemplate
+from tierflow.complaints.models.errands import ErrandEvent
 from tierflow.complaints.models.handling import (
     Consultation,
     CustomerAnswer,
@@ -19,8 +20,10 @@ __all__ = [
     "Consultation",
     "CustomerAnswer",
     "CustomerBreach",
+    "ErrandEvent",
     "Extension",
     "Inquiry",
+    "InquiryClosing",
     "Measure",
     "Meeting",
     "Opinion",

@@ -10,10 +10,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from tierflow.common.db import Model, pk
 from tierflow.common.guards import append_only
+from tierflow.complaints.models.errands import errand_indexes
 
 
 class Inquiry(Model):
-    """咨询 (CHEM-4): question, owner, answer, time. One click turns it into a complaint."""
+    """咨询 (CHEM-4): question, owner, answer, time, and how satisfied the customer is. One click: a complaint."""
 
     __tablename__ = "inquiry"
     __table_args__ = (
@@ -30,6 +31,15 @@ class Inquiry(Model):
             sqlite_where=sql("answered_at IS NULL AND turned_at IS NULL"),
             postgresql_where=sql("answered_at IS NULL AND turned_at IS NULL"),
         ),
+        Index(
+            "ix_inquiry_to_close",
+            "owner_id",
+            "answered_at",
+            "id",
+            sqlite_where=sql("answered_at IS NOT NULL AND closed_at IS NULL AND turned_at IS NULL"),
+            postgresql_where=sql("answered_at IS NOT NULL AND closed_at IS NULL AND turned_at IS NULL"),
+        ),
+        *errand_indexes("inquiry", "answered_at IS NULL AND turned_at IS NULL"),
     )
 
     id: Mapped[int] = pk()
@@ -51,16 +61,33 @@ class Inquiry(Model):
     answered_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
     answered_at: Mapped[datetime | None]
     turned_at: Mapped[datetime | None]  # became a complaint
+    raised_to: Mapped[str | None]
+    raise_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]  # how satisfied the customer was: `InquiryClosing`
+
+
+class InquiryClosing(Model):
+    """The end of an answered inquiry: how satisfied the customer is, from 1 to 5."""
+
+    __tablename__ = append_only("inquiry_closing")
+    __table_args__ = (CheckConstraint("satisfaction BETWEEN 1 AND 5", name="satisfaction"),)
+
+    inquiry_id: Mapped[int] = mapped_column(ForeignKey("inquiry.id"), primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    closed_by_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    satisfaction: Mapped[int]
+    note: Mapped[str]
 
 
 class ReplyTemplate(Model):
-    """A ready reply. `{customer}`, `{number}`, `{product}`, `{batch}` stand for the complaint's particulars."""
+    """A ready reply to a complaint or an inquiry; `{customer}`, `{number}` … stand for its particulars."""
 
     __tablename__ = "reply_template"
 
     id: Mapped[int] = pk()
     name: Mapped[str] = mapped_column(unique=True)
     body: Mapped[str]
+    purpose: Mapped[str] = mapped_column(default="complaint", server_default=sql("'complaint'"))
     is_active: Mapped[bool] = mapped_column(default=True)
     updated_by_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
     updated_at: Mapped[datetime]

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from tierflow.common.db import Model, pk
 from tierflow.common.guards import append_only
+from tierflow.complaints.models.errands import errand_indexes
 from tierflow.complaints.rules.words import MEASURES
 
 
@@ -28,6 +29,7 @@ class Consultation(Model):
             sqlite_where=sql("answered_at IS NULL AND lapsed_at IS NULL"),
             postgresql_where=sql("answered_at IS NULL AND lapsed_at IS NULL"),
         ),
+        *errand_indexes("complaint_consultation", "answered_at IS NULL AND lapsed_at IS NULL"),
     )
 
     id: Mapped[int] = pk()
@@ -41,6 +43,8 @@ class Consultation(Model):
     answered_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
     answered_at: Mapped[datetime | None]
     lapsed_at: Mapped[datetime | None]  # the customer was told before it answered
+    raised_to: Mapped[str | None]
+    raise_at: Mapped[datetime | None]
 
 
 class Opinion(Model):
@@ -174,6 +178,7 @@ class Measure(Model):
             sqlite_where=sql("done_at IS NOT NULL AND checked_at IS NULL"),
             postgresql_where=sql("done_at IS NOT NULL AND checked_at IS NULL"),
         ),
+        *errand_indexes("complaint_measure", "agreed_at IS NOT NULL AND done_at IS NULL"),
     )
 
     id: Mapped[int] = pk()
@@ -187,6 +192,8 @@ class Measure(Model):
     owner_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
     due_on: Mapped[date]
     due_at: Mapped[datetime]
+    raised_to: Mapped[str | None]
+    raise_at: Mapped[datetime | None]
     agreed_at: Mapped[datetime | None]
     done_at: Mapped[datetime | None]
     done_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))

@@ -101,7 +101,6 @@ def _tell(session: Session, actor: Actor, found: Whole, now: datetime) -> dict[s
         "batch": complaint.batch,
         "proposal": opinion.opinion.proposal if opinion else "",
     }
-    ready = [(row.name, templates.fill(row.body, words)) for row in templates.templates(session, active_only=True)]
     return {
         "values": {
             "told_at": local_input(now),
@@ -110,7 +109,7 @@ def _tell(session: Session, actor: Actor, found: Whole, now: datetime) -> dict[s
             "reply": opinion.opinion.proposal if opinion else "",
         },
         "channels": choices.channel_options(),
-        "ready": ready,
+        "ready": templates.ready(session, "complaint", words),
         "latest": local_input(now),
     }
 

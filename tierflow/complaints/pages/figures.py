@@ -39,6 +39,7 @@ def statistics(*, session: Session, actor: Actor, now: datetime) -> str:
     by_product = [replace(tally, label=views.product_name(products[tally.key])) for tally in found.by_product]
     coded = [replace(tally, label=products[tally.key].code) for tally in found.by_product[:8]]  # fits under a bar
     by_month = [replace(tally, label=_short(tally.label)) for tally in found.by_month]
+    by_severity = [replace(tally, label=show(tally.label)) for tally in found.by_severity]
     satisfied = [found.satisfaction.get(score, 0) for score in sorted(SATISFACTION, reverse=True)]
     return render_template(
         "complaints/statistics.html",
@@ -47,12 +48,17 @@ def statistics(*, session: Session, actor: Actor, now: datetime) -> str:
         by_month=_stacked(by_month, _("Complaints by month")),
         in_time=_in_time(by_month),
         months=_rows(found.by_month),
-        severities=_rows([replace(tally, label=show(tally.label)) for tally in found.by_severity]),
+        severities=_rows(by_severity),
+        severity_chart=_stacked(by_severity, _("Complaints by severity")),
+        median_month=_medians(by_month, _("Median time to the answer by month")),
+        median_severity=_medians(by_severity, _("Median time to the answer by severity")),
         products=_rows(by_product),
         product_chart=_stacked(coded, _("Complaints by product")),
         satisfied=list(zip([show(label) for label in SATISFACTION.values()], satisfied, strict=True)),
         satisfaction_chart=charts.bars(
-            [charts.Point(show(SATISFACTION[score]), found.satisfaction.get(score, 0)) for score in SATISFACTION],
+            [charts.Point(show(SATISFACTION[score]), found.satisfaction.get(score, 0)) for score in SATISFACTION]
+            if found.satisfaction
+            else [],
             title=_("Satisfaction at closing"),
             empty=_("No data yet"),
         ),
@@ -125,6 +131,20 @@ def _stacked(tallies: Sequence[Tally], title: str) -> Any:
         charts.Series(_("Late"), [tally.late for tally in tallies]),
     ]
     return charts.stacked_bars([tally.label for tally in tallies], series, title=title, empty=_("No data yet"))
+
+
+def _medians(tallies: Sequence[Tally], title: str) -> Any:
+    """Office hours to the answer, in tenths so that the axis has round ones; a gap where nobody was told yet."""
+    points = [
+        charts.Point(tally.label, None if tally.median_minutes is None else tally.median_minutes // 6)
+        for tally in tallies
+    ]
+    return charts.bars(points, title=title, form=_hours, empty=_("No data yet"))
+
+
+def _hours(tenths: int) -> str:
+    """Hours with one decimal, short enough for an axis and the top of a bar."""
+    return str(_("%(hours)s h", hours=f"{tenths // 10}.{tenths % 10}"))
 
 
 def _in_time(tallies: Sequence[Tally]) -> Any:

@@ -15,7 +15,7 @@ from tierflow.complaints.pages.blueprint import ONE, ROW_ID, bp
 from tierflow.complaints.rules import acts
 from tierflow.complaints.rules.words import EVENT_LABELS, SEVERITY_LABELS, STATE_LABELS, UNANSWERED, Severity, State
 from tierflow.complaints.schemas import given
-from tierflow.complaints.service import answering, clocks, papers, queries, reckoning, redating, scope
+from tierflow.complaints.service import answering, clocks, followups, papers, queries, reckoning, redating, scope
 from tierflow.complaints.service import whole as whole_service
 from tierflow.complaints.service.whole import Whole
 from tierflow.kernel.approval import EDITABLE
@@ -45,8 +45,13 @@ def board(*, session: Session, actor: Actor, now: datetime) -> str:
         }
         for column in columns
     ]
-    asked = redating.anything_asked(session, actor)
-    return render_template("complaints/board.html", columns=shown, mine=wanted["mine"], asked=asked)
+    return render_template(
+        "complaints/board.html",
+        columns=shown,
+        mine=wanted["mine"],
+        asked=redating.anything_asked(session, actor),
+        overdue=followups.followups(session, actor, now, overdue=True, most=1).total,
+    )
 
 
 @bp.get("/complaints/list")

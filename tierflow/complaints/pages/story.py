@@ -8,8 +8,9 @@ from typing import Any
 from flask_babel import gettext as _
 
 from tierflow.common.approvals import CHAINS, ApprovalCase
-from tierflow.complaints.models import ClockEvent
+from tierflow.complaints.models import ClockEvent, ErrandEvent
 from tierflow.complaints.pages.choices import satisfaction_options
+from tierflow.complaints.rules.errands import ERRAND_LABELS, TOLD_LABELS, ErrandKind, Level
 from tierflow.complaints.rules.words import EVENT_LABELS, Event
 from tierflow.complaints.service.whole import Decisions, Whole
 from tierflow.kernel.approval import State as CaseState
@@ -103,6 +104,13 @@ def timeline(found: Whole) -> list[dict[str, Any]]:
         if asked.answered_at is not None:
             what = _("answered for %(department)s", department=department.name)
             lines.append(_line(asked.answered_at, answerer, what, "chat-left-dots-fill", asked.answer))
+    errands = {
+        (ErrandKind.CONSULTATION, asked.id): department.name for asked, department, *_people in found.consultations
+    }
+    errands |= {
+        (ErrandKind.MEASURE, measure.id): measure.what for seen in found.opinions for measure, _owner in seen.measures
+    }
+    lines += [raised_line(event, errands.get((ErrandKind(event.kind), event.subject_id))) for event in found.raised]
     for meeting, who in found.meetings:
         lines.append(_line(meeting.recorded_at, who, _("recorded the special meeting"), "people", meeting.conclusion))
     for seen in found.opinions:
@@ -127,6 +135,19 @@ def timeline(found: Whole) -> list[dict[str, Any]]:
         closed = _line(closing.at, closing.by, _("closed the complaint"), "check2-circle", detail or None)
         lines.append({**closed, "kind": "ok"})
     return sorted(lines, key=lambda line: line["sort"], reverse=True)
+
+
+def raised_line(event: ErrandEvent, what: str | None) -> dict[str, Any]:
+    """Somebody was told that a measure, a department's answer or an inquiry is due or overdue."""
+    level = Level(event.level)
+    text = show(TOLD_LABELS[level])
+    if what is not None:
+        text = _(
+            "%(kind)s “%(what)s”: %(event)s", kind=show(ERRAND_LABELS[ErrandKind(event.kind)]), what=what, event=text
+        )
+    icon = {Level.OWNER: "bell", Level.SALES_MANAGER: "alarm-fill"}.get(level, "arrow-up-circle-fill")
+    line = _line(event.at, None, text, icon, _("due %(at)s", at=moment(event.due_at)))
+    return {**line, "kind": "warn" if level is Level.OWNER else "bad"}
 
 
 def _line(at: datetime, who: str | None, text: str, icon: str, detail: str | None = None) -> dict[str, Any]:

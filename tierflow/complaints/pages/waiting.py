@@ -7,13 +7,14 @@ from typing import Any
 
 from flask import url_for
 from flask_babel import gettext as _
-from sqlalchemy import select
+from sqlalchemy import literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from tierflow.common import lookup
 from tierflow.complaints.models import Clock, Complaint, Consultation, Inquiry, Measure
+from tierflow.complaints.rules.errands import RAISED, ErrandKind, Level
 from tierflow.complaints.rules.words import STATE_LABELS, State
-from tierflow.complaints.service import handling, redating, scope
+from tierflow.complaints.service import handling, inquiries, raising, redating, scope
 from tierflow.complaints.service.intake import SUBJECT
 from tierflow.kernel.roles import Actor, Role, is_allowed
 from tierflow.kernel.text import mark
@@ -43,6 +44,14 @@ KINDS = {
         mark("Complaint: due time and the amended calendar"), "calendar-check", "complaints.redate", "complaint_id"
     ),
     "inquiry": Kind(mark("Inquiry to answer"), "question-circle", "complaints.inquiry", "inquiry_id"),
+    "inquiry.to_close": Kind(
+        mark("Inquiry: ask how satisfied the customer is"), "emoji-smile", "complaints.inquiry", "inquiry_id"
+    ),
+    "complaint_measure.raised": Kind(mark("Overdue measure"), "alarm-fill", "complaints.measure", "measure_id"),
+    "complaint_consultation.raised": Kind(
+        mark("Overdue answer of a department"), "alarm-fill", "complaints.consultation", "consultation_id"
+    ),
+    "inquiry.raised": Kind(mark("Overdue inquiry"), "alarm-fill", "complaints.inquiry", "inquiry_id"),
 }
 
 
@@ -85,8 +94,47 @@ def source(actor: Actor) -> Iterable[Any]:
     if actor.roles & {Role.ACCOUNT_MANAGER, Role.SALES_MANAGER}:
         asked = Inquiry.number + " · " + Inquiry.customer_name
         yield row("inquiry", Inquiry.id, asked, Inquiry.asked_at, Inquiry.due_at, Inquiry.region_id).where(
-            Inquiry.owner_id.in_(mine), Inquiry.answered_at.is_(None), Inquiry.turned_at.is_(None)
+            Inquiry.owner_id.in_(mine), raising.OPEN[ErrandKind.INQUIRY]
         )
+        yield row(
+            "inquiry.to_close", Inquiry.id, asked, Inquiry.answered_at, Inquiry.answered_at, Inquiry.region_id
+        ).where(Inquiry.owner_id.in_(mine), inquiries.TO_CLOSE)
+    yield from _raised(actor)
+
+
+def _raised(actor: Actor) -> Iterable[Any]:
+    """Others' errands that are overdue and were raised to the actor: sales manager of a region, or general manager."""
+    regions, is_general = actor.scopes(Role.SALES_MANAGER), Role.GENERAL_MANAGER in actor.roles
+    if not regions and not is_general:
+        return
+    mine = {actor.user_id, *(principal.user_id for principal in actor.principals)}
+
+    def to_me(kind: ErrandKind, region: Any) -> Any:
+        told = raising.TABLES[kind].raised_to
+        # Said in the words of the index: of a value sent beside the statement no planner knows that it fits.
+        raised = told.in_([literal_column(f"'{level}'") for level in RAISED])
+        ways = [told == Level.GENERAL_MANAGER.value] if is_general else []
+        return raising.OPEN[kind] & raised & or_(*ways, *([region.in_(regions)] if regions else []))
+
+    kind = ErrandKind.MEASURE
+    title = Complaint.number + " · " + Measure.what
+    yield (
+        row(f"{kind}.raised", Measure.id, title, Measure.agreed_at, Measure.due_at, Measure.region_id)
+        .join(Complaint, Complaint.id == Measure.complaint_id)
+        .where(to_me(kind, Measure.region_id), Measure.owner_id.not_in(mine))
+    )
+    kind = ErrandKind.CONSULTATION
+    title = Complaint.number + " · " + Complaint.customer_name
+    yield (
+        row(f"{kind}.raised", Consultation.id, title, Consultation.asked_at, Consultation.due_at, Complaint.region_id)
+        .join(Complaint, Complaint.id == Consultation.complaint_id)
+        .where(to_me(kind, Complaint.region_id))
+    )
+    kind = ErrandKind.INQUIRY
+    title = Inquiry.number + " · " + Inquiry.customer_name
+    yield row(f"{kind}.raised", Inquiry.id, title, Inquiry.asked_at, Inquiry.due_at, Inquiry.region_id).where(
+        to_me(kind, Inquiry.region_id), Inquiry.owner_id.not_in(mine)
+    )
 
 
 def find(session: Session, actor: Actor, query: str) -> list[dict[str, Any]]:

@@ -47,11 +47,13 @@ class Digest:
         """The digest in one sentence, for robots and mail."""
         totals = {part.key: part.total for part in self.parts}
         return text(
-            "%(day)s: due today %(today)s, overdue %(overdue)s, waiting for approval %(waiting)s, special meetings to"
-            " hold %(meetings)s, customers suspended %(suspended)s.",
+            "%(day)s: due today %(today)s, overdue %(overdue)s, measures, inquiries and departments' answers overdue"
+            " %(errands)s, waiting for approval %(waiting)s, special meetings to hold %(meetings)s, customers suspended"
+            " %(suspended)s.",
             day=self.on.isoformat(),
             today=totals.get("today", 0),
             overdue=totals.get("overdue", 0),
+            errands=totals.get("errands", 0),
             waiting=totals.get("waiting", 0),
             meetings=totals.get("meetings", 0),
             suspended=totals.get("suspended", 0),
@@ -76,6 +78,7 @@ class Digest:
 HEADINGS: Mapping[str, str] = {
     "overdue": mark("Overdue complaints"),
     "today": mark("Complaints due today"),
+    "errands": mark("Overdue measures, inquiries and departments' answers"),
     "meetings": mark("Special meetings to hold"),
     "waiting": mark("Waiting for approval"),
     "suspended": mark("Customers suspended since yesterday"),

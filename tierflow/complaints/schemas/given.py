@@ -183,7 +183,7 @@ class CheckSchema(Schema):
 
 
 class CloseSchema(Schema):
-    """Closing, with the customer's satisfaction from 1 to 5."""
+    """Closing a complaint or an inquiry, with the customer's satisfaction from 1 to 5."""
 
     satisfaction = Integer(required=True, validate=between(1, 5))
     note = Paragraph(most=1000, load_default=None, allow_none=True)
@@ -218,6 +218,15 @@ class InquirySchema(WhoSchema):
     question = Paragraph(required=True, most=4000)
     owner_id = RowId(load_default=None, allow_none=True)
     answer = Paragraph(most=4000, load_default=None, allow_none=True)
+    satisfaction = Integer(validate=between(1, 5), load_default=None, allow_none=True)
+    note = Paragraph(most=1000, load_default=None, allow_none=True)
+
+
+class InquiryAnswerSchema(AnswerSchema):
+    """The answer to an inquiry; with the customer's satisfaction, from 1 to 5, it is closed too."""
+
+    satisfaction = Integer(validate=between(1, 5), load_default=None, allow_none=True)
+    note = Paragraph(most=1000, load_default=None, allow_none=True)
 
 
 class TurnSchema(Schema):
@@ -232,6 +241,7 @@ class TemplateSchema(Schema):
 
     name = Line(required=True, most=60)
     body = Paragraph(required=True, most=4000)
+    purpose = Line(validate=one_of(("complaint", "inquiry")), load_default="complaint")
     is_active = fields.Boolean(load_default=False)
 
 
@@ -259,8 +269,14 @@ class ListSchema(PageSchema):
 class InquiryListSchema(PageSchema):
     """How the register of inquiries is narrowed."""
 
-    state = Line(validate=one_of(("open", "answered", "complaint")), load_default=None)
+    state = Line(validate=one_of(("open", "answered", "closed", "complaint")), load_default=None)
     q = Line(most=100, load_default=None)
+
+
+class FollowUpSchema(Schema):
+    """Everything open, or only what is overdue."""
+
+    overdue = fields.Boolean(load_default=False)
 
 
 class MineSchema(Schema):

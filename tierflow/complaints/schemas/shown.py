@@ -7,6 +7,8 @@ from marshmallow import fields
 from tierflow.web.fields import Moment, MonthField, Tonnes, Yuan
 from tierflow.web.schemas import Schema
 
+RAISED = "the highest told that it is due or overdue: owner, sales_manager, general_manager; null: nobody yet"
+
 
 class CountdownOut(Schema):
     """How a clock stands now. outcome: running, paused, late (paused or not), in_time, told_late."""
@@ -80,6 +82,17 @@ class CardOut(Schema):
     countdown = fields.Nested(CountdownOut)
 
 
+class RaisedOut(Schema):
+    """Somebody was told that a measure, a department's answer or an inquiry is due or overdue."""
+
+    kind = fields.String()
+    subject_id = fields.Integer()
+    level = fields.String(metadata={"description": "owner, sales_manager or general_manager"})
+    due_at = Moment()
+    at = Moment()
+    recorded_at = Moment()
+
+
 class ConsultationOut(Schema):
     """A department asked."""
 
@@ -93,6 +106,7 @@ class ConsultationOut(Schema):
     answered_by = fields.String(allow_none=True)
     answered_at = Moment(allow_none=True)
     lapsed_at = Moment(allow_none=True)
+    raised_to = fields.String(allow_none=True, metadata={"description": RAISED})
 
 
 class ConsultationPageOut(ConsultationOut):
@@ -116,6 +130,7 @@ class MeasureOut(Schema):
     owner_id = fields.Integer()
     owner = fields.String()
     due_on = fields.Date()
+    raised_to = fields.String(allow_none=True, metadata={"description": RAISED})
     agreed_at = Moment(allow_none=True)
     done_at = Moment(allow_none=True)
     proof = fields.String()
@@ -250,6 +265,7 @@ class ComplaintOut(CardOut):
     tellings = fields.List(fields.Nested(TellingOut))
     responses = fields.List(fields.Nested(CustomerAnswerOut))
     files = fields.List(fields.Nested(ComplaintFileOut))
+    raised = fields.List(fields.Nested(RaisedOut))
     customer_breach = fields.String(allow_none=True)
 
 
@@ -313,87 +329,3 @@ class FiguresOut(Schema):
     by_severity = fields.List(fields.Nested(TallyOut))
     by_product = fields.List(fields.Nested(TallyOut))
     satisfaction = fields.Dict(keys=fields.String(), values=fields.Integer(), allow_none=True)
-
-
-class InquiryOut(Schema):
-    """An inquiry."""
-
-    id = fields.Integer()
-    number = fields.String()
-    customer_id = fields.Integer(allow_none=True)
-    customer_name = fields.String()
-    contact_name = fields.String()
-    contact_phone = fields.String()
-    product_id = fields.Integer(allow_none=True)
-    channel = fields.String()
-    question = fields.String()
-    asked_at = Moment()
-    keyed_at = Moment()
-    due_at = Moment()
-    owner_id = fields.Integer()
-    answer = fields.String(allow_none=True)
-    answered_at = Moment(allow_none=True)
-    turned_at = Moment(allow_none=True)
-
-
-class InquiryPageOut(Schema):
-    """A page of the register."""
-
-    rows = fields.List(fields.Nested(InquiryOut))
-    after = fields.String(allow_none=True)
-    before = fields.String(allow_none=True)
-
-
-class TemplateOut(Schema):
-    """A reply template."""
-
-    id = fields.Integer()
-    name = fields.String()
-    body = fields.String()
-    is_active = fields.Boolean()
-    updated_at = Moment()
-
-
-class TemplatesOut(Schema):
-    """All reply templates."""
-
-    rows = fields.List(fields.Nested(TemplateOut))
-
-
-class ProposedOut(Schema):
-    """A due time an amended calendar would move."""
-
-    complaint_id = fields.Integer()
-    number = fields.String()
-    due_at = Moment()
-    would_be_at = Moment()
-
-
-class ProposalsOut(Schema):
-    """Due times an amended calendar would move."""
-
-    rows = fields.List(fields.Nested(ProposedOut))
-
-
-class DigestLineOut(Schema):
-    """One line of the digest."""
-
-    title = fields.String()
-    note = fields.String()
-    due_at = Moment(allow_none=True)
-
-
-class DigestPartOut(Schema):
-    """One heading of the digest."""
-
-    key = fields.String()
-    total = fields.Integer()
-    lines = fields.List(fields.Nested(DigestLineOut))
-
-
-class DigestOut(Schema):
-    """The morning digest."""
-
-    on = fields.Date()
-    parts = fields.List(fields.Nested(DigestPartOut))
-    summary = fields.String()

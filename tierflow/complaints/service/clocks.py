@@ -113,7 +113,7 @@ def rebind(
         planned = schedule(facts_of(clock), terms, working_calendar(session))
     _lay(clock, complaint, planned, terms, session, now)
     session.flush()
-    within.hold(session, clock)
+    within.hold(session, clock, now)
     _set_event(session, clock, cause, now, actor, now, note)
     _judge(session, clock, now)
     _note_due(session, clock, now)

@@ -16,7 +16,9 @@ from tierflow.common.db import capped_count
 from tierflow.common.suspension import PaperCover, is_suspended, suspended
 from tierflow.complaints.models import Complaint
 from tierflow.complaints.rules.digest import Digest, Line, build
+from tierflow.complaints.rules.errands import ERRAND_LABELS
 from tierflow.complaints.rules.words import SEVERITY_LABELS, UNANSWERED, Severity
+from tierflow.complaints.service.followups import followups
 from tierflow.complaints.service.intake import SUBJECT
 from tierflow.kernel.approval import State
 from tierflow.kernel.months import local_day, local_instant
@@ -24,6 +26,7 @@ from tierflow.kernel.roles import Actor, Role, require
 from tierflow.kernel.text import Text, text
 
 LISTED = 20
+TITLE = 60  # characters of an errand's own words
 COUNTED_TO = 1000
 
 
@@ -36,6 +39,7 @@ def digest(session: Session, actor: Actor, now: datetime) -> Digest:
     parts: dict[str, tuple[Sequence[Line], int]] = {
         "overdue": _complaints(session, unanswered, Complaint.due_at < now),
         "today": _complaints(session, unanswered, Complaint.due_at >= now, Complaint.due_at < midnight),
+        "errands": _errands(session, actor, now),
         "meetings": _complaints(session, Complaint.needs_meeting.is_(True)),
         "waiting": _waiting(session),
         "suspended": _suspended(session, today),
@@ -56,6 +60,21 @@ def _complaints(session: Session, *conditions: Any) -> tuple[list[Line], int]:
         for row in rows
     ]
     return lines, capped_count(session, query, COUNTED_TO)
+
+
+def _errands(session: Session, actor: Actor, now: datetime) -> tuple[list[Line], int]:
+    """Overdue measures, departments' answers and inquiries."""
+    found = followups(session, actor, now, overdue=True, most=LISTED)
+    lines = [
+        Line(
+            f"{row.number} · {row.what if len(row.what) <= TITLE else row.what[: TITLE - 1] + '…'}",
+            text("%(kind)s · %(owner)s", kind=Text(ERRAND_LABELS[row.kind]), owner=row.owner),
+            row.due_at,
+            (row.kind.value, row.id),
+        )
+        for row in found.rows
+    ]
+    return lines, found.total
 
 
 def _waiting(session: Session) -> tuple[list[Line], int]:

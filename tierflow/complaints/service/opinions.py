@@ -19,7 +19,7 @@ from tierflow.complaints.models import Clock, Complaint, Measure, Meeting, Opini
 from tierflow.complaints.rules import acts, words
 from tierflow.complaints.rules.clock import ClockTerms
 from tierflow.complaints.rules.words import Severity, State
-from tierflow.complaints.service import clocks, scope
+from tierflow.complaints.service import clocks, raising, scope
 from tierflow.complaints.service.intake import SUBJECT
 from tierflow.kernel import approval
 from tierflow.kernel.approval import Chain, Step, Verdict
@@ -62,7 +62,7 @@ def save(session: Session, actor: Actor, complaint_id: int, command: Mapping[str
     A draft may be changed until it is handed in, and again after it was returned or withdrawn.
     """
     require(actor, "complaint.write")
-    complaint, clock = scope.lock_to_work(session, actor, complaint_id)
+    complaint, clock, actor = scope.lock_to_work(session, actor, complaint_id)
     clocks.catch_up(session, clock, now)
     terms = clocks.terms_of(session, clock)
     standing = clocks.standing_of(session, complaint, clock)
@@ -86,7 +86,7 @@ def save(session: Session, actor: Actor, complaint_id: int, command: Mapping[str
 def withdraw(session: Session, actor: Actor, complaint_id: int, command: Mapping[str, Any], now: datetime) -> Complaint:
     """Take the opinion back, to change it. Only who handed it in."""
     require(actor, "complaint.write")
-    complaint, clock = scope.lock_to_work(session, actor, complaint_id)
+    complaint, clock, actor = scope.lock_to_work(session, actor, complaint_id)
     opinion = present(session, clock)
     if opinion is None:
         raise NotFound
@@ -278,7 +278,7 @@ def _write_measures(
                 complaint_id=complaint.id,
                 opinion_id=opinion.id,
                 region_id=complaint.region_id,
-                due_at=local_instant(row["due_on"], terms.closes_at),
+                **raising.begin(session, local_instant(row["due_on"], terms.closes_at), now),
                 **{key: row.get(key) for key in ("kind", "what", "quantity_grams", "amount_fen", "owner_id", "due_on")},
             )
         )

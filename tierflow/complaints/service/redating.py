@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tierflow.common import audit
-from tierflow.common.calendars import CalendarNotice, Impact, working_calendar
+from tierflow.common.calendars import CalendarNotice, Impact, Move, working_calendar
 from tierflow.common.notices import notify
 from tierflow.common.policies import policy_numbered
 from tierflow.complaints.models import Clock, Complaint
@@ -93,17 +93,28 @@ def run(session: Session, now: datetime, limit: int = BATCH) -> dict[str, int]:
 
 
 def foresee(session: Session, calendar: WorkingCalendar, now: datetime, limit: int = 2000) -> Impact:
-    """What a calendar that is not loaded yet would do to open due times; nothing is stored."""
-    query = select(Clock).where(Clock.told_at.is_(None)).order_by(Clock.next_at, Clock.id).limit(limit + 1)
-    found = session.scalars(query).all()
+    """What a calendar not loaded yet would do to open due times, by the rule the duty follows; nothing is stored.
+
+    Numbers, never names: whoever loads a calendar sees no customers.
+    """
+    found = session.execute(
+        select(Clock, Complaint.number)
+        .join(Complaint, Complaint.id == Clock.complaint_id)
+        .where(Clock.told_at.is_(None))
+        .order_by(Clock.next_at, Clock.id)
+        .limit(limit + 1)
+    ).all()
     outcomes: Counter[Outcome] = Counter()
-    for clock in found[:limit]:
+    moves = []
+    for clock, number in found[:limit]:
         terms = _terms(session, clock.policy_version)
         would_be = redate(clocks.facts_of(clock), clock.due_at, clock.is_provisional, terms, calendar, now)
         if would_be.outcome is Outcome.SAME and clock.is_provisional and not would_be.planned.is_provisional:
             outcomes[Outcome.MOVE] += 1  # it stays where it is and becomes firm
         outcomes[would_be.outcome] += 1
-    return Impact(outcomes[Outcome.MOVE], outcomes[Outcome.ASK], len(found) > limit)
+        if would_be.outcome is not Outcome.SAME:
+            moves.append(Move(clock.due_at, number, would_be.planned.due_at, would_be.outcome is Outcome.ASK))
+    return Impact(outcomes[Outcome.MOVE], outcomes[Outcome.ASK], len(found) > limit, tuple(moves))
 
 
 def _ask(session: Session, asked: list[Complaint], version: int, now: datetime) -> None:
@@ -142,7 +153,7 @@ def proposed(session: Session, actor: Actor, limit: int = 200) -> list[Proposed]
 def settle(session: Session, actor: Actor, complaint_id: int, command: Mapping[str, Any], now: datetime) -> Complaint:
     """A person moves a firm due time as an amended calendar has it, or keeps it; both values stay on record."""
     require(actor, "complaint.direct")
-    complaint, clock = scope.lock_to_direct(session, actor, complaint_id)
+    complaint, clock, actor = scope.lock_to_direct(session, actor, complaint_id)
     clocks.catch_up(session, clock, now)
     found = _redated(session, clock) if clock.told_at is None else None
     if found is None or clock.calendar_version >= working_calendar(session).version or found.outcome is Outcome.SAME:

@@ -1,4 +1,4 @@
-"""Reply templates: ready words for telling the customer, filled with the complaint's particulars."""
+"""Reply templates: ready words for a complaint's or an inquiry's answer, filled with its particulars."""
 
 from __future__ import annotations
 
@@ -17,16 +17,23 @@ from tierflow.kernel.text import text
 
 SUBJECT = "reply_template"
 
-PLACES = ("customer", "contact", "number", "product", "batch", "proposal")
-"""What `{…}` in a template may stand for."""
+PLACES: Mapping[str, tuple[str, ...]] = {
+    "complaint": ("customer", "contact", "number", "product", "batch", "proposal"),
+    "inquiry": ("customer", "contact", "number", "product"),
+}
+"""What a template may be for, and what `{…}` in it may stand for."""
 
 
-def templates(session: Session, *, active_only: bool = False) -> Sequence[ReplyTemplate]:
+def templates(session: Session) -> Sequence[ReplyTemplate]:
     """All templates, by name."""
-    query = select(ReplyTemplate).order_by(ReplyTemplate.name)
-    if active_only:
-        query = query.where(ReplyTemplate.is_active.is_(True))
-    return session.scalars(query).all()
+    return session.scalars(select(ReplyTemplate).order_by(ReplyTemplate.name)).all()
+
+
+def ready(session: Session, purpose: str, values: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The templates in use for a purpose: name, and the words with their places filled."""
+    query = select(ReplyTemplate).where(ReplyTemplate.is_active.is_(True), ReplyTemplate.purpose == purpose)
+    rows = session.scalars(query.order_by(ReplyTemplate.name))
+    return [(row.name, fill(row.body, PLACES[purpose], values)) for row in rows]
 
 
 def get(session: Session, template_id: int) -> ReplyTemplate:
@@ -46,18 +53,26 @@ def save(
     taken = session.scalar(select(ReplyTemplate.id).where(ReplyTemplate.name == command["name"]))
     if taken is not None and taken != row.id:
         raise Refused(Refusal("house", text("There is a template of this name already."), "name"))
-    before = {} if template_id is None else {"name": row.name, "body": row.body, "is_active": row.is_active}
-    row.name, row.body, row.is_active = command["name"], command["body"], command["is_active"]
+    before = {} if template_id is None else _kept(row)
+    for name in KEPT:
+        setattr(row, name, command[name])
     row.updated_by_id, row.updated_at = actor.user_id, now
     session.add(row)
     session.flush()
-    after = {"name": row.name, "body": row.body, "is_active": row.is_active}
+    after = _kept(row)
     audit.record(session, actor, "reply_template.save", SUBJECT, row.id, now, before=before, after=after)
     return row
 
 
-def fill(body: str, values: Mapping[str, str]) -> str:
+KEPT = ("name", "body", "purpose", "is_active")
+
+
+def _kept(row: ReplyTemplate) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in KEPT}
+
+
+def fill(body: str, places: Sequence[str], values: Mapping[str, str]) -> str:
     """The template with its places filled; anything else in braces stays as it is."""
-    for place in PLACES:
+    for place in places:
         body = body.replace("{" + place + "}", values.get(place, ""))
     return body

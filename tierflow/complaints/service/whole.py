@@ -23,6 +23,7 @@ from tierflow.complaints.models import (
     Consultation,
     CustomerAnswer,
     CustomerBreach,
+    ErrandEvent,
     Extension,
     Inquiry,
     Measure,
@@ -78,6 +79,7 @@ class Whole:
     extensions: Sequence[tuple[Extension, ApprovalCase, str, Decisions]]
     tellings: Sequence[tuple[Telling, str]]
     responses: Sequence[tuple[CustomerAnswer, str]]
+    raised: Sequence[ErrandEvent]
     files: Sequence[StoredFile]
     breach: CustomerBreach | None
     closings: Sequence[Closing]
@@ -186,6 +188,9 @@ def whole(session: Session, actor: Actor, complaint_id: int, now: datetime) -> W
         ],
         tellings=[(telling, names[telling.told_by_id]) for telling in tellings],
         responses=[(heard, names[heard.recorded_by_id]) for heard in responses],
+        raised=session.scalars(
+            select(ErrandEvent).where(ErrandEvent.complaint_id == complaint.id).order_by(ErrandEvent.id)
+        ).all(),
         files=session.scalars(
             select(StoredFile)
             .where(StoredFile.subject_type == SUBJECT, StoredFile.subject_id == complaint.id)
