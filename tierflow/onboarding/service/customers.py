@@ -60,10 +60,10 @@ class CustomerRow:
 
 
 class HeldLine(NamedTuple):
-    """A line a customer has, and what it is."""
+    """A line a customer has, and what it is; in a list both are the same row of the query."""
 
-    line: CustomerLine
-    product_line: ProductLine
+    line: Any
+    product_line: Any
 
 
 SORTS = ("number", "-number", "name", "-name")
@@ -207,9 +207,8 @@ def _narrowed(filters: CustomerFilters, on: date, soon: int) -> list[Any]:
 
 def _lines(session: Session, customer_ids: Sequence[int], on: date) -> Mapping[int, list[HeldLine]]:
     found: dict[int, list[HeldLine]] = {}
-    rows = session.execute(_LINES_HELD, {"customer_ids": list(customer_ids), "on_day": on})
-    for row in rows:
-        found.setdefault(row.CustomerLine.customer_id, []).append(HeldLine(row.CustomerLine, row.ProductLine))
+    for row in session.execute(_LINES_HELD, {"customer_ids": list(customer_ids), "on_day": on}):
+        found.setdefault(row.customer_id, []).append(HeldLine(row, row))
     return found
 
 
@@ -278,8 +277,16 @@ _OFFICES = (
     .order_by(Office.code)
 )
 _IS_OF_CUSTOMER = Paper.customer_id == bindparam("customer_id")
-_LINES_HELD = (
-    select(CustomerLine, ProductLine)
+_LINES_HELD = (  # columns of both tables in one row: a list needs no objects
+    select(
+        CustomerLine.customer_id,
+        CustomerLine.product_line_id,
+        CustomerLine.customer_class.label("customer_class"),
+        CustomerLine.from_on,
+        ProductLine.code,
+        ProductLine.name,
+        ProductLine.name_en,
+    )
     .join(ProductLine, ProductLine.id == CustomerLine.product_line_id)
     .where(
         CustomerLine.customer_id.in_(bindparam("customer_ids", expanding=True)),
