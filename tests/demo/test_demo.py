@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -26,7 +24,8 @@ from tierflow.common.filters import SavedFilter
 from tierflow.common.imports import ImportBatch
 from tierflow.common.notices import Notice
 from tierflow.common.users import Delegation, Person, User, actor_of
-from tierflow.complaints.models import Clock, Complaint, Inquiry
+from tierflow.complaints.models import Clock, Complaint, ErrandEvent, Inquiry
+from tierflow.complaints.rules.errands import Level
 from tierflow.complaints.rules.words import Severity, State
 from tierflow.demo import company, portfolio
 from tierflow.demo.applicants import APPLICANTS, STANDS
@@ -47,36 +46,6 @@ TODAY = local_day(NOW)
 
 # Planting takes seconds: one worker does it once.
 pytestmark = pytest.mark.xdist_group("demo")
-
-
-def settings_for(url: str, clock: StandingClock) -> dict[str, object]:
-    return {"SQLALCHEMY_DATABASE_URI": url, "SECRET_KEY": "tests only", "CLOCK": clock, "TESTING": True}
-
-
-@pytest.fixture(scope="module")
-def planted_file(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo company in a SQLite file, planted once."""
-    path = tmp_path_factory.mktemp("demo") / "demo.db"
-    shutil.copy(sqlite_template, path)
-    app = create_app(settings_for(f"sqlite:///{path}", StandingClock()))
-    with app.app_context():
-        with transaction() as session:
-            demo.plant(session, NOW)
-        db.session.remove()
-        db.engine.dispose()
-    return path
-
-
-@pytest.fixture
-def planted(planted_file: Path, tmp_path: Path) -> Iterator[Flask]:
-    """The application over a copy of it."""
-    path = tmp_path / "demo.db"
-    shutil.copy(planted_file, path)
-    app = create_app(settings_for(f"sqlite:///{path}", StandingClock()))
-    yield app
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
 
 
 @pytest.fixture
@@ -136,6 +105,9 @@ def test_complaints_of_every_state_and_severity_are_there(company_session: Sessi
     assert {clock.in_time for clock in clocks} == {True, False, None}
     waiting = company_session.scalars(select(Inquiry).where(Inquiry.answered_at.is_(None))).all()
     assert len(waiting) == 2
+    answered = company_session.scalars(select(Inquiry).where(Inquiry.answered_at.is_not(None))).all()
+    assert {row.closed_at is None for row in answered} == {True, False}, "one is closed, one is to be"
+    assert {event.level for event in company_session.scalars(select(ErrandEvent))} == set(Level), "some have risen"
 
 
 def test_what_else_there_is_to_see(company_session: Session) -> None:
@@ -149,7 +121,7 @@ def test_what_else_there_is_to_see(company_session: Session) -> None:
     assert count(Disqualified) == 3
     assert count(SavedFilter) == len(company.FILTERS)
     assert count(Notice) > 100
-    assert 0 < count(Notice, Notice.read_at.is_(None)) < 100
+    assert 0 < count(Notice, Notice.read_at.is_(None)) < 150
     assert count(ApprovalDecision, ApprovalDecision.verdict == "return") >= 4
     assert count(ApprovalCase, ApprovalCase.state == "in_approval", ApprovalCase.due_at < NOW) == 2, "some are overdue"
 
@@ -218,7 +190,7 @@ def test_a_login_for_every_role() -> None:
 
 
 def test_it_is_planted_alike_on_postgresql(postgres_url: str, clock: StandingClock, planted: Flask) -> None:
-    app = create_app(settings_for(postgres_url, clock))
+    app = create_app({**planted.config, "SQLALCHEMY_DATABASE_URI": postgres_url, "CLOCK": clock})
     with app.app_context():
         with transaction() as session:
             demo.plant(session, NOW)

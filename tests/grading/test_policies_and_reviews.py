@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from tests.builders import csrf_of, sign_in
 from tests.conftest import StandingClock
@@ -19,7 +19,7 @@ from tests.grading.test_doors import Door
 from tierflow.common.db import db, transaction
 from tierflow.common.policies import PolicyVersion, policy_on
 from tierflow.grading.models import BackTest, BackTestMove, Review, ReviewScore
-from tierflow.grading.service import drafts, reviews, trials
+from tierflow.grading.service import drafts, proving_reviews, reviews, trials
 from tierflow.kernel.errors import Conflict, Forbidden, Invalid, Refused
 from tierflow.kernel.months import Month
 
@@ -266,6 +266,29 @@ def test_january_opens_quarter_half_year_and_year(both_app: Flask) -> None:
     assert "2026" not in _periods(scene)
     _open(scene, "2027-01-04 07:00")
     assert {"2026-Q4", "2026-H2", "2026"} <= set(_periods(scene))
+
+
+@pytest.mark.rule("CHEM-16", "CHEM-18")
+@pytest.mark.parametrize(
+    ("lie", "statement"),
+    [
+        ("stored 10000", "UPDATE review_score SET score = 10000 WHERE rank = 1"),
+        ("replayed", "UPDATE review_score SET recommended = 'raise' WHERE rank = 2"),
+        ("replayed", "UPDATE review_score SET evenness = evenness + 100 WHERE rank = 1"),
+        ("is not its place", "UPDATE review_score SET rank = 9 WHERE rank = 2"),
+        ("1 counted", "UPDATE review SET confirmed = 1"),
+        ("2 customers", "DELETE FROM review_score WHERE rank = 3"),
+    ],
+)
+def test_verify_makes_frozen_scores_again_in_their_own_version(scene: Scene, lie: str, statement: str) -> None:
+    scene.close(JAN, FEB, MAR)
+    _open(scene, "2026-04-07 07:00")
+    assert _review(scene).state == "frozen"
+    assert scene.ask(lambda session: list(proving_reviews.verify(session))) == []
+    with scene.app.app_context(), transaction() as session:
+        session.execute(text(statement))
+    found = scene.ask(lambda session: list(proving_reviews.verify(session)))
+    assert any(lie in each for each in found), found
 
 
 @pytest.mark.rule("CHEM-16")

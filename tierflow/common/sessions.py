@@ -154,7 +154,7 @@ def of_cookie(session: Session, secret: str, now: datetime, on: date) -> SignedI
     if not rows:
         return None
     user, must_enrol, created_at, second_factor_at = rows[0][:4]
-    return SignedIn(actor_from(user, rows), user, must_enrol, created_at if second_factor_at is None else None)
+    return SignedIn(actor_from(user, rows, on), user, must_enrol, created_at if second_factor_at is None else None)
 
 
 # Written once: it runs with every page.

@@ -141,16 +141,16 @@ def grants_of(session: Session, user_ids: Iterable[int], on: date) -> dict[int, 
 
 def actor_of(session: Session, user: User, on: date) -> Actor:
     """The actor behind an account on a day: own roles and those of whom they stand in for. One query."""
-    return actor_from(user, session.execute(_BEARERS, {"me": user.id, "on_day": on}))
+    return actor_from(user, session.execute(_BEARERS, {"me": user.id, "on_day": on}), on)
 
 
 def acting(session: Session, user_id: int, on: date) -> Actor | None:
     """`actor_of` an account known by its id, as it is in this transaction; None when it is disabled. One query."""
     rows = session.execute(_BEARERS, {"me": user_id, "on_day": on}).all()
-    return actor_from(rows[0], rows) if rows and rows[0].disabled_at is None else None
+    return actor_from(rows[0], rows, on) if rows and rows[0].disabled_at is None else None
 
 
-def actor_from(user: Any, rows: Iterable[Any]) -> Actor:
+def actor_from(user: Any, rows: Iterable[Any], on: date) -> Actor:
     """The actor behind an account, of the rows of a `bearing` query.
 
     Only enabled accounts lend their roles, there are no chains, the right to hand out rights is never lent, and
@@ -174,6 +174,7 @@ def actor_from(user: Any, rows: Iterable[Any]) -> Actor:
         user.id,
         user.person_id,
         user.name,
+        on=on,
         grants=frozenset(own),
         principals=tuple(
             Principal(*lender, grants=frozenset(lent[delegation_id]), delegation_id=delegation_id)

@@ -13,7 +13,7 @@ from tierflow.common.approvals import ApprovalCase
 from tierflow.common.customers import Customer
 from tierflow.common.reference import Department, Product
 from tierflow.complaints.models import Complaint, Consultation, Measure
-from tierflow.complaints.service import answering, extensions, handling, inquiries, intake, opinions, templates
+from tierflow.complaints.service import answering, extensions, handling, inquiries, intake, opinions, raising, templates
 from tierflow.complaints.service.sweep import sweep
 from tierflow.demo import company
 from tierflow.demo.diary import Story
@@ -39,13 +39,14 @@ def _scheduler(cast: Cast) -> Story:
             at = cast.diary.at(ago, hour, minute)
             yield at
             sweep(cast.session, at)
+            raising.run(cast.session, at)
 
 
 def _templates(cast: Cast) -> Story:
     at = cast.diary.at(150, 10, 0)
     yield at
-    for name, body in TEMPLATES:
-        command = {"name": name, "body": body, "is_active": True}
+    for purpose, name, body in TEMPLATES:
+        command = {"name": name, "body": body, "purpose": purpose, "is_active": True}
         templates.save(cast.session, cast.actor(company.SALES_MANAGER_OF["EAST"], at), None, command, at)
 
 
@@ -278,4 +279,5 @@ def _asked(cast: Cast, question: Question) -> Story:
     if question.answer:
         at += HOUR
         yield at
-        inquiries.answer(cast.session, actor, asked.id, {"answer": question.answer}, at)
+        command = {"answer": question.answer, "satisfaction": question.satisfaction}
+        inquiries.answer(cast.session, actor, asked.id, command, at)

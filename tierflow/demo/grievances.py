@@ -285,7 +285,7 @@ GRIEVANCES = (*OPEN, *TOLD)
 
 @dataclass(frozen=True)
 class Question:
-    """An inquiry (CHEM-4), answered or not."""
+    """An inquiry (CHEM-4): open, answered, or closed with the customer's satisfaction."""
 
     region: str
     nth: int
@@ -294,16 +294,37 @@ class Question:
     question: str
     answer: str = ""
     channel: str = field(default="phone")
+    satisfaction: int | None = None
 
 
 QUESTIONS = (
     Question("EAST", 1, "PE-LLD", 1, "12 月 7042 的挂牌价与可供量？", channel="wechat"),
     Question("SOUTH", 2, "PP-INJ", 1, "K8003 有无食品接触合规证明？"),
-    Question("NORTH", 1, "MEOH", 6, "天津港中转库能否周末提货？", "可以，提前一日预约，周六上午九点至下午四点。"),
+    Question(
+        "NORTH",
+        1,
+        "MEOH",
+        6,
+        "天津港中转库能否周末提货？",
+        "可以，提前一日预约，周六上午九点至下午四点。",
+        satisfaction=5,
+    ),
+    Question("EAST", 4, "PP-RAF", 4, "T30S 每包净重与托盘规格？", "每包 25 千克，每托 60 包，共 1.5 吨。"),
 )
 
+# (what it answers, name, words)
 TEMPLATES = (
-    ("同意换货", "尊敬的{customer}：贵司反映的{number}号投诉已查明，我司同意调换，换货将于三个工作日内发出。"),
-    ("需送检", "尊敬的{customer}：{number}号投诉需送第三方检测，检测结果出具后即时告知，敬请谅解。"),
-    ("整改说明", "尊敬的{customer}：{number}号投诉的原因已查明并整改，附整改说明，感谢贵司监督。"),
+    (
+        "complaint",
+        "同意换货",
+        "尊敬的{customer}：贵司反映的{number}号投诉已查明，我司同意调换，换货将于三个工作日内发出。",
+    ),
+    ("complaint", "需送检", "尊敬的{customer}：{number}号投诉需送第三方检测，检测结果出具后即时告知，敬请谅解。"),
+    ("complaint", "整改说明", "尊敬的{customer}：{number}号投诉的原因已查明并整改，附整改说明，感谢贵司监督。"),
+    (
+        "inquiry",
+        "可供量与价格",
+        "尊敬的{customer}：{product}的挂牌价与可供量以当日公告为准，需求计划请于本月 25 日前报送。",
+    ),
+    ("inquiry", "资料随后寄出", "尊敬的{customer}：您询问的{product}资料将随{number}号咨询的答复一并发送，请查收。"),
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from enum import StrEnum
 from functools import cached_property
 
@@ -85,6 +86,7 @@ class Actor:
     principals: tuple[Principal, ...] = ()
     token_scopes: frozenset[str] | None = None
     is_system: bool = False
+    on: date | None = None  # the day whose roles these are
     acts_for: int | None = None  # the account in whose name the present act is done; the audit names both
 
     @cached_property
@@ -197,7 +199,7 @@ _ROWS: tuple[tuple[str, bool, frozenset[Role] | None], ...] = (
     ("takeover.write", _WRITE, frozenset({_R.SALES_MANAGER})),
     ("takeover.decide", _WRITE, frozenset({_R.GENERAL_MANAGER})),
     ("handover.read", _READ, _SALES | {_R.GENERAL_MANAGER}),
-    ("handover.write", _WRITE, _SALES),
+    ("handover.write", _WRITE, _SALES | {_R.GENERAL_MANAGER}),  # whose customers lie in several regions
     ("contract.read", _READ, _SALES | _APPROVERS | {_R.COMMITTEE_MEMBER}),
     ("contract.write", _WRITE, _SALES),
     ("contract.export", _WRITE, _SALES | _APPROVERS),
@@ -290,6 +292,13 @@ def in_name_of(actor: Actor, action: str, *, region_id: int | None = None, manag
         return replace(actor, acts_for=None)
     lenders = (one.user_id for one in actor.principals if any(serves(one, grant) for grant in one.grants))
     return replace(actor, acts_for=next(lenders, None))
+
+
+def for_owner(actor: Actor, owner_id: int) -> Actor:
+    """The actor, `acts_for` the absent colleague a matter is laid upon by name; nobody when it is their own."""
+    if owner_id == actor.user_id:
+        return replace(actor, acts_for=None)
+    return replace(actor, acts_for=owner_id) if any(one.user_id == owner_id for one in actor.principals) else actor
 
 
 def _scope_of(permission: Permission) -> str:

@@ -56,7 +56,9 @@ def statistics(*, session: Session, actor: Actor, now: datetime) -> str:
         product_chart=_stacked(coded, _("Complaints by product")),
         satisfied=list(zip([show(label) for label in SATISFACTION.values()], satisfied, strict=True)),
         satisfaction_chart=charts.bars(
-            [charts.Point(show(SATISFACTION[score]), found.satisfaction.get(score, 0)) for score in SATISFACTION],
+            [charts.Point(show(SATISFACTION[score]), found.satisfaction.get(score, 0)) for score in SATISFACTION]
+            if found.satisfaction
+            else [],
             title=_("Satisfaction at closing"),
             empty=_("No data yet"),
         ),

@@ -30,7 +30,8 @@ def question(
     """Everybody who holds the span's line on the month's last day, by customer id; narrowed by `among`.
 
     Evenness and payment discipline are worked out over the month's span (`weeks` and `since`:
-    `derived.weeks_as_known`); what was keyed in stands where there is no data.
+    `derived.weeks_as_known`); what was keyed in stands where there is no data. Each table is narrowed by itself:
+    PostgreSQL would read a whole month of it for every stretch.
 
     Columns: customer, class, grams, the indicators, the level and idle months of the month before, and the class the
     customer began with where there is no such decision.
@@ -69,6 +70,7 @@ def question(
                 OfftakeMonth.customer_id == line.customer_id,
                 OfftakeMonth.product_line_id == line_id,
                 OfftakeMonth.month == month.start,
+                among(OfftakeMonth.customer_id),
             ),
         )
         .outerjoin(
@@ -77,9 +79,17 @@ def question(
                 MonthFacts.product_line_id == line_id,
                 MonthFacts.month == month.start,
                 MonthFacts.customer_id == line.customer_id,
+                among(MonthFacts.customer_id),
             ),
         )
-        .outerjoin(before, and_(before.run_id == (previous_run_id or 0), before.customer_id == line.customer_id))
+        .outerjoin(
+            before,
+            and_(
+                before.run_id == (previous_run_id or 0),
+                before.customer_id == line.customer_id,
+                among(before.customer_id),
+            ),
+        )
         .where(
             line.product_line_id == line_id,
             in_force(line.from_on, line.to_on, month.last_day),

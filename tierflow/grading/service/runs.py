@@ -322,8 +322,9 @@ def _before(session: Session, last: GradingRun, ids: Sequence[int]) -> dict[int,
 def _tell_managers(session: Session, run: GradingRun, now: datetime) -> None:
     """One notice to each account manager whose customers' levels changed."""
     runs = [each.id for each in batch(session, run)]
+    each = LevelDecisionRow.customer_id  # once in a run, in several of an adjustment's perhaps
     rows = session.execute(
-        select(Customer.account_manager_id, func.count(LevelDecisionRow.customer_id.distinct()))
+        select(Customer.account_manager_id, func.count(each.distinct() if len(runs) > 1 else each))
         .join(LevelDecisionRow, LevelDecisionRow.customer_id == Customer.id)
         .where(LevelDecisionRow.run_id.in_(runs), moved(), LevelDecisionRow.level != LevelDecisionRow.held)
         .group_by(Customer.account_manager_id)

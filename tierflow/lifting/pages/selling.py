@@ -32,7 +32,10 @@ def head(session: Session, actor: Actor, today: CustomerToday, now: datetime) ->
         if all(reason in answer.reasons for answer in found.answers)
     ]
     shown = {
-        "lines": [{"name": views.named(answer.line), "yes": answer.may_sell} for answer in found.answers],
+        "lines": [
+            {"name": views.named(answer.line), "yes": answer.may_sell, "by_auction": answer.by_auction_only}
+            for answer in found.answers
+        ],
         "reasons": [
             {
                 "line": None if refusal in shared else views.named(answer.line),

@@ -30,6 +30,7 @@ from tierflow.onboarding.rules.papers import PaperFact, label
 from tierflow.onboarding.rules.renewal import OnFile, Terms, renewal_refusals
 from tierflow.onboarding.service import examining
 from tierflow.onboarding.service.creating import CUSTOMER
+from tierflow.onboarding.service.distributing import distribute
 from tierflow.onboarding.service.scans import is_placeholder
 
 SUBJECT = "paper_renewal"
@@ -181,6 +182,8 @@ def _accept(session: Session, row: PaperRenewal, customer: Customer, actor: Acto
         customer.credit_code, customer.needs_credit_code = row.number, False
         after["credit_code"] = row.number
     audit.record(session, actor, "paper.accept", CUSTOMER, customer.id, now, after=after)
+    told = {f"paper.{row.kind}": after["valid_to"], **{key: after[key] for key in ("credit_code",) if key in after}}
+    distribute(session, customer, "changed", told, now)
 
 
 def get(session: Session, actor: Actor, renewal_id: int) -> tuple[PaperRenewal, Customer]:
