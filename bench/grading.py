@@ -1,8 +1,9 @@
-"""`python -m bench.grading [--customers N] [--months N] [--engines …]`: month closes beside the bare statement.
+"""`python -m bench.grading [--customers N] [--months N] [--engines …]`: month closes beside the bare statements.
 
-Floor: one `INSERT … SELECT … GROUP BY` that turns twelve months of the same summary into a tier for each customer, on
-the same database, before each close. Rival: what a typical application does, a loop over customers through the ORM, on
-a sample. A close is all of it: facts, rule, stored explanations, hashes, confirmation, levels in force, audit, notices.
+Floors, on the same database before each close: one `INSERT … SELECT … GROUP BY` that turns twelve months into a tier
+for each customer, once over the liftings themselves by their covering index, once over the monthly sums. Rival: what a
+typical application does, a loop over customers through the ORM, on a sample. A close is all of it: facts, rule, stored
+explanations, hashes, confirmation, levels in force, audit, notices. A tenth of the company goes first, for the growth.
 """
 
 from __future__ import annotations
@@ -14,35 +15,40 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from flask import Flask
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from tests.builders import actor, line, region, user
+from bench.grading_company import FIRST, MONTHS, bare, fill
+from tests.builders import actor
 from tests.databases import fresh_databases
 from tierflow import create_app
 from tierflow.common import seeds
 from tierflow.common.db import db, is_sqlite, make_engine, transaction, write_access
-from tierflow.common.offtake import Offtake, OfftakeMonth
+from tierflow.common.offtake import KEY, SUMS, Offtake, OfftakeMonth
 from tierflow.common.policies import policy_on
 from tierflow.common.users import User
-from tierflow.grading.models import BackTest
+from tierflow.grading.models import BackTest, GradingRun
 from tierflow.grading.rules.levels import Level, decide_level, level_policy
 from tierflow.grading.rules.levels import Month as Facts
 from tierflow.grading.service import closing, drafts, late, runs, trials
 from tierflow.kernel.months import Month
-from tierflow.kernel.roles import SYSTEM, Role
+from tierflow.kernel.roles import SYSTEM
 
-FIRST = Month.parse("2025-11")
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
-LIFTED_OF_100, ACTIVE_OF_100 = 78, 32  # as the floors' data: 78 of 100 ever lift, 3.8 months of twelve each
 SAMPLE = 2_000
+RIVAL = "ORM loop, a customer"
 
 TIER = "CASE WHEN g >= 36000000000 THEN 3 WHEN g >= 24000000000 THEN 2 WHEN g >= 12000000000 THEN 1 ELSE 0 END"
 FLOOR = (
     f"INSERT INTO bench_tier SELECT id, g, {TIER} FROM (SELECT c.id AS id, coalesce(sum(m.grams), 0) AS g"
     " FROM customer c LEFT JOIN offtake_month m ON m.customer_id = c.id GROUP BY c.id) AS sums"
+)
+FLOOR_LIFTINGS = (
+    f"INSERT INTO bench_tier SELECT customer_id, g, {TIER} FROM (SELECT customer_id, sum(grams) AS g FROM offtake"
+    f" WHERE month BETWEEN '{FIRST.start}' AND '{FIRST.plus(MONTHS - 1).start}' GROUP BY customer_id) AS sums"
 )
 
 
@@ -50,10 +56,16 @@ FLOOR = (
 class Figures:
     """Seconds, by what was done."""
 
+    customers: int
+    liftings: int = 0
+    changed: list[int] = field(default_factory=list)
     floor: list[float] = field(default_factory=list)
+    floor_liftings: list[float] = field(default_factory=list)
     close: list[float] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     others: dict[str, float] = field(default_factory=dict)
+    peak_mib: int | None = None
+    cpu: list[tuple[float, float, float]] = field(default_factory=list)  # the process's, of floors and close
 
 
 def timed(act: Callable[[], object]) -> float:
@@ -62,57 +74,16 @@ def timed(act: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
-def bare(session: Session) -> Callable[[str], object]:
-    """Sends a statement as it is; psycopg reads a single % as a place for a value."""
-    send, double = session.connection().exec_driver_sql, not is_sqlite(session)
-    return lambda statement: send(statement.replace("%", "%%") if double else statement)
-
-
-def fill(session: Session, customers: int) -> int:
-    """Customers by bare statements: what is measured is the close, not the filling."""
-    east = region(session).id
-    manager = user(session, "am", Role.ACCOUNT_MANAGER).id
-    user(session, "sm", (Role.SALES_MANAGER, east))
-    line_id = line(session).id
-    execute = bare(session)
-    numbers = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {customers})"
-    if not is_sqlite(session):
-        numbers = f"WITH n(i) AS (SELECT generate_series(1::bigint, {customers}::bigint))"
-    fields = (
-        "number, name, name_key, credit_code, needs_credit_code, legal_representative, address, contact_name, phone,"
-        " phone_key, bank_name, bank_account, account_key, invoice_address, invoice_phone, region_id,"
-        " account_manager_id, approved_at, approved_on, version"
-    )
-    no = "false" if not is_sqlite(session) else "0"
-    values = ", ".join(["'C-' || i", "'客户' || i", "'客户' || i", "'9' || i", no, *["'x'"] * 10])
-    execute(
-        f"INSERT INTO customer (id, {fields}) {numbers} SELECT i, {values}, {east}, {manager},"
-        " '2025-01-01 00:00:00', '2025-01-01', 1 FROM n"
-    )
-    execute(
-        "INSERT INTO customer_line (customer_id, product_line_id, class, from_on)"
-        f" SELECT id, {line_id}, 'dealer', '2025-01-01' FROM customer"
-    )
-    for n in range(12):
-        month = FIRST.plus(n).start
-        lifts = f"i % 100 < {LIFTED_OF_100} AND (i * 31 + {n} * 17) % 100 < {ACTIVE_OF_100 * 100 // LIFTED_OF_100}"
-        grams = f"((i % 997) * 4000000 + (i * {n + 7}) % 1000003) * (1 + i % 3)"
-        execute(
-            f"INSERT INTO offtake_month (customer_id, product_line_id, month, grams) {numbers}"
-            f" SELECT i, {line_id}, '{month}', {grams} + 1 FROM n WHERE {lifts}"
-        )
-    execute("CREATE TABLE bench_tier (id BIGINT PRIMARY KEY, grams BIGINT, tier INTEGER)")
-    execute("CREATE TABLE bench_save (words TEXT)")
-    return line_id
-
-
-def floor(url: str) -> float:
+def floor(url: str, statement: str) -> float:
     """The bare statement into an empty table."""
     engine = make_engine(url)
     with write_access(), engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM bench_tier")
     with write_access(), engine.begin() as connection:
-        took = timed(lambda: connection.exec_driver_sql(FLOOR))
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            connection.exec_driver_sql("SET LOCAL enable_hashagg = off")  # the ordered index, which its planner shuns
+        took = timed(lambda: connection.exec_driver_sql(statement))
         begun = time.perf_counter()
     took += time.perf_counter() - begun  # the commit is part of it
     engine.dispose()
@@ -162,7 +133,7 @@ def saver(url: str, waits: list[float], stop: threading.Event) -> None:
 
 
 def touch(session: Session, line_id: int, month: Month, every: int, customers: int) -> int:
-    """Late liftings for one customer in `every`: ledger and summary, as lifting writes them."""
+    """Late liftings for one customer in `every`: ledger and sums, as lifting writes them."""
     product = session.scalar(text("SELECT min(id) FROM product"))
     chosen = f"FROM customer WHERE id % {every} = 0"
     day = month.start.replace(day=15)
@@ -172,53 +143,83 @@ def touch(session: Session, line_id: int, month: Month, every: int, customers: i
     values += f" '{NOW:%Y-%m-%d %H:%M:%S}'"
     execute = bare(session)
     execute(f"INSERT INTO offtake ({names}) SELECT {values} {chosen}")
-    for statement in (
-        "UPDATE offtake_month SET grams = grams + 5000000000"
-        f" WHERE month = '{month.start}' AND customer_id % {every} = 0",
-        f"INSERT INTO offtake_month (customer_id, product_line_id, month, grams) SELECT id, {line_id}, '{month.start}',"
-        f" 5000000000 {chosen} AND NOT EXISTS (SELECT 1 FROM offtake_month m WHERE m.customer_id = customer.id"
-        f" AND m.month = '{month.start}')",
-    ):
-        execute(statement)
+    sums = ", ".join("5000000000" if name in ("grams", "week_2") else "0" for name in SUMS)
+    added = ", ".join(f"{name} = offtake_month.{name} + excluded.{name}" for name in SUMS)
+    execute(
+        f"INSERT INTO {OfftakeMonth.__tablename__} ({', '.join(KEY + SUMS)})"
+        f" SELECT id, {line_id}, '{month.start}', {sums} {chosen} ON CONFLICT ({', '.join(KEY)}) DO UPDATE SET {added}"
+    )
     return customers // every
 
 
-def measure(app: Flask, url: str, customers: int, months: int) -> Figures:
-    """Close month after month, floor and close in turn."""
-    found = Figures()
+def peak(*, anew: bool = False) -> int | None:
+    """The process's peak memory in MiB, counted anew from here on if asked; None where the system does not tell."""
+    try:
+        if anew:
+            Path("/proc/self/clear_refs").write_text("5")
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) // 1024
+
+
+def measure(app: Flask, url: str, customers: int, months: int, *, whole: bool = True) -> Figures:
+    """Close month after month, floors and close in turn.
+
+    `whole`: the last month while a clerk saves, then the rival, an adjustment, a draft tried on all of them.
+    """
+    found = Figures(customers)
     with app.app_context():
         session: Session = db.session()
         with transaction(session):
             seeds.plant(session, NOW, policy={"second_factor.roles": []})
             line_id = fill(session, customers)
-        if not is_sqlite(session):
-            with write_access(), db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                connection.exec_driver_sql("ANALYZE")
+        found.liftings = session.scalar(text("SELECT count(*) FROM offtake")) or 0
+        session.rollback()
+        with write_access(), db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql("SET statement_timeout = 0")
+                connection.exec_driver_sql("VACUUM ANALYZE")
+                connection.exec_driver_sql("RESET statement_timeout")
         now = NOW - timedelta(days=1)
-        for n in range(months):
+        peak(anew=True)
+        newest = select(GradingRun.changed).order_by(GradingRun.id.desc()).limit(1)
+        for n in range(months - 1):
             month = FIRST.plus(n)
-            found.floor.append(floor(url))
-            found.close.append(timed(lambda month=month: close(session, line_id, month, now, 0.0)))
-        if is_sqlite(session):
-            stop = threading.Event()
-            clerk = threading.Thread(target=saver, args=(url, found.waits, stop))
-            clerk.start()
-            month = FIRST.plus(months)
-            found.others["close with pauses, a clerk saving"] = timed(
-                lambda: close(session, line_id, month, now, closing.PAUSE)
-            )
-            stop.set()
-            clerk.join()
-            months += 1
-        found.others["ORM loop, a customer"] = loop(session, line_id, FIRST)
-        with transaction(session):
-            touched = touch(session, line_id, FIRST.plus(months - 1), 100, customers)
-        with transaction(session):
-            found.others[f"adjusting run, {touched} customers"] = timed(
-                lambda: late.adjust(session, SYSTEM, line_id, NOW)
-            )
-        _trial(session, found, line_id, months, now)
+            marks = [time.process_time()]
+            for act, kept in (
+                (lambda: floor(url, FLOOR_LIFTINGS), found.floor_liftings),
+                (lambda: floor(url, FLOOR), found.floor),
+                (lambda at=month: timed(lambda: close(session, line_id, at, now, 0.0)), found.close),
+            ):
+                kept.append(act())
+                marks.append(time.process_time())
+            found.cpu.append((marks[1] - marks[0], marks[2] - marks[1], marks[3] - marks[2]))
+            found.changed.append(session.scalar(newest) or 0)
+            session.rollback()
+        found.peak_mib = peak()
+        if whole:
+            _beside(session, found, url, line_id, months, now)
     return found
+
+
+def _beside(session: Session, found: Figures, url: str, line_id: int, months: int, now: datetime) -> None:
+    """What is measured once the closes are: a clerk, the rival, late facts, a draft tried."""
+    stop = threading.Event()
+    clerk = threading.Thread(target=saver, args=(url, found.waits, stop))
+    clerk.start()
+    name, month = "a close with pauses, a clerk saving meanwhile", FIRST.plus(months - 1)
+    found.others[name] = timed(lambda: close(session, line_id, month, now, closing.PAUSE))
+    stop.set()
+    clerk.join()
+    found.others[RIVAL] = loop(session, line_id, FIRST)
+    with transaction(session):
+        touched = touch(session, line_id, FIRST.plus(months - 1), 100, found.customers)
+    with transaction(session):
+        found.others[f"adjusting run, {touched:,} customers"] = timed(
+            lambda: late.adjust(session, SYSTEM, line_id, NOW)
+        )
+    _trial(session, found, line_id, months, now)
 
 
 def _trial(session: Session, found: Figures, line_id: int, months: int, now: datetime) -> None:
@@ -233,40 +234,61 @@ def _trial(session: Session, found: Figures, line_id: int, months: int, now: dat
     assert session.get_one(BackTest, test_id).state == "done"
 
 
-def show(engine: str, customers: int, found: Figures) -> None:
+def show(engine: str, small: Figures, found: Figures) -> None:
     """A table in Markdown. The first close has no month before it and is told apart."""
-    ratios = [took / bare for took, bare in zip(found.close[1:], found.floor[1:], strict=True)]
-    print(f"\n{engine}, {customers:,} customers\n\n| what | figure |\n|---|---|")
-    print(f"| bare INSERT … SELECT … GROUP BY over 12 months | {statistics.median(found.floor):.2f} s |")
-    print(f"| whole month close, median of {len(ratios)} | {statistics.median(found.close[1:]):.2f} s |")
-    middle = statistics.median(ratios)
-    print(f"| ratio, median (least..most) | **{middle:.2f}** ({min(ratios):.2f}..{max(ratios):.2f}) |")
+    took = statistics.median(found.close[1:])
+    changes = f"{min(found.changed[1:]):,} to {max(found.changed[1:]):,}"
+    print(
+        f"\n{engine}: {found.customers:,} customers, {found.liftings:,} liftings in 12 months, {changes} levels changed"
+    )
+    print("a month\n\n| what | figure |\n|---|---|")
+    print(f"| bare INSERT … SELECT … GROUP BY over the liftings | {statistics.median(found.floor_liftings):.2f} s |")
+    print(f"| the same over the monthly sums | {statistics.median(found.floor):.2f} s |")
+    print(f"| whole month close, median of {len(found.close) - 1} | {took:.2f} s |")
+    for name, floors in (("liftings", found.floor_liftings), ("monthly sums", found.floor)):
+        ratios = [each / bare_ for each, bare_ in zip(found.close[1:], floors[1:], strict=True)]
+        middle = statistics.median(ratios)
+        print(f"| close / bare over the {name} | **{middle:.2f}** ({min(ratios):.2f}..{max(ratios):.2f}) |")
+    if engine == "sqlite":  # the database runs in this process: what it took of the processor, whoever else was busy
+        for at, name in enumerate(("liftings", "monthly sums")):
+            middle = statistics.median(each[2] / each[at] for each in found.cpu[1:])
+            print(f"| the same in CPU seconds, over the {name} | {middle:.2f} |")
     print(f"| the first close, everybody new | {found.close[0]:.2f} s |")
-    each = statistics.median(found.close[1:]) / customers
+    growth = took / statistics.median(small.close[1:])
+    print(f"| close of {found.customers:,} / of {small.customers:,} customers | {growth:.1f} times |")
+    if found.peak_mib is not None and small.peak_mib is not None:
+        print(f"| peak memory of the closes, and with a tenth | {found.peak_mib} MiB, {small.peak_mib} MiB |")
     for name, seconds in found.others.items():
         print(f"| {name} | {seconds:.5f} s |" if seconds < 0.1 else f"| {name} | {seconds:.2f} s |")
-    print(f"| ORM loop / close, a customer | {found.others['ORM loop, a customer'] / each:.0f} times |")
+    print(f"| ORM loop / close, a customer | {found.others[RIVAL] / (took / found.customers):.0f} times |")
     if found.waits:
         ordered = sorted(found.waits)
         p95 = ordered[int(len(ordered) * 0.95)] * 1000
         print(f"| a clerk's save meanwhile: p95, worst of {len(ordered)} | {p95:.1f} ms, {ordered[-1] * 1000:.0f} ms |")
+        print(f"| the worst / a close without pauses | {ordered[-1] / took:.2f} |")
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.grading", description=__doc__)
     parser.add_argument("--customers", type=int, default=100_000)
-    parser.add_argument("--months", type=int, default=6)
+    parser.add_argument("--months", type=int, default=6, help="3 to 12")
     parser.add_argument("--engines", default="sqlite,postgresql")
     given = parser.parse_args()
     for engine in given.engines.split(","):
         with fresh_databases(engine) as fresh:
-            url = fresh()
-            app = create_app({"SQLALCHEMY_DATABASE_URI": url, "SECRET_KEY": "bench", "CLOCK": lambda: NOW})
-            show(engine, given.customers, measure(app, url, given.customers, given.months))
-            with app.app_context():
-                db.session.remove()
-                db.engine.dispose()
+            small = company(fresh(), given.customers // 10, given.months, whole=False)
+            show(engine, small, company(fresh(), given.customers, given.months))
+
+
+def company(url: str, customers: int, months: int, *, whole: bool = True) -> Figures:
+    """Measure a company in a database of its own."""
+    app = create_app({"SQLALCHEMY_DATABASE_URI": url, "SECRET_KEY": "bench", "CLOCK": lambda: NOW})
+    found = measure(app, url, customers, months, whole=whole)
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+    return found
 
 
 if __name__ == "__main__":

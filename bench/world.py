@@ -18,6 +18,7 @@ from tierflow.onboarding.service.access import case_of
 # Copies begin here, clear of what the services made.
 FIRST_COPY = 1_000_000
 SQLITE_BLOCK = 20_000
+DECIDERS = ("sales", "finance", "gm")  # in the order of the chain
 PAPER_DAYS = 1_800  # papers end on some day of the next five years
 
 
@@ -46,7 +47,7 @@ def _day_after(session: Session, days: str) -> str:
 class World:
     """The ids a reader needs. `to_approve` were made by the services, so that every check of an approval is real."""
 
-    approver: int
+    approvers: dict[str, int]
     customer: int
     application: int
     to_approve: list[int]
@@ -56,7 +57,7 @@ def grow(session: Session, customers: int, applications: int, to_approve: int) -
     """Fill a seeded database with copies of one customer and one open application."""
     place = scenes.company(session)
     admitted = scenes.submitted(session, place, 1)
-    for who in ("sales", "finance", "gm"):
+    for who in DECIDERS:
         scenes.approve(session, place, admitted, who)
     waiting = scenes.submitted(session, place, 2)
     case = case_of(session, waiting.id)
@@ -130,7 +131,8 @@ def grow(session: Session, customers: int, applications: int, to_approve: int) -
     session.flush()
     _settle(session.connection())
     real = [scenes.submitted(session, place, 100 + i).id for i in range(to_approve)]
-    return World(place.id_of("sales"), FIRST_COPY + customers // 2, FIRST_COPY + 1, real)
+    approvers = {name: place.id_of(name) for name in DECIDERS}
+    return World(approvers, FIRST_COPY + customers // 2, FIRST_COPY + 1, real)
 
 
 def _settle(connection: Connection) -> None:

@@ -42,7 +42,9 @@ def near_their_end(session: Session, errand: Errand) -> Sequence[str]:
         )
         query = (
             select(PaperCover.id)
+            .join(Customer, Customer.id == PaperCover.customer_id)
             .where(PaperCover.superseded_at.is_(None), PaperCover.valid_to <= last, ~warned)
+            .where(Customer.disqualified_on.is_(None))  # nobody waits for their papers (CHEM-17)
             .order_by(PaperCover.valid_to, PaperCover.id)
         )
         if first is not None:

@@ -9,6 +9,7 @@ from jobs import (
     calendars,
     complaints,
     contracts,
+    distribution,
     grading,
     handovers,
     housekeeping,
@@ -85,6 +86,20 @@ TIMETABLE: tuple[Duty, ...] = (
         Timing(Day, time(0, 5)),
         items=handovers.due,
         each=handovers.complete,
+    ),
+    Duty(
+        "portfolios",
+        mark("Warn of portfolios without a valid person"),
+        Timing(Day, time(9, 0), at_work=True),
+        items=handovers.ending,
+        each=handovers.warn,
+    ),
+    Duty(
+        "distribution",
+        mark("Send resident offices the customers they lack"),
+        Timing(Day, time(6, 0)),
+        items=distribution.untold,
+        each=distribution.tell,
     ),
     Duty(
         "papers",

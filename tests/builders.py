@@ -13,7 +13,7 @@ from tests.conftest import NOW
 from tierflow.common import sessions
 from tierflow.common.db import transaction
 from tierflow.common.policies import PolicyVersion
-from tierflow.common.reference import Office, Product, ProductLine, Region, Warehouse
+from tierflow.common.reference import Office, OfficeTie, Product, ProductLine, Region, Warehouse
 from tierflow.common.users import Delegation, Person, RoleGrant, User, actor_of
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, Role
@@ -49,8 +49,11 @@ def adopt(session: Session, changes: dict[str, object], from_on: date = FROM) ->
 
 
 def office(session: Session, code: str = "OFF1", name: str = "驻厂办") -> Office:
+    """A resident office, concerned with every line in every region."""
     row = Office(code=code, name=name, from_on=FROM)
     session.add(row)
+    session.flush()
+    session.add(OfficeTie(office_id=row.id, from_on=FROM))
     session.flush()
     return row
 

@@ -19,7 +19,7 @@ from sqlalchemy import Dialect, Engine, create_engine, text
 
 from tests import conformance
 from tests.databases import migrated, postgres_database, serve_postgres
-from tierflow import create_app
+from tierflow import create_app, demo
 from tierflow.common import seeds
 from tierflow.common.db import db, make_engine, transaction
 from tierflow.web import signing_in
@@ -114,6 +114,32 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 def postgres_url(postgres_template: tuple[str, str]) -> Iterator[str]:
     with postgres_database(*postgres_template) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def planted_file(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo company in a SQLite file. Planting takes seconds: what uses it is in the xdist group "demo"."""
+    path = tmp_path_factory.mktemp("demo") / "demo.db"
+    shutil.copy(sqlite_template, path)
+    app = create_app(_settings(f"sqlite:///{path}", StandingClock()))
+    with app.app_context():
+        with transaction() as session:
+            demo.plant(session, NOW)
+        db.session.remove()
+        db.engine.dispose()
+    return path
+
+
+@pytest.fixture
+def planted(planted_file: Path, tmp_path: Path) -> Iterator[Flask]:
+    """The application over a copy of the demo company."""
+    path = tmp_path / "demo.db"
+    shutil.copy(planted_file, path)
+    app = create_app(_settings(f"sqlite:///{path}", StandingClock()))
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

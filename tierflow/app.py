@@ -15,7 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from tierflow.admin import api as admin_api
 from tierflow.admin import jobs_api, jobs_pages
 from tierflow.admin import pages as admin
-from tierflow.common import calendars, offtake, portfolios, verify
+from tierflow.common import calendars, desks, offtake, portfolios, suspension, verify
 from tierflow.common import tables as _tables  # noqa: F401 - every table is known before the first query
 from tierflow.common.clock import system_clock
 from tierflow.common.db import db, engine_options
@@ -35,17 +35,20 @@ from tierflow.grading.service import derived as grading_derived
 from tierflow.grading.service import runs as grading_runs
 from tierflow.grading.service.closed import closed_months
 from tierflow.grading.service.proving import verify as verify_levels
+from tierflow.grading.service.proving_reviews import verify as verify_reviews
 from tierflow.grading.terms import GRADING_TERMS
 from tierflow.kernel.terms import LARGEST_UPLOAD
 from tierflow.lifting import api as lifting_api
 from tierflow.lifting import pages as lifting_pages
-from tierflow.lifting.service import discipline, offtake_import
+from tierflow.lifting.service import discipline, offtake_rows, stopping
 from tierflow.lifting.service import figures as lifting_figures
+from tierflow.lifting.service import gate as lifting_gate
 from tierflow.lifting.terms import LIFTING_TERMS
 from tierflow.onboarding import api as onboarding_api
 from tierflow.onboarding import pages as onboarding_pages
 from tierflow.onboarding import service as onboarding
-from tierflow.onboarding.service import handover as onboarding_handover
+from tierflow.onboarding.service import disqualifying, distributing
+from tierflow.onboarding.service import portfolio as onboarding_portfolio
 from tierflow.onboarding.terms_contracts import CONTRACT_TERMS
 from tierflow.onboarding.terms_keeping import KEEPING_TERMS
 from tierflow.web import (
@@ -182,16 +185,21 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     for blueprint in lifting_api.BLUEPRINTS:
         api.register_blueprint(blueprint)
     lifting_pages.init(app)
-    offtake_import.months_closed_by(closed_months)
+    offtake_rows.months_closed_by(closed_months)
+    disqualifying.STOPS["orders"] = stopping.stop_orders
     grading_pages.init(app)
     if breaches_of_month not in grading_runs.BREACHES:
         grading_runs.BREACHES.append(breaches_of_month)
     grading_derived.ORDERS_DUE[:] = [discipline.orders_due]
     verify.also_checked("levels", verify_levels)
+    verify.also_checked("reviews", verify_reviews)
     verify.also_checked("offtake", offtake.verify)
+    verify.also_checked("covers", suspension.verify)
     verify.also_checked("lifting", lifting_figures.verify)
-    for share in (*onboarding_handover.SHARES, *complaints_handing_over.SHARES):
+    for share in (*onboarding_portfolio.SHARES, *complaints_handing_over.SHARES):
         portfolios.register(share)
+    for desk in (*distributing.DESKS, *complaints_handing_over.DESKS, *lifting_gate.DESKS):
+        desks.register(desk)
 
 
 def _check_settings(app: Flask) -> None:

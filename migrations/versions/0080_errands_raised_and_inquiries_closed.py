@@ -8,7 +8,7 @@ from alembic import op
 from tierflow.common.guards import trigger_ddl
 
 revision = "0080"
-down_revision = "0066"
+down_revision = "0078"
 branch_labels = None
 depends_on = None
 

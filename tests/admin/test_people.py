@@ -185,29 +185,9 @@ def test_a_reset_password_must_be_changed_and_ends_every_session(both: Company) 
         assert set(told) == {both.bob, both.li}
 
 
-def test_one_s_own_password_and_factor_are_not_reset_by_oneself(company: Company) -> None:
+def test_one_s_own_password_is_not_reset_by_oneself(company: Company) -> None:
     with pytest.raises(Refused):
         company.call(people.reset_password, "ann", company.ann)
-    with pytest.raises(Refused):
-        company.call(people.reset_second_factor, "ann", company.ann, "lost")
-    with pytest.raises(Refused, match="no second factor"):
-        company.call(people.reset_second_factor, "ann", company.li, "lost")
-
-
-def test_a_lost_device_is_reset_and_logged(company: Company) -> None:
-    with company.writing() as session:
-        li = session.get_one(User, company.li)
-        li.totp_secret, li.totp_confirmed_at = "JBSWY3DPEHPK3PXP", NOW
-    company.call(people.reset_second_factor, "ann", company.li, "phone lost")
-    with company.reading() as session:
-        li = session.get_one(User, company.li)
-        assert (li.totp_secret, li.totp_confirmed_at) == (None, None)
-        entry = session.scalar(select(AuditEntry).where(AuditEntry.action == "second_factor.reset"))
-        assert entry is not None
-        assert entry.reason == "phone lost"
-        assert session.scalar(select(SecurityEvent.id).where(SecurityEvent.kind == "second_factor.reset")) is not None
-        told = session.scalars(select(Notice.user_id).where(Notice.kind == "account")).all()
-        assert set(told) == {company.bob, company.li}, "the owner and every other administrator"
 
 
 @pytest.mark.parametrize("kind", ["page", "api"])

@@ -89,7 +89,7 @@ def test_nothing_ends_while_something_relies_on_it(both: Company) -> None:
         builders.grant(session, session.get_one(User, both.li), (builders.Role.RESIDENT_OFFICE, both.office))
     for key, entry_id, count in (
         ("region", both.region, 1),  # a sales manager
-        ("office", both.office, 2),  # a role and a warehouse
+        ("office", both.office, 3),  # a role, a warehouse and what it is tied to
         ("warehouse", both.warehouse, 1),
         ("product_line", both.line, 1),  # a product
     ):

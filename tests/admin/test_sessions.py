@@ -16,10 +16,12 @@ from tests.admin.conftest import DONE, TODAY, Company, Door
 from tests.builders import PASSWORD, csrf_of
 from tests.conftest import NOW, StandingClock
 from tierflow import create_app
-from tierflow.admin.service import delegations, granting, people
+from tierflow.admin.service import delegations, factors, granting, people
+from tierflow.common.approvals import Seen
 from tierflow.common.db import db
 from tierflow.common.sessions import LoginAttempt, SecurityEvent, UserSession
 from tierflow.common.users import RoleGrant, User
+from tierflow.kernel.approval import Verdict
 from tierflow.kernel.roles import Role
 from tierflow.web.context import COOKIE
 
@@ -318,7 +320,8 @@ def test_after_a_reset_the_factor_is_set_up_anew(company: Company) -> None:
     want_factor(company, "finance_reviewer")
     with company.writing() as session:
         session.execute(update(User).where(User.id == company.fin).values(totp_secret=SECRET, totp_confirmed_at=NOW))
-    company.call(people.reset_second_factor, "ann", company.fin, "lost")
+    row = company.call(factors.ask, "ann", company.fin, "lost")
+    company.call(factors.decide, "bob", row.id, Seen(1, "second"), Verdict.APPROVE, "")
     client = sign_in(company.app, "fin")
     assert client.get("/").location == "/second-factor"
 

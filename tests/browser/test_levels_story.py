@@ -10,8 +10,8 @@ from flask import Flask
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
+from tests.browser.axe import serious
 from tests.browser.conftest import PHONE, Seat
-from tests.browser.test_opening_story import serious
 from tests.browser.test_suspension_story import shot
 from tests.conftest import StandingClock
 from tests.grading.scenes import FEB, JAN, Scene, at

@@ -7,11 +7,11 @@ import unicodedata
 from dataclasses import dataclass
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Page, expect
 from pypdf import PdfReader
 
+from tests.browser.axe import serious
 from tests.browser.conftest import PHONE, Desk, Seat
 from tests.browser.papers import pdf, png
 from tests.builders import PASSWORD
@@ -34,17 +34,6 @@ class House:
 def house(app: Flask) -> House:
     with app.app_context(), transaction() as session:
         return House(app, scenes.company(session))
-
-
-def serious(page: Page) -> list[str]:
-    """What axe finds that would keep somebody from working here."""
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{violation['id']}: {node['html'][:160]}"
-        for violation in found
-        if violation["impact"] in ("serious", "critical")
-        for node in violation["nodes"]
-    ]
 
 
 def fill_in(page: Page) -> None:

@@ -72,7 +72,7 @@ def count(app: Flask) -> int:
         return db.session().scalar(select(func.count()).select_from(Customer)) or 0
 
 
-@pytest.mark.groundwork("CHEM-4")
+@pytest.mark.rule("CHEM-4")
 @pytest.mark.timeout(280)
 def test_five_thousand_customers_are_taken_over_mended_and_taken_back(
     app: Flask, server: str, seat: Seat, place: scenes.Company, scheduler: None

@@ -23,9 +23,11 @@ from tierflow.common.imports import (
     Column,
     Finding,
     ImportBatch,
+    ImportChunk,
     Importer,
     ImportRow,
     Row,
+    by_row,
     outcome,
     reading,
     register,
@@ -40,6 +42,7 @@ from tierflow.kernel.roles import Actor, Role
 from tierflow.kernel.text import text
 
 HEADS = ("代码", "名称", "备注")
+IMPORTED = date(2026, 1, 1)
 
 
 def _parse(number: int, cells: Cells, context: Any) -> Row:
@@ -64,15 +67,13 @@ def _compare(session: Session, rows: Sequence[Row], context: Any) -> None:
 def _apply(session: Session, batch: ImportBatch, chunks: Chunks, actor: Actor, now: datetime) -> dict[str, int]:
     count = 0
     for chunk in chunks:
-        session.execute(insert(Department), [{**data, "from_on": date(2026, 1, 1)} for _, data in chunk])
+        session.execute(insert(Department), [{**data, "from_on": IMPORTED} for _, data in chunk])
         count += len(chunk)
     return {"departments": count}
 
 
 def _undo(session: Session, batch: ImportBatch, actor: Actor, now: datetime) -> dict[str, int]:
-    codes = [
-        row["code"] for row in session.scalars(select(ImportRow.data).where(ImportRow.batch_id == batch.id)) if row
-    ]
+    codes = session.scalars(select(Department.code).where(Department.from_on == IMPORTED)).all()
     if session.scalar(select(Department.id).where(Department.code.in_(codes), Department.to_on.is_not(None))):
         raise Refused([*_why()])
     session.execute(delete(Department).where(Department.code.in_(codes)))
@@ -93,7 +94,7 @@ def _importer(kind: str, apply_action: str | None = None) -> Importer:
             "reference.write",
             (Column("code", "code", ("代码",), required=True), Column("name", "name", ("名称",), required=True)),
             lambda session, actor, now: None,
-            _parse,
+            by_row(_parse),
             _compare,
             _apply,
             _undo,
@@ -336,7 +337,8 @@ def test_a_dead_workers_batch_is_taken_up_again(scene: Scene) -> None:
     scene.act(service.set_mapping, batch_id, {"code": 0, "name": 1})
     with transaction() as session:
         session.get_one(ImportBatch, batch_id).claimed_at = NOW
-        session.add(ImportRow(batch_id=batch_id, number=2, verdict="good", data={"code": "half"}, raw=None))
+        session.add(ImportChunk(batch_id=batch_id, first=2, rows='[[2, {"code": "half"}]]'))
+        session.add(ImportRow(batch_id=batch_id, number=3, verdict="bad", raw=["half"]))
     assert scene.work() == 0
     scene.clock.forward(minutes=6)
     assert scene.work() == 1
@@ -381,6 +383,7 @@ def test_a_worker_does_not_apply_for_who_lost_the_office(scene: Scene) -> None:
 def test_a_file_discarded_while_it_is_checked_leaves_no_rows(scene: Scene) -> None:
     batch = scene.checked(csv_file(("D1", "一", "")))
     scene.act(service.discard, batch.id)
-    assert db.session().scalar(select(func.count()).select_from(ImportRow)) == 0
+    left = select(func.count()).select_from(ImportChunk).union_all(select(func.count()).select_from(ImportRow))
+    assert db.session().scalars(left).all() == [0, 0]
     with pytest.raises(Conflict):
         scene.act(service.hand_in, batch.id, {})

@@ -13,6 +13,7 @@ from flask import Flask
 from sqlalchemy import Engine, create_engine, inspect, text
 
 import tierflow.app  # noqa: F401 - every domain's tables
+from tests import builders
 from tests.onboarding import scenes
 from tierflow.common.db import Base, make_engine, transaction
 from tierflow.common.schema import alembic_config, defects, downgrade, upgrade
@@ -106,6 +107,22 @@ def test_making_the_grants_anew_loses_none_and_names_get_their_order(both_app: F
     assert len(after[0]) > 3
     assert after == before
     assert after[1][0][1].startswith("hua ")
+
+
+def test_user_names_made_with_capitals_are_folded_once_and_nobody_is_locked_out(both_app: Flask) -> None:
+    engine = make_engine(both_app.config["SQLALCHEMY_DATABASE_URI"])
+    downgrade(engine, "0083")
+    with both_app.app_context(), transaction() as session:
+        for login in ("Wang.Yi", " zhao", "li", "LI", "Li", "li-2"):
+            builders.user(session, login)
+    upgrade(engine)
+    with engine.connect() as connection:
+        logins = list(connection.execute(text("SELECT login FROM user_account ORDER BY id")).scalars())
+    engine.dispose()
+    assert logins == ["wang.yi", "zhao", "li", "li-3", "li-4", "li-2"]
+    client = both_app.test_client()
+    sent = {"name": "Wang.Yi", "password": builders.PASSWORD, "csrf_token": builders.csrf_of(client)}
+    assert client.post("/login", data=sent).status_code == 302
 
 
 def test_migrations_do_not_change_with_the_models() -> None:

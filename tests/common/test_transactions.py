@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from tests import builders
 from tests.conftest import NOW
@@ -14,7 +15,7 @@ from tests.web.probe import open_door
 from tierflow.common import audit
 from tierflow.common import db as database
 from tierflow.common.audit import AuditEntry
-from tierflow.common.db import db, transaction
+from tierflow.common.db import db, make_engine, transaction
 from tierflow.common.filters import SavedFilter
 from tierflow.common.numbering import Counter
 from tierflow.common.sessions import SecurityEvent
@@ -94,6 +95,31 @@ def test_outside_of_a_transaction_the_engine_refuses_to_write(both_app: Flask) -
             db.session().commit()
         db.session().rollback()
         assert rows(Counter) == 1
+
+
+def test_a_read_after_a_write_cannot_write_either(both_app: Flask) -> None:
+    """On the same connection, whose last transaction was a writing one; and the other way about."""
+    with both_app.app_context():
+        for series in "ab":
+            with transaction() as session:
+                session.add(Counter(series=series, last=1))
+            db.session().add(Counter(series=f"{series}-beside", last=1))
+            with pytest.raises(DBAPIError, match=r"read.?only"):
+                db.session().flush()
+            db.session().rollback()
+        assert sorted(db.session().scalars(select(Counter.series))) == ["a", "b"]
+
+
+def test_the_server_keeps_the_plans_of_reads(postgres_url: str) -> None:
+    """The driver forgets them at a ROLLBACK: a page must not end with one."""
+    kept = text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%FROM counter%'")
+    engine = make_engine(postgres_url)
+    for _page in range(12):
+        with Session(engine) as session:
+            session.scalars(select(Counter)).all()
+    with Session(engine) as session:
+        assert session.scalar(kept) == 1
+    engine.dispose()
 
 
 @pytest.mark.parametrize("path", ["/api/probe/write", "/api/probe/sql"])

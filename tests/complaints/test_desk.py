@@ -39,7 +39,7 @@ def inquiry(scene: Scene) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.groundwork("CHEM-4")
+@pytest.mark.rule("CHEM-4")
 def test_an_inquiry_becomes_a_complaint_with_one_click(scene: Scene, door: Door) -> None:
     asked = {
         "channel": "phone",
@@ -58,7 +58,7 @@ def test_an_inquiry_becomes_a_complaint_with_one_click(scene: Scene, door: Door)
     assert door.send("am2", "/inquiries/1/answer", "/inquiries/1/answer", answer="x")[0] == "missing"
 
 
-@pytest.mark.groundwork("CHEM-4")
+@pytest.mark.rule("CHEM-4")
 def test_an_inquiry_has_question_owner_answer_and_time(scene: Scene, door: Door) -> None:
     asked = {"channel": "phone", "asked_at": "2026-11-23T09:00", "question": "有货吗？"}
     who: dict[str, Any] = {"customer_name": "路人"} if door.kind == "api" else {"customer": "路人"}
@@ -80,7 +80,7 @@ def test_reply_templates_through_each_door(scene: Scene, door: Door) -> None:
     assert door.send("sm", "/reply-templates/new", "/reply-templates", **body)[0] == "refused", "the name is taken"
 
 
-@pytest.mark.groundwork("CHEM-4")
+@pytest.mark.rule("CHEM-4")
 def test_an_inquiry_is_closed_with_the_customers_satisfaction(scene: Scene, door: Door) -> None:
     assert noted(scene, door)[0] == "ok"
     one = "/inquiries/1/close"
@@ -109,14 +109,14 @@ def waiting(scene: Scene) -> list[str]:
         return [item.kind for item in inbox.items(session, scene.actor(session, "am", now))]
 
 
-@pytest.mark.groundwork("CHEM-4")
+@pytest.mark.rule("CHEM-4")
 def test_an_inquiry_answered_at_once_may_end_at_once(scene: Scene, door: Door) -> None:
     assert noted(scene, door, satisfaction=5) == ("invalid", {"answer"}), "satisfied with what?"
     assert noted(scene, door, answer="有", satisfaction=5)[0] == "ok"
     assert (inquiry(scene)["answer"], inquiry(scene)["satisfaction"]) == ("有", 5)
 
 
-@pytest.mark.groundwork("CHEM-4")
+@pytest.mark.rule("CHEM-4")
 def test_answer_and_satisfaction_go_in_one_step_and_a_closed_inquiry_may_still_become_a_complaint(
     scene: Scene, door: Door
 ) -> None:
@@ -128,7 +128,7 @@ def test_answer_and_satisfaction_go_in_one_step_and_a_closed_inquiry_may_still_b
     assert scene.complaint(1).inquiry_id == 1
 
 
-@pytest.mark.groundwork("CHEM-4")
+@pytest.mark.rule("CHEM-4")
 def test_each_answer_is_offered_the_templates_that_are_for_it(scene: Scene, door: Door) -> None:
     active = {"is_active": True if door.kind == "api" else "1"}
     words = {"complaint": "{number}：换货，批号 {batch}。", "inquiry": "{customer}：{number} {product} 有货。{batch}"}

@@ -114,7 +114,7 @@ def test_a_departments_overdue_answer_rises_and_the_asker_hears_with_the_departm
     assert told(scene, "errand.general_manager") == ["gm"]
 
 
-@pytest.mark.groundwork("CHEM-4")
+@pytest.mark.rule("CHEM-4")
 def test_an_overdue_inquiry_rises_and_an_answered_one_does_not(scene: Scene) -> None:
     late, answered = inquiry(scene), inquiry(scene)
     scene.act(inquiries.answer, "am2", answered, "2026-11-24 08:00", answer="有")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -48,36 +46,6 @@ TODAY = local_day(NOW)
 
 # Planting takes seconds: one worker does it once.
 pytestmark = pytest.mark.xdist_group("demo")
-
-
-def settings_for(url: str, clock: StandingClock) -> dict[str, object]:
-    return {"SQLALCHEMY_DATABASE_URI": url, "SECRET_KEY": "tests only", "CLOCK": clock, "TESTING": True}
-
-
-@pytest.fixture(scope="module")
-def planted_file(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo company in a SQLite file, planted once."""
-    path = tmp_path_factory.mktemp("demo") / "demo.db"
-    shutil.copy(sqlite_template, path)
-    app = create_app(settings_for(f"sqlite:///{path}", StandingClock()))
-    with app.app_context():
-        with transaction() as session:
-            demo.plant(session, NOW)
-        db.session.remove()
-        db.engine.dispose()
-    return path
-
-
-@pytest.fixture
-def planted(planted_file: Path, tmp_path: Path) -> Iterator[Flask]:
-    """The application over a copy of it."""
-    path = tmp_path / "demo.db"
-    shutil.copy(planted_file, path)
-    app = create_app(settings_for(f"sqlite:///{path}", StandingClock()))
-    yield app
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
 
 
 @pytest.fixture
@@ -222,7 +190,7 @@ def test_a_login_for_every_role() -> None:
 
 
 def test_it_is_planted_alike_on_postgresql(postgres_url: str, clock: StandingClock, planted: Flask) -> None:
-    app = create_app(settings_for(postgres_url, clock))
+    app = create_app({**planted.config, "SQLALCHEMY_DATABASE_URI": postgres_url, "CLOCK": clock})
     with app.app_context():
         with transaction() as session:
             demo.plant(session, NOW)

@@ -236,7 +236,8 @@ def test_a_review_scores_weeks_orders_and_papers_of_its_whole_period(scene: Scen
     assert (a.orders_due, a.orders_in_time, a.payment_discipline) == (2, 1, 5_000)
     assert (a.suspended_days, a.papers_ok, b.suspended_days, b.papers_ok) == (0, True, 9, False)
     assert (b.days, b.evenness, b.recommended) == (86, None, "disqualify"), "a customer since 5 January"
-    assert b.score == (10 * 10_000 + 5 * (10_000 * 77 // 86)) // 15
+    assert a.score == (15 * evenness(weeks) + 20 * 5_000 + 10 * 10_000 + 5 * 10_000) // 50
+    assert (b.breaches, b.score) == (None, None), "nothing to breach, and papers alone make no score"
 
 
 @pytest.mark.parametrize("kind", ["page", "api"])

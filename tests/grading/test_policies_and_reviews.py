@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from datetime import date
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from tests.builders import csrf_of, sign_in
 from tests.conftest import StandingClock
@@ -18,8 +19,8 @@ from tests.grading.test_doors import Door
 from tierflow.common.db import db, transaction
 from tierflow.common.policies import PolicyVersion, policy_on
 from tierflow.grading.models import BackTest, BackTestMove, Review, ReviewScore
-from tierflow.grading.service import drafts, reviews, trials
-from tierflow.kernel.errors import Forbidden, Invalid, Refused
+from tierflow.grading.service import drafts, proving_reviews, reviews, trials
+from tierflow.kernel.errors import Conflict, Forbidden, Invalid, Refused
 from tierflow.kernel.months import Month
 
 T = 1_000_000
@@ -42,6 +43,65 @@ def draft(scene: Scene, **values: Any) -> int:
     return version
 
 
+def hand_in(scene: Scene, version: int, when: str = "2026-05-06 10:00") -> None:
+    """Tried on January, and sent to the general manager."""
+    scene.act(trials.start, "sm", at(when), version, {"product_line_id": scene.line, "first": JAN, "last": JAN})
+    scene.act(drafts.hand_in, "sm", at(when), version)
+
+
+def case_of(scene: Scene, version: int) -> Any:
+    query = select(PolicyVersion).where(PolicyVersion.version == version)
+    return scene.ask(lambda session: drafts.case_of(session, session.scalars(query).one()))
+
+
+def seen(scene: Scene, version: int, day: date | None = None, remark: str = "") -> dict[str, Any]:
+    """What the general manager's page showed, and the answer."""
+    case = case_of(scene, version)
+    return {"version": case.version, "step": case.step, "in_force_from": day, "remark": remark}
+
+
+@pytest.mark.rule("CHEM-4", "CHEM-18")
+@pytest.mark.groundwork("CMTE-2.1")
+def test_a_draft_goes_to_the_gm_tried_as_it_stands_and_comes_back_with_every_change(scene: Scene) -> None:
+    scene.close(JAN)
+    now = at("2026-05-06 10:00")
+    with pytest.raises(Forbidden):  # the sales department drafts, CHEM-4
+        scene.act(drafts.create, "gm", now, {"source": "x", "values": {}})
+    same = draft(scene)
+    with pytest.raises(Refused, match="changes nothing"):
+        scene.act(drafts.hand_in, "sm", now, same)
+    version = draft(scene, grading__one_star_grams=900 * T)
+    with pytest.raises(Refused, match="Try the draft on past months"):
+        scene.act(drafts.hand_in, "sm", now, version)
+    hand_in(scene, version)
+    with pytest.raises(Refused, match="in approval"):
+        scene.act(drafts.hand_in, "sm", now, version)
+    first = seen(scene, version, date(2026, 6, 1))
+    same_again = {"source": "第九条修订", "values": {"grading.one_star_grams": 900 * T}}
+    scene.act(drafts.save, "sm", now, version, same_again)
+    assert case_of(scene, version).state == "in_approval", "a save that changes nothing leaves it there"
+    scene.act(drafts.save, "sm", now, version, {"values": {"grading.one_star_grams": 800 * T}})
+    assert case_of(scene, version).state == "withdrawn", "what was edited is not what was handed in"
+    with pytest.raises(Refused, match="taken back"):
+        scene.act(drafts.adopt, "gm", now, version, first)
+    with pytest.raises(Refused, match="as it stands now"):
+        scene.act(drafts.hand_in, "sm", now, version)
+    hand_in(scene, version)
+    with pytest.raises(Conflict):  # the page of the first round
+        scene.act(drafts.adopt, "gm", now, version, first)
+    scene.act(drafts.send_back, "gm", now, version, seen(scene, version, remark="二星起点一并核对"))
+    assert case_of(scene, version).state == "returned"
+    scene.act(drafts.hand_in, "sm", now, version)
+    scene.act(drafts.adopt, "gm", now, version, seen(scene, version, date(2026, 6, 1)))
+    row = scene.ask(lambda session: session.scalars(select(PolicyVersion).order_by(PolicyVersion.id.desc())).first())
+    assert (row.state, row.in_force_from, row.values["grading.one_star_grams"]) == (
+        "adopted",
+        date(2026, 6, 1),
+        800 * T,
+    )
+    scene.act(drafts.drop, "sm", now, same)
+
+
 @pytest.mark.rule("CHEM-18")
 @pytest.mark.groundwork("CMTE-2.1")
 def test_a_draft_is_checked_adopted_from_a_day_and_old_months_keep_their_version(scene: Scene) -> None:
@@ -54,11 +114,14 @@ def test_a_draft_is_checked_adopted_from_a_day_and_old_months_keep_their_version
     with pytest.raises(Refused, match="no policy value of this name"):
         draft(scene, grading__four_star_grams=1)
     version = draft(scene, grading__one_star_grams=800 * T)
+    with pytest.raises(Refused, match="not handed in"):
+        scene.act(drafts.adopt, "gm", now, version, {"in_force_from": date(2026, 5, 7)})
+    hand_in(scene, version)
     with pytest.raises(Forbidden):
-        scene.act(drafts.adopt, "sm", now, version, date(2026, 5, 7))
+        scene.act(drafts.adopt, "sm", now, version, seen(scene, version, date(2026, 5, 7)))
     with pytest.raises(Refused, match="tomorrow at the earliest"):
-        scene.act(drafts.adopt, "gm", now, version, date(2026, 5, 6))
-    scene.act(drafts.adopt, "gm", now, version, date(2026, 5, 7))
+        scene.act(drafts.adopt, "gm", now, version, seen(scene, version, date(2026, 5, 6)))
+    scene.act(drafts.adopt, "gm", now, version, seen(scene, version, date(2026, 5, 7)))
     found = [scene.ask(policy_on, day).version for day in (date(2026, 5, 6), date(2026, 5, 7))]
     assert found == [1, version]
     with pytest.raises(Refused, match="Only a draft"):
@@ -165,7 +228,9 @@ def test_a_quarter_is_opened_after_it_frozen_with_its_last_month_and_confirmed(s
     assert (scores["a"].grams, scores["a"].cooperation, scores["b"].breaches) == (4500 * T, 90, 2)
     assert (scores["a"].score, scores["b"].score) == (8215, 4278)
     assert (scores["a"].recommended, scores["b"].recommended, scores["d"].recommended) == ("keep", "lower", "keep")
-    assert [scores[letter].rank for letter in "adb"] == [2, 1, 3] or scores["a"].rank < scores["b"].rank
+    # d: nothing lifted, nothing ordered: no data of breaches, and papers alone make no score
+    assert (scores["d"].breaches, scores["d"].score) == (None, None)
+    assert [scores[letter].rank for letter in "abd"] == [1, 2, 3]
     with pytest.raises(Invalid):
         scene.act(_confirm, "sm", at("2026-04-08 10:00"), review.id, {"ids": [], "reason": ""})
     one = {"ids": [scores["a"].id], "reason": ""}
@@ -183,7 +248,8 @@ def _confirm(session: Any, actor: Any, review_id: int, command: Any, now: Any) -
 
 
 def _periods(scene: Scene) -> list[str]:
-    found: list[str] = scene.ask(lambda session: session.scalars(select(Review.period)).all())
+    query = select(Review.period).where(Review.product_line_id == scene.line).order_by(Review.id)
+    found: list[str] = scene.ask(lambda session: session.scalars(query).all())
     return found
 
 
@@ -200,6 +266,42 @@ def test_january_opens_quarter_half_year_and_year(both_app: Flask) -> None:
     assert "2026" not in _periods(scene)
     _open(scene, "2027-01-04 07:00")
     assert {"2026-Q4", "2026-H2", "2026"} <= set(_periods(scene))
+
+
+@pytest.mark.rule("CHEM-16", "CHEM-18")
+@pytest.mark.parametrize(
+    ("lie", "statement"),
+    [
+        ("stored 10000", "UPDATE review_score SET score = 10000 WHERE rank = 1"),
+        ("replayed", "UPDATE review_score SET recommended = 'raise' WHERE rank = 2"),
+        ("replayed", "UPDATE review_score SET evenness = evenness + 100 WHERE rank = 1"),
+        ("is not its place", "UPDATE review_score SET rank = 9 WHERE rank = 2"),
+        ("1 counted", "UPDATE review SET confirmed = 1"),
+        ("2 customers", "DELETE FROM review_score WHERE rank = 3"),
+    ],
+)
+def test_verify_makes_frozen_scores_again_in_their_own_version(scene: Scene, lie: str, statement: str) -> None:
+    scene.close(JAN, FEB, MAR)
+    _open(scene, "2026-04-07 07:00")
+    assert _review(scene).state == "frozen"
+    assert scene.ask(lambda session: list(proving_reviews.verify(session))) == []
+    with scene.app.app_context(), transaction() as session:
+        session.execute(text(statement))
+    found = scene.ask(lambda session: list(proving_reviews.verify(session)))
+    assert any(lie in each for each in found), found
+
+
+@pytest.mark.rule("CHEM-16")
+def test_periods_missed_in_an_outage_are_opened_oldest_first_and_once(both_app: Flask) -> None:
+    scene = Scene(both_app)
+    scene.close(*(Month.parse(f"2026-{n:02d}") for n in range(1, 10)))
+    _open(scene, "2026-04-01 07:00")
+    quarters = [period for period in _periods(scene) if "Q" in period]
+    assert quarters == ["2026-Q1"]
+    _open(scene, "2026-10-08 06:00")  # the scheduler was out from April on; 1 to 7 October are holidays
+    quarters = [period for period in _periods(scene) if "Q" in period]
+    assert quarters == ["2026-Q1", "2026-Q2", "2026-Q3"]
+    assert _open(scene, "2026-10-08 06:05")["opened"] == 0
 
 
 def test_every_page_and_both_doors(app: Flask, clock: StandingClock) -> None:
@@ -235,8 +337,13 @@ def test_every_page_and_both_doors(app: Flask, clock: StandingClock) -> None:
     assert sm.get("/api/v1/backtests/1/moves?way=lower").json["rows"] == []
     assert sm.get("/api/v1/backtests/1").json["levels"][2] == ["one_star", 0, 1]
     assert post("/levels/policies/2/adopt", in_force_from="2026-06-01").status_code == 403
+    assert post("/levels/policies/2/hand-in").status_code == 302
     gm = sign_in(app, scene.people["gm"])
-    adopt = {"csrf_token": csrf_of(gm), "in_force_from": "2026-06-01"}
+    assert "待审定的管理办法草案" in gm.get("/", headers={"Accept-Language": "zh"}).text
+    page = gm.get("/levels/policies/2", headers={"Accept-Language": "zh"}).text
+    assert "v-grading" not in page, "the general manager decides and drafts nothing"
+    shown = {name: re.findall(f'name="{name}" value="([^"]+)"', page)[0] for name in ("version", "step")}
+    adopt = {"csrf_token": csrf_of(gm), "in_force_from": "2026-06-01", **shown}
     assert gm.post("/levels/policies/2/adopt", data=adopt).status_code == 302
     assert gm.get("/levels/policies").status_code == 200
     assert "2026-Q1" in sm.get("/reviews").text
@@ -256,6 +363,23 @@ def test_every_page_and_both_doors(app: Flask, clock: StandingClock) -> None:
     assert _review(scene).state == "closed"
 
 
+@pytest.mark.rule("CHEM-4")
+def test_every_version_is_drafted_by_the_sales_department(scene: Scene) -> None:
+    now = at("2026-05-06 10:00")
+    scene.close(JAN)
+    version = draft(scene, grading__one_star_grams=800 * T)
+    acts: list[tuple[Any, tuple[Any, ...]]] = [
+        (drafts.create, ({"source": "x"},)),
+        (drafts.save, (version, {"values": {}, "source": "x"})),
+        (drafts.drop, (version,)),
+    ]
+    for act, given in acts:
+        with pytest.raises(Forbidden):
+            scene.act(act, "gm", now, *given)
+    months = {"product_line_id": scene.line, "first": JAN, "last": JAN}
+    assert scene.act(trials.start, "gm", now, version, months), "whoever adopts may try it first"
+
+
 @pytest.mark.parametrize("kind", ["page", "api"])
 def test_drafts_through_either_door(app: Flask, clock: StandingClock, kind: str) -> None:
     clock.at = at("2026-05-06 10:00")
@@ -264,16 +388,66 @@ def test_drafts_through_either_door(app: Flask, clock: StandingClock, kind: str)
     assert door.send("am", *start, source="x") == "forbidden"
     assert door.send("sm", *start) == "invalid"
     assert door.send("sm", *start, source="第九条") == "ok"
+    hand_in_ = ("/levels/policies/2/hand-in", "/policy-drafts/2/hand-in")
+    back = ("/levels/policies/2/return", "/policy-drafts/2/return")
     adopt = ("/levels/policies/2/adopt", "/policy-drafts/2/adopt")
-    assert door.send("sm", *adopt, in_force_from="2026-06-01") == "forbidden"
-    assert door.send("gm", *adopt, in_force_from="2026-05-06") == "refused"
-    assert door.send("gm", *adopt, in_force_from="soon") == "invalid"
+    now = {"version": "1", "step": "management"}
+    assert door.send("gm", *hand_in_) == "forbidden"
+    assert door.send("sm", *hand_in_) == "refused", "it changes nothing"
+    change = {"values": {"grading.idle_months": 4}} if kind == "api" else {"v-grading.idle_months": "4"}
+    assert door.send("sm", "/levels/policies/2", "/policy-drafts/2", source="第九条", **change) == "ok"
+    assert door.send("gm", *adopt, in_force_from="2026-06-01", **now) == "refused", "nobody handed it in"
+    assert door.send("sm", *hand_in_) == "ok"
+    assert door.send("sm", *adopt, in_force_from="2026-06-01", **now) == "forbidden"
+    assert door.send("gm", *adopt, in_force_from="2026-05-06", **now) == "refused"
+    assert door.send("gm", *adopt, in_force_from="soon", **now) == "invalid"
+    assert door.send("gm", *adopt, in_force_from="2026-06-01", version="0", step="management") == "refused"
+    assert door.send("gm", *back, **now) == "invalid", "a no says why"
+    assert door.send("gm", *back, remark="写明依据", **now) == "ok"
+    assert door.send("sm", *hand_in_) == "ok"
     drop = ("/levels/policies/2/drop", "/policy-drafts/2/drop")
     assert door.send("sm", *drop) == "ok"
-    assert door.send("gm", *adopt, in_force_from="2026-06-01") == "refused"
-    assert (
-        door.send("gm", "/levels/policies/9/adopt", "/policy-drafts/9/adopt", in_force_from="2026-06-01") == "missing"
-    )
+    assert door.send("gm", *adopt, in_force_from="2026-06-01", **now) == "refused"
+    nine = ("/levels/policies/9/adopt", "/policy-drafts/9/adopt")
+    assert door.send("gm", *nine, in_force_from="2026-06-01", **now) == "missing"
+
+
+@pytest.mark.rule("CHEM-18")
+def test_lists_are_typed_entry_by_entry_and_read_in_words(app: Flask, clock: StandingClock) -> None:
+    """Conditions, weights and bands: a field each, the version in force in words beside them."""
+    clock.at = at("2026-05-06 10:00")
+    scene = Scene(app)
+    sm = sign_in(app, scene.people["sm"])
+
+    def post(path: str, **data: Any) -> Any:
+        return sm.post(path, data={"csrf_token": csrf_of(sm), "source": "第九条", **data})
+
+    post("/levels/policies")
+    weights = {"completion": "40", "evenness": "20", "payment_discipline": "20", "cooperation": "20"}
+    typed = {
+        "v-grading.gates.plan_completion": "79.5",
+        "v-grading.gates.breaches": "2",
+        **{f"v-review.weights.{name}": weight for name, weight in weights.items()},
+        "v-review.bands.lower": "0",
+        "v-review.bands.keep": "50",
+        "v-review.bands.raise": "95",
+    }
+    assert post("/levels/policies/2", **typed).status_code == 302
+    values = sm.get("/api/v1/policy-drafts/2").json["values"]
+    assert values["grading.gates"] == ["plan_completion:7950", "breaches:2"]
+    assert values["review.weights"] == [f"{name}:{weight}" for name, weight in weights.items()]
+    assert values["review.bands"] == ["0-50:lower", "50-95:keep", "95-100:raise"]
+    page = sm.get("/levels/policies/2", headers={"Accept-Language": "zh"}).text
+    assert "计划完成率低于 79.5 %" in page
+    assert "认定违约高于 2" in page
+    assert "60 分至不足 90 分：维持" in page, "the version in force, in words"
+    assert "plan_completion:" not in page
+    bad = post("/levels/policies/2", **typed | {"v-review.weights.cooperation": "19"})
+    assert bad.status_code == 409
+    assert 'id="f-v-review-weights-error"' in bad.text
+    assert 'value="19"' in bad.text, "what was typed stays"
+    cliff = post("/levels/policies/2", **typed | {"v-review.bands.keep": ""})
+    assert 'id="f-v-review-bands-error"' in cliff.text
 
 
 def test_half_a_year_is_reviewed_by_its_own_months(scene: Scene) -> None:

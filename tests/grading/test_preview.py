@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from typing import Any
 
 import pytest
@@ -10,6 +12,8 @@ from flask.testing import FlaskClient
 
 from tests.builders import csrf_of, region, sign_in, user
 from tierflow.common.db import transaction
+from tierflow.common.policies import PolicyVersion, policy_on
+from tierflow.grading.terms import INDICATORS
 from tierflow.kernel.roles import Role
 
 
@@ -49,11 +53,63 @@ def test_a_preview_explains_every_month(manager: FlaskClient) -> None:
     assert shown["cooperation"]["verdict"] == "no data"
 
 
+@pytest.mark.rule("CHEM-9.6")
+def test_the_question_and_the_answer_are_those_agreed_upon(manager: FlaskClient) -> None:
+    """Programs rely on these names and kinds: what is left out, what is text, what is answered in which words."""
+    question = {
+        "class": "dealer",
+        "starting_level": "auction",
+        "scheme": "polyolefin",
+        "months": [
+            {"month": "2026-01", "tonnes": "3000", "indicators": {"plan_completion": 10000, "breaches": 0}},
+            {"month": "2026-02", "tonnes": "0.000001", "indicators": {}},
+            {"month": "2026-03", "tonnes": "2999.999999"},
+        ],
+        "policy_version": 1,
+    }
+    answer = manager.post("/api/v1/grading/preview", json=question, headers={"X-CSRFToken": csrf_of(manager)})
+    assert answer.status_code == 200, answer.text
+    assert answer.json["policy_version"] == 1
+    months = answer.json["months"]
+    assert [{name: each[name] for name in ("month", "level", "target", "move")} for each in months] == [
+        {"month": "2026-01", "level": "ordinary", "target": "three_star", "move": "up"},
+        {"month": "2026-02", "level": "ordinary", "target": "ordinary", "move": "same"},
+        {"month": "2026-03", "level": "one_star", "target": "two_star", "move": "up"},
+    ]
+    for each in months:
+        assert all(re.fullmatch(r"CHEM-9\.[0-9]", clause) for clause in each["clauses"])
+        assert {"name", "value", "threshold", "verdict"} <= each["indicators"][0].keys()
+        assert {indicator["name"] for indicator in each["indicators"]} == {"offtake_grams", *INDICATORS}
+        assert {indicator["verdict"] for indicator in each["indicators"]} <= {"pass", "fail", "no data", "info"}
+    assert [each["value"] for each in months[0]["indicators"] if each["name"] == "offtake_grams"] == [3_000_000_000]
+    direct = ask(manager, **{"class": "direct", "starting_level": "three_star"}).json["months"]
+    assert {(each["level"], each["target"], each["move"]) for each in direct} == {("ordinary", "ordinary", "same")}
+
+
+@pytest.mark.rule("CHEM-18")
+def test_a_draft_is_asked_by_whoever_may_read_drafts(both_app: Flask, manager: FlaskClient) -> None:
+    with both_app.app_context(), transaction() as session:
+        values = {**policy_on(session, date(2026, 1, 31)).values, "grading.one_star_grams": 900_000_000}
+        session.add(PolicyVersion(version=2, state="draft", values=values, drafter="x", source="x"))
+        seller = user(session, "am", Role.ACCOUNT_MANAGER).id
+    months = [{"month": "2026-01", "tonnes": "950"}]
+    answer = ask(manager, policy_version=2, months=months).json
+    assert (answer["policy_version"], answer["months"][0]["level"]) == (2, "one_star")
+    assert ask(manager, months=months).json["months"][0]["level"] == "ordinary"
+    assert ask(sign_in(both_app, seller), policy_version=2, months=months).status_code == 422
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
         ({"class": "exclusive_agent"}, "class"),
+        ({"class": None}, "class"),
         ({"starting_level": "four_star"}, "starting_level"),
+        ({"scheme": "other"}, "scheme"),
+        ({"months": [{"month": "2026-01", "tonnes": 1000}]}, "months"),  # a number has lost its digits already
+        ({"months": [{"month": "2026-01", "tonnes": "1e3"}]}, "months"),
+        ({"months": [{"month": "2026-01"}]}, "months"),
+        ({"months": [{"month": "2026-01", "tonnes": "1000000.000001"}]}, "months"),
         ({"months": []}, "months"),
         ({"months": [{"month": "2026-13", "tonnes": "1"}]}, "months"),
         ({"months": [{"month": "2026-01", "tonnes": "1.1234567"}]}, "months"),

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from tierflow.grading.rules.levels import LADDER, Level, LevelPolicy, may_pin
 from tierflow.grading.rules.outlook import outlook
-from tierflow.grading.rules.reviews import ReviewPolicy, Seen, band, papers, recommend, score
+from tierflow.grading.rules.reviews import ReviewPolicy, Seen, band, breaches_known, papers, recommend, score
 from tierflow.grading.terms import GRADING_TERMS
+from tierflow.kernel.policy import check
 
 POLICY = ReviewPolicy(
     1,
@@ -41,6 +42,32 @@ def seen(**values: object) -> Seen:
 )
 def test_a_score_is_weighted_and_no_data_is_not_scored(values: dict[str, int], expected: int | None) -> None:
     assert score(seen(**values), POLICY) == expected
+
+
+@pytest.mark.rule("CHEM-16")
+@pytest.mark.parametrize(
+    ("values", "expected"), [({}, None), ({"breaches": 0}, 10_000), ({"completion": 0}, 588), ({"breaches": 4}, 2500)]
+)
+def test_valid_papers_alone_make_no_score(values: dict[str, int], expected: int | None) -> None:
+    policy = dataclasses.replace(POLICY, weights={"completion": 80, "papers": 5, "breaches": 15})
+    assert score(seen(suspended_days=0, **values), policy) == expected
+
+
+@pytest.mark.rule("CHEM-16")
+@pytest.mark.parametrize(
+    ("recorded", "had_business", "expected"),
+    [
+        (None, False, None),  # nothing was lifted or ordered: there was nothing to breach
+        (None, True, 0),
+        (0, False, 0),  # somebody said so
+        (2, False, 2),
+        (2, True, 2),
+    ],
+)
+def test_without_business_there_is_no_data_of_breaches(
+    recorded: int | None, had_business: bool, expected: int | None
+) -> None:
+    assert breaches_known(recorded, had_business=had_business) == expected
 
 
 @pytest.mark.rule("CHEM-16")
@@ -101,6 +128,50 @@ def test_policies_are_checked_when_saved(key: str, value: list[str], reason: str
     refused = GRADING_TERMS[key].refuses(value)
     assert (refused is None) == (reason is None)
     assert reason is None or reason in str(refused)
+
+
+@pytest.mark.rule("CHEM-18")
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({}, None),
+        ({"grading.two_star_grams": 1_000_000_000}, "Each star must ask for more"),
+        ({"review.bands": ("0-60:lower", "60-100:raise")}, "A hundredth of a point decides"),
+        ({"review.bands": ("0-60:disqualify", "60-100:raise")}, "A hundredth of a point decides"),
+        ({"review.bands": ("0-60:keep", "60-100:lower")}, "A better score recommends less"),
+        ({"review.bands": ("0-30:end_class", "30-60:lower", "60-100:keep")}, None),
+        ({"review.breach_points": 0}, "cost nothing"),
+        ({"review.breach_points": 0, "review.weights": ("completion:100",)}, None),
+        ({"grading.gates": ("plan_completion:8000",), "grading.forces": ("plan_completion:8000",)}, None),
+        ({"grading.gates": ("plan_completion:8000",), "grading.forces": ("plan_completion:8001",)}, "lies beyond"),
+        ({"grading.gates": ("breaches:2",), "grading.forces": ("breaches:2",)}, None),
+        ({"grading.gates": ("breaches:2",), "grading.forces": ("breaches:1",)}, "lies beyond"),
+    ],
+)
+def test_values_are_checked_against_each_other_for_cliffs(changed: dict[str, object], reason: str | None) -> None:
+    found = check({**GRADING_TERMS.defaults(), **changed}, GRADING_TERMS)
+    assert [reason in str(refusal.reason) for refusal in found] == ([True] if reason else [])
+
+
+@pytest.mark.rule("CHEM-18")
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("grading.gates", ("plan_completion:8000",), ["Plan completion below 80 %"]),
+        ("grading.gates", ("evenness:7950", "breaches:2"), ["Weekly evenness below 79.5 %", "Breaches upheld above 2"]),
+        ("grading.forces", ("cooperation:60",), ["Cooperation below 60"]),
+        ("review.weights", ("completion:30", "papers:70"), ["Plan completion 30 %", "Papers 70 %"]),
+        (
+            "review.bands",
+            ("0-60:lower", "60-100:keep"),
+            ["from 0 to below 60 points: lower the level", "from 60 to 100 points: keep as it is"],
+        ),
+    ],
+)
+def test_lists_say_in_words_what_they_mean(key: str, value: tuple[str, ...], words: list[str]) -> None:
+    says = GRADING_TERMS[key].says
+    assert says is not None
+    assert [str(each) for each in says(value)] == words
 
 
 @given(st.integers(0, 10_000), st.integers(0, 10_000), st.integers(0, 100))

@@ -17,11 +17,13 @@ from werkzeug.routing import Rule
 from tests import builders
 from tests.conftest import NOW
 from tests.onboarding import keeping, scenes
+from tierflow.admin.service import factors
 from tierflow.common import approvals, notices
 from tierflow.common.db import Base, db, transaction
 from tierflow.common.filters import SavedFilter
 from tierflow.common.sessions import ApiToken, hash_secret
 from tierflow.common.suspension import PaperCover
+from tierflow.common.users import User
 from tierflow.kernel.roles import TOKEN_SCOPES, Role
 from tierflow.kernel.text import text
 from tierflow.onboarding.models import Distribution, Inspection, InspectionFinding, Paper
@@ -153,6 +155,7 @@ def make(app: Flask) -> World:
             "opinion_id": opinion.id,
             "filter_id": kept.id,
             "user_id": builders.user(session, "lizhizhe", name="离职者").id,
+            "reset_id": _lost_factor(session, world.accounts["administrator"]),
             "grant_id": session.scalar(select(tables["role_grant"].c.id)),
             "entry_id": place.region,
             "year": 2026,
@@ -163,6 +166,15 @@ def make(app: Flask) -> World:
             **_matters(session, place, int(first["customer"] or 0)),
         }
     return world
+
+
+def _lost_factor(session: Session, administrator: int) -> int:
+    """A second factor one administrator wants taken away."""
+    owner = builders.user(session, "diushi", name="丢失者")
+    owner.totp_secret, owner.totp_confirmed_at = "JBSWY3DPEHPK3PXP", NOW
+    session.flush()
+    actor = builders.actor(session, session.get_one(User, administrator), NOW)
+    return factors.ask(session, actor, owner.id, "手机遗失", NOW).id
 
 
 def _matters(session: Session, place: scenes.Company, customer_id: int) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jobs.schedule import TIMETABLE
+from tests import builders
 from tests.builders import actor, line
 from tests.common.test_imports import ALONE, csv_file
 from tests.complaints import scenes
@@ -116,7 +117,9 @@ def plant_levels(session: Session, company: scenes.Company) -> None:
 
 
 def plant_portfolio(session: Session, company: scenes.Company, accounts: dict[str, User]) -> None:
-    """A contract near its end, and a handover both have signed whose day is today."""
+    """A contract near its end, a handover both have signed whose day is today, a customer of nobody's, an office."""
+    builders.office(session)
+    customer(session, {**accounts, "clerk": accounts["qa"]}, 77)
     giver, taker = accounts["am"], accounts["am2"]
     scan = files.store(session, b"%PDF", "a.pdf", "pdf", ("customer", company.customer), giver.id, THURSDAY)
     contract = Contract(

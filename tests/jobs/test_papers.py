@@ -160,6 +160,17 @@ def test_a_renewed_or_lasting_paper_is_not_warned_of(app: Flask, tmp_path: Path)
     assert told(app) == []
 
 
+def test_papers_of_a_disqualified_company_are_not_warned_of(app: Flask, tmp_path: Path) -> None:
+    def plant(session: Session, who: dict[str, User]) -> None:
+        owner = customer(session, who)
+        owner.disqualified_on = TODAY
+        paper(session, who, owner, TODAY + timedelta(days=5))
+
+    fill(app, plant)
+    sweep(app, tmp_path)
+    assert told(app) == []
+
+
 def test_a_corrected_last_day_is_warned_of_anew(app: Flask, clock: StandingClock, tmp_path: Path) -> None:
     fill(app, lambda session, who: paper(session, who, customer(session, who), TODAY + timedelta(days=20)))
     sweep(app, tmp_path)

@@ -229,7 +229,7 @@ def test_a_bad_statement_is_refused_whole(scene: Scene, door: Door, content: byt
         assert db.session().scalar(select(BankLine.id)) is None
 
 
-@pytest.mark.groundwork("CHEM-9.1")
+@pytest.mark.rule("CHEM-9.1")
 def test_may_i_sell_today_says_what_an_order_would_meet(scene: Scene, door: Door) -> None:
     client, _token = door.client("am")
     path = f"/customers/{scene.company.customer}"

@@ -41,7 +41,7 @@ def door(request: pytest.FixtureRequest, app: Flask, clock: StandingClock) -> Do
     return Door(Scene(app), request.param)
 
 
-@pytest.mark.groundwork("CHEM-9.1")
+@pytest.mark.rule("CHEM-9.1")
 @pytest.mark.parametrize(
     ("level", "form", "refused"),
     [
@@ -75,7 +75,7 @@ def at_auction(scene: Scene, from_on: date = date(2026, 11, 1)) -> None:
         )
 
 
-@pytest.mark.groundwork("CHEM-9.1")
+@pytest.mark.rule("CHEM-9.1")
 def test_an_auction_customer_buys_by_auction_only_and_a_direct_one_is_never_at_auction(scene: Scene) -> None:
     at_auction(scene, date(2026, 11, 24))
     assert scene.place(when="2026-11-23 10:00"), "still ordinary that day"
@@ -88,7 +88,23 @@ def test_an_auction_customer_buys_by_auction_only_and_a_direct_one_is_never_at_a
     assert scene.place(when="2026-11-24 11:00"), "CHEM-9.3: managed as planned ordinary"
 
 
-@pytest.mark.groundwork("CHEM-9.1")
+@pytest.mark.rule("CHEM-9.1")
+def test_may_i_sell_today_says_by_auction_only(door: Door) -> None:
+    client, _token = door.client("am")
+    path = f"/customers/{door.scene.company.customer}"
+
+    def told() -> bool:
+        if door.kind == "page":
+            return "可以，仅限网拍" in client.get(path, headers={"Accept-Language": "zh"}).text
+        lines = client.get(f"/api/v1{path}/selling").get_json()["lines"]
+        return [line["may_sell"] and line["by_auction_only"] for line in lines] == [True, False]
+
+    assert not told()
+    at_auction(door.scene)
+    assert told()
+
+
+@pytest.mark.rule("CHEM-9.1")
 def test_another_form_than_auction_is_refused_at_its_field_through_either_door(door: Door) -> None:
     at_auction(door.scene)
     company = door.scene.company

@@ -168,7 +168,7 @@ def test_dates_are_wrong_exactly_when_they_contradict_or_have_passed(
 
 
 @pytest.mark.rule("CHEM-10.1")
-@pytest.mark.groundwork("CHEM-9.1")
+@pytest.mark.rule("CHEM-9.1")
 @pytest.mark.parametrize(
     ("scheme", "customer_class", "fits"),
     [
@@ -186,7 +186,7 @@ def test_a_class_fits_the_scheme_of_its_line(scheme: str, customer_class: str, f
     assert (customer_class in CLASSES_OF_SCHEME.get(scheme, ())) == fits
 
 
-@pytest.mark.groundwork("CHEM-9.1")
+@pytest.mark.rule("CHEM-9.1")
 @pytest.mark.parametrize(
     "lines",
     [(), (LineFact(1, "苯乙烯", "other", "dealer", is_struck=True),)],
@@ -195,7 +195,7 @@ def test_at_least_one_line_is_asked_for(lines: tuple[LineFact, ...]) -> None:
     assert refused(facts(lines=lines)) == [("CHEM-9.1", "lines")]
 
 
-@pytest.mark.groundwork("CHEM-9.1")
+@pytest.mark.rule("CHEM-9.1")
 def test_a_line_that_ended_is_refused() -> None:
     assert refused(facts(lines=(LineFact(1, "x", "other", "dealer", in_force=False),))) == [("CHEM-9.1", "lines")]
 

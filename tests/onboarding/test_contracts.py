@@ -33,7 +33,7 @@ def _day(offset: int) -> date:
     return TODAY + timedelta(days=offset)
 
 
-@pytest.mark.groundwork("CHEM-4")
+@pytest.mark.rule("CHEM-4")
 @pytest.mark.parametrize(
     ("first", "last", "more", "state"),
     [
@@ -108,7 +108,7 @@ def house(app: Flask) -> Iterator[House]:
         yield House()
 
 
-@pytest.mark.groundwork("CHEM-4")
+@pytest.mark.rule("CHEM-4")
 def test_a_contract_is_kept_with_file_custody_and_renewal(house: House) -> None:
     first = house.enter()
     assert house.states() == [("HT-2026-001", "ending")]
@@ -150,7 +150,7 @@ def test_a_contract_is_seen_by_who_sees_its_customer(house: House) -> None:
             service.get(db.session(), house.place.actor(db.session(), who), made, NOW)
 
 
-@pytest.mark.groundwork("CHEM-4")
+@pytest.mark.rule("CHEM-4")
 def test_renewal_is_warned_of_once_a_distance_and_not_for_what_asks_for_nothing(house: House) -> None:
     setup: Any = None
     near = house.enter(number="A", last_on=_day(30))
@@ -166,6 +166,20 @@ def test_renewal_is_warned_of_once_a_distance_and_not_for_what_asks_for_nothing(
     assert told == {house.place.id_of("li"), house.place.id_of("finance")}
     later = NOW + timedelta(days=25)  # an outage over the 7 days: warned of once, for the nearest
     assert f"{near}.7" in duty.near_their_end(db.session(), Errand(None, later, setup))
+
+
+@pytest.mark.rule("CHEM-17")
+def test_nothing_is_renewed_or_entered_with_a_disqualified_company(house: House) -> None:
+    setup: Any = None
+    near = house.enter(last_on=_day(7))
+    assert duty.near_their_end(db.session(), Errand(None, NOW, setup)) == [f"{near}.7"]
+    db.session().rollback()
+    with transaction() as session:
+        session.scalars(select(Customer)).one().disqualified_on = TODAY
+    assert duty.near_their_end(db.session(), Errand(None, NOW, setup)) == []
+    with pytest.raises(Refused) as error:
+        house.enter(number="B")
+    assert [row.clause for row in error.value.refusals] == ["CHEM-17"]
 
 
 def test_ended_early_it_is_over_once(house: House) -> None:

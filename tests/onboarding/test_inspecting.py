@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -58,9 +58,25 @@ def test_every_file_not_inspected_for_six_months_is_drawn_once_a_half_year(both_
         first = session.scalars(select(Inspection).order_by(Inspection.place)).first()
         assert first is not None
         inspecting.inspect(session, sales, first.id, GOOD, NOW)
-        # January: inspected in November, this one is not due again; in July all are.
-        assert inspecting.open_round(session, NOW + timedelta(days=50)) == 2
+        # January: inspected in November, this one is due again by May; none is passed over.
+        assert inspecting.open_round(session, NOW + timedelta(days=50)) == 3
         assert inspecting.open_round(session, NOW + timedelta(days=230)) == 3
+
+
+@pytest.mark.rule("CHEM-8.2")
+@pytest.mark.parametrize(("months", "drawn"), [(6, 2), (7, 1), (12, 1)])
+def test_longer_between_two_inspections_leaves_out_what_is_not_due_yet(app: Flask, months: int, drawn: int) -> None:
+    with app.app_context(), transaction() as session:
+        place = scenes.company(session)
+        for number in (1, 2):
+            keeping.admitted(session, place, number)
+        inspecting.open_round(session, NOW)
+        first = session.scalars(select(Inspection).order_by(Inspection.place)).first()
+        assert first is not None
+        later = datetime(2026, 12, 31, 2, tzinfo=UTC)
+        inspecting.inspect(session, place.actor(session, "sales", later), first.id, GOOD, later)
+        builders.adopt(session, {"inspection.every_months": months})
+        assert inspecting.open_round(session, later + timedelta(days=1)) == drawn
 
 
 @pytest.mark.rule("CHEM-8.2")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from tests import builders
 from tests.conftest import NOW
 from tests.onboarding import keeping, scenes
 from tierflow.common import suspension
@@ -18,19 +16,17 @@ from tierflow.common.approvals import ApprovalCase, Seen
 from tierflow.common.audit import AuditEntry
 from tierflow.common.customers import Customer, CustomerLine
 from tierflow.common.db import db, transaction
-from tierflow.common.reference import Office
 from tierflow.kernel.approval import Verdict
 from tierflow.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 from tierflow.kernel.months import local_day
-from tierflow.kernel.roles import Role
-from tierflow.onboarding.models import Application, Disqualified, DisqualifiedName, Distribution, UploadLink
+from tierflow.onboarding.models import Application, Disqualified, DisqualifiedName, UploadLink
 from tierflow.onboarding.service import (
     changing,
     disqualifying,
-    distributing,
     drafts,
     examining,
     links,
+    renewing,
     supplementing,
 )
 
@@ -297,6 +293,23 @@ def test_readmission_is_the_general_managers_on_a_new_application(room: Room) ->
 
 
 @pytest.mark.rule("CHEM-17")
+def test_nobody_hands_in_papers_of_a_disqualified_company_any_more(app: Flask) -> None:
+    room = Room(keeping.opened(app))
+    room.judge(room.accuse())
+    with app.app_context(), transaction() as session:
+        li, kind = room.file.place.actor(session, "li"), "merged_licence"
+        for act in (
+            lambda: links.make(session, li, room.file.customer, kind, NOW, is_proof=False, days=3),
+            lambda: supplementing.begin(session, li, room.file.customer, NOW),
+            lambda: changing.propose(session, li, room.file.customer, {"address": "新址"}, NOW, reason="迁址"),
+            lambda: renewing.renew(session, li, room.file.customer, kind, keeping.licence(), keeping.scan(), NOW),
+        ):
+            with pytest.raises(Refused) as error:
+                act()
+            assert [row.clause for row in error.value.refusals] == ["CHEM-17"]
+
+
+@pytest.mark.rule("CHEM-17")
 def test_a_refused_proposal_changes_nothing(app: Flask) -> None:
     room = Room(keeping.opened(app))
     row = room.accuse()
@@ -311,48 +324,3 @@ def test_a_refused_proposal_changes_nothing(app: Flask) -> None:
 def test_only_the_regions_sales_manager_proposes(app: Flask, who: str) -> None:
     with pytest.raises((Forbidden, NotFound)):
         Room(keeping.opened(app)).accuse(who)
-
-
-@pytest.mark.rule("CHEM-8.2")
-def test_approval_and_change_are_distributed_and_acknowledged_by_name(both_app: Flask) -> None:
-    with both_app.app_context(), transaction() as session:
-        place = scenes.company(session)
-        office = Office(code="PT", name="驻厂办", from_on=builders.FROM, to_on=None)
-        other = Office(code="QT", name="另一驻厂办", from_on=builders.FROM, to_on=None)
-        session.add_all([office, other])
-        session.flush()
-        place.users["office"] = builders.user(session, "office", (Role.RESIDENT_OFFICE, office.id))
-        session.flush()
-        session.expunge(place.users["office"])
-        file = keeping.File(both_app, place, keeping.admitted(session, place))
-    room = Room(file)
-    room.examine(room.propose(invoice_address="新址"), "finance")
-    with both_app.app_context(), transaction() as session:
-        rows = session.scalars(select(Distribution).order_by(Distribution.id)).all()
-        events = [(row.event, row.recipient) for row in rows]
-        assert events == [(event, to) for event in ("approved", "changed") for to in ("finance", "office", "office")]
-        assert rows[3].what == {"invoice_address": "新址"}
-        at_work = place.actor(session, "office")
-        mine = next(row for row in rows if row.office_id == 1)
-        distributing.acknowledge(session, at_work, mine.id, NOW)
-        assert mine.acknowledged_by_id == place.id_of("office")
-        with pytest.raises(Conflict):
-            distributing.acknowledge(session, at_work, mine.id, NOW)
-        for other_row in (rows[0], next(row for row in rows if row.office_id == 2)):
-            with pytest.raises((Forbidden, NotFound)):
-                distributing.acknowledge(session, at_work, other_row.id, NOW)
-        finance = place.actor(session, "finance")
-        due = rows[0].due_at
-        late = [one.row.id for one in distributing.listing(session, finance, due, state="late").rows]
-        assert late == [], "due at close of business of the third working day"
-        late = distributing.listing(session, finance, due + timedelta(seconds=1), state="late").rows
-        assert len(late) == 5
-
-
-@pytest.mark.rule("CHEM-8.2")
-def test_a_distribution_is_due_at_close_of_business_of_the_third_working_day(app: Flask) -> None:
-    keeping.opened(app)
-    with app.app_context():
-        due = db.session.scalars(select(Distribution.due_at)).first()
-    assert due is not None
-    assert due.isoformat() == "2026-11-26T09:30:00+00:00"  # Monday's third working day is Thursday, 17:30 in Shanghai

@@ -33,7 +33,7 @@ ON = date(2026, 11, 23)
 SEEN = Seen(version=1, step="management")
 
 
-@pytest.mark.groundwork("CHEM-4")
+@pytest.mark.rule("CHEM-4")
 @pytest.mark.parametrize(
     ("written", "day"),
     [
@@ -178,7 +178,7 @@ def without(number: int, *fields: str) -> dict[str, Any]:
     return lists.customer(number, **dict.fromkeys(fields))
 
 
-@pytest.mark.groundwork("CHEM-4")
+@pytest.mark.rule("CHEM-4")
 def test_a_list_becomes_customers_with_lines_and_papers_of_their_own_managers(house: Takeover) -> None:
     rows = [
         lists.customer(1),
@@ -204,7 +204,7 @@ def test_a_list_becomes_customers_with_lines_and_papers_of_their_own_managers(ho
     assert session.scalars(found).all() == [customers[1].id]
 
 
-@pytest.mark.groundwork("CHEM-4")
+@pytest.mark.rule("CHEM-4")
 @pytest.mark.parametrize(
     ("row", "field", "severity"),
     [

@@ -64,7 +64,7 @@ def _work(app: Flask, clock: StandingClock) -> None:
         work.work_off(clock, pause=0)
 
 
-@pytest.mark.groundwork("CHEM-4")
+@pytest.mark.rule("CHEM-4")
 @pytest.mark.parametrize("kind", ["page", "api"])
 def test_prepared_by_the_sales_manager_approved_by_the_general_manager_reverted(
     app: Flask, clock: StandingClock, people: scenes.Company, kind: str

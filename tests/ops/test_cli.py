@@ -19,7 +19,9 @@ from tierflow.cli import COMMANDS, main
 from tierflow.common import schema
 from tierflow.common.audit import AuditEntry
 from tierflow.common.db import db, transaction, write_access
+from tierflow.common.notices import Notice
 from tierflow.common.runs import Heartbeat, JobDuty, Run
+from tierflow.common.sessions import SecurityEvent
 from tierflow.common.users import RoleGrant, User, actor_of
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import PERMISSIONS, Role
@@ -270,6 +272,33 @@ def test_a_held_clock_is_confirmed_by_an_administrator(machine: Path) -> None:
     assert query(url_of(machine), select(Heartbeat.held_since, Heartbeat.released_by_id))[0] == (None, 1)
     assert query(url_of(machine), select(AuditEntry.action))[-1][0] == "job.release"
     assert call("run", "anchor", "--for", "2026-11-01", command=jobs).exit_code == 0
+
+
+def test_who_lost_the_factor_and_has_nobody_to_ask_is_let_in_on_the_server(machine: Path) -> None:
+    company()
+    app = create_app()
+    with app.app_context():
+        with transaction() as session:
+            wang = session.scalars(select(User).where(User.login == "wang")).one()
+            wang.totp_secret, wang.totp_confirmed_at = "JBSWY3DPEHPK3PXP", app.config["CLOCK"]()
+        db.session.remove()
+        db.engine.dispose()
+    assert call("recover", "wang").exit_code == 2, "not without a reason"
+    assert call("recover", "nobody", "--reason", "lost").exit_code == 1
+    before = query(url_of(machine), select(User.password_hash).where(User.login == "wang"))
+    assert call("recover", "Wang", "--reason", "phone lost").exit_code == 0
+    url = url_of(machine)
+    factor = select(User.totp_secret, User.totp_confirmed_at, User.password_hash).where(User.login == "wang")
+    assert query(url, factor) == [(None, None, *before[0])]
+    told = call("recover", "wang", "--reason", "password lost too", "--password")
+    password = told.output.strip().rpartition(" ")[2]
+    hashed, must_change = query(url, select(User.password_hash, User.must_change_password).order_by(User.id))[0]
+    assert signing_in.password_fits(User(password_hash=hashed), password)
+    assert must_change
+    entries = query(url, select(AuditEntry.action, AuditEntry.reason).order_by(AuditEntry.seq))[-2:]
+    assert entries == [("second_factor.recover", "phone lost"), ("second_factor.recover", "password lost too")]
+    assert "phone lost" in query(url, select(SecurityEvent.detail))[0][0]
+    assert {row[0] for row in query(url, select(Notice.user_id))} == {1, 2}
 
 
 def test_a_migration_is_written_from_the_models(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:

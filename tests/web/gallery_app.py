@@ -8,10 +8,11 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, flash, g, jsonify, redirect, render_template, request, url_for
 from flask_bootstrap import Bootstrap5
+from markupsafe import Markup
 
 from tierflow.web import charts, i18n
 from tierflow.web.errors import sentences
-from tierflow.web.shell import stylesheets
+from tierflow.web.shell import scripts, stylesheets
 
 WEB = Path(charts.__file__).parent
 POLICY = "default-src 'self'; img-src 'self' data: blob:; frame-src 'self'"
@@ -56,6 +57,7 @@ def create_app() -> Flask:
         csrf_token=lambda: "token",
         idempotency_key=lambda: "key",
         asset=lambda filename: url_for("web.static", filename=filename, v="0"),
+        scripts=scripts,
         stylesheets=stylesheets,
     )
     Bootstrap5(app)
@@ -82,7 +84,7 @@ def _pages(app: Flask) -> None:
         banner = {"kind": "warn", "text": "演示环境：数据每次重置。"} if request.args.get("banner") else None
         return {
             "actor": actor,
-            "nav": nav if actor else [],
+            "nav": Markup(app.jinja_env.get_template("_navigation.html").render(groups=nav)) if actor else "",
             "inbox_count": 112 if actor else None,
             "lang": g.lang,
             "theme": request.args.get("theme", "light"),

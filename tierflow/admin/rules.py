@@ -24,6 +24,13 @@ ROLE_GRANT = Chain(
     (Step("second", mark("second administrator"), Role.ADMINISTRATOR, frozenset(GRANT_GROUPS), always=True),),
 )
 
+FACTOR_RESET = Chain(
+    "factor_reset",
+    HOUSE,
+    mark("Reset of a second factor"),
+    (Step("second", mark("second administrator"), Role.ADMINISTRATOR, frozenset({"factor"}), always=True),),
+)
+
 # The seat of whom a grant is for: who has a seat in a case never decides it, the database sees to that.
 BENEFICIARY_SEAT = "beneficiary"
 
@@ -134,15 +141,64 @@ def why_not_approve(
         refusals.append(Refusal(HOUSE, text("Nobody approves a role for themselves.")))
     if approver_person_id in proposer_person_ids:
         refusals.append(Refusal(HOUSE, text("Nobody approves what they proposed.")))
+    return (*refusals, *_reset_bars(proposer_person_ids, resets, now, bar_days))
+
+
+def _reset_bars(
+    proposer_person_ids: frozenset[int], resets: Iterable[tuple[int, datetime]], now: datetime, bar_days: int
+) -> list[Refusal]:
     since = now - timedelta(days=bar_days)
-    if any(person_id in proposer_person_ids and at > since for person_id, at in resets):
+    if not any(person_id in proposer_person_ids and at > since for person_id, at in resets):
+        return []
+    reason = text(
+        "The proposer reset your password or second factor less than %(days)s days ago: another administrator "
+        "must decide.",
+        days=bar_days,
+    )
+    return [Refusal(HOUSE, reason)]
+
+
+# --- taking a second factor away -----------------------------------------------------------------
+
+
+def why_not_reset(
+    owner_person_id: int,
+    factor_at: datetime | None,
+    asker_person_id: int,
+    administrators: frozenset[int],
+    login: str,
+) -> tuple[Refusal, ...]:
+    """Why a second factor cannot be asked away. `administrators`: the persons who hold that role today.
+
+    Where nobody but the asker and the owner is left, nobody could approve: that is done on the server.
+    """
+    if owner_person_id == asker_person_id:
+        return (Refusal(HOUSE, text("Another administrator must reset your second factor.")),)
+    if factor_at is None:
+        return (Refusal(HOUSE, text("This account has no second factor.")),)
+    if administrators <= {asker_person_id, owner_person_id}:
         reason = text(
-            "The proposer reset your password or second factor less than %(days)s days ago: another administrator "
-            "must decide.",
-            days=bar_days,
+            "No other administrator is left to approve this. On the server: tierflow recover %(login)s", login=login
         )
-        refusals.append(Refusal(HOUSE, reason))
-    return tuple(refusals)
+        return (Refusal(HOUSE, reason),)
+    return ()
+
+
+def why_not_approve_reset(
+    approver_person_id: int,
+    owner_person_id: int,
+    asker_person_id: int,
+    resets: Iterable[tuple[int, datetime]],
+    now: datetime,
+    bar_days: int,
+) -> tuple[Refusal, ...]:
+    """Why this person cannot approve it; `resets` and `bar_days` as with role grants."""
+    refusals = []
+    if approver_person_id == owner_person_id:
+        refusals.append(Refusal(HOUSE, text("Another administrator must reset your second factor.")))
+    if approver_person_id == asker_person_id:
+        refusals.append(Refusal(HOUSE, text("Nobody approves what they proposed.")))
+    return (*refusals, *_reset_bars(frozenset({asker_person_id}), resets, now, bar_days))
 
 
 def why_not_without(administrators: frozenset[int], person_id: int) -> tuple[Refusal, ...]:

@@ -8,6 +8,7 @@ import click
 
 COMMANDS = {
     "init": "company",
+    "recover": "company",
     "demo": "demo",
     "serve": "serving",
     "routes": "serving",

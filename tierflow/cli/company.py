@@ -1,4 +1,4 @@
-"""`tierflow init`: an empty company with two administrators."""
+"""`tierflow init`: an empty company with two administrators. `tierflow recover`: when nobody is left to let one in."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tierflow.admin.founding import as_founder, found
+from tierflow.admin.service import factors
 from tierflow.cli.shared import application, engine
 from tierflow.common import schema, seeds
 from tierflow.common.db import db, transaction
 from tierflow.common.users import Person
-from tierflow.kernel.errors import Invalid
+from tierflow.kernel.errors import Invalid, NotFound
 
 
 @click.command()
@@ -69,3 +70,23 @@ def _ask(number: int) -> tuple[str, str]:
 
 def _ask_password(login: str) -> str:
     return str(click.prompt(f"Password of {login}", hide_input=True, confirmation_prompt=True))
+
+
+@click.command()
+@click.argument("login")
+@click.option("--reason", required=True, help="Why; it is written into the logs and told to every administrator.")
+@click.option("--password", is_flag=True, help="Make a one-time password too, and print it.")
+def recover(login: str, reason: str, password: bool) -> None:
+    """Take an account's second factor away where no second administrator is left to approve it."""
+    app = application()
+    with app.app_context():
+        try:
+            with transaction() as session:
+                _user, once = factors.recover(session, login, reason, app.config["CLOCK"](), password=password)
+        except NotFound as error:
+            raise click.ClickException(f"there is no account {login}") from error
+        finally:
+            db.engine.dispose()
+    click.echo(f"{login} sets up a second factor at the next sign-in, where policy wants one.")
+    if once is not None:
+        click.echo(f"One-time password, shown this once: {once}")

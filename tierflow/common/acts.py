@@ -71,6 +71,7 @@ ACTS: dict[str, str] = {
     "second_factor.enrol": mark("set up the second factor"),
     "second_factor.replace": mark("replaced the second factor"),
     "second_factor.reset": mark("reset a second factor"),
+    "second_factor.recover": mark("recovered an account's access on the server"),
     "identity.bind": mark("linked a company identity"),
     "identity.unbind": mark("unlinked a company identity"),
     "session.end": mark("ended a session"),
@@ -84,6 +85,8 @@ ACTS: dict[str, str] = {
     # the company's data
     "reference.create": mark("created reference data"),
     "reference.edit": mark("edited reference data"),
+    "office.tie": mark("tied the office to a product line or region"),
+    "office.untie": mark("let a tie of the office end"),
     "reference.end": mark("let reference data end"),
     "reference.go_on": mark("took the end of reference data back"),
     "calendar.load": mark("loaded a calendar year"),

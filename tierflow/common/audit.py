@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, select, update
+from sqlalchemy import ForeignKey, Index, bindparam, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tierflow.common.db import Model, before_commit, pk
@@ -105,54 +105,71 @@ def link_hash(prev_hash: str, fields: Mapping[str, Any]) -> str:
     return digest([prev_hash, dict(fields)])
 
 
+_SAID = (
+    "seq",
+    "at",
+    "actor_id",
+    "on_behalf_of_id",
+    "actor_name",
+    "action",
+    "subject_type",
+    "subject_id",
+    "reason",
+    "before",
+    "after",
+)
+
+
 def _fields(entry: AuditEntry) -> dict[str, Any]:
-    return {
-        "seq": entry.seq,
-        "at": entry.at.isoformat(),
-        "actor_id": entry.actor_id,
-        "on_behalf_of_id": entry.on_behalf_of_id,
-        "actor_name": entry.actor_name,
-        "action": entry.action,
-        "subject_type": entry.subject_type,
-        "subject_id": entry.subject_id,
-        "reason": entry.reason,
-        "before": entry.before,
-        "after": entry.after,
-    }
+    return _hashed({name: getattr(entry, name) for name in _SAID})
+
+
+def _hashed(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What an entry says, as its hash covers it."""
+    return {**said, "at": said["at"].isoformat()}
+
+
+_HEADS: Any = ChainHead.__table__
+_ENTRIES: Any = AuditEntry.__table__
+# Written once, and by the tables: every write of the product runs through these three.
+_LOCK_HEAD = select(_HEADS.c.seq, _HEADS.c.hash).where(_HEADS.c.name == "audit").with_for_update()
+_APPEND = insert(_ENTRIES)
+_MOVE_HEAD = (
+    update(_HEADS).where(_HEADS.c.name == "audit").values(seq=bindparam("last_seq"), hash=bindparam("last_hash"))
+)
 
 
 def write_pending(session: Session) -> None:
-    """Chain what was recorded. Takes the chain's lock: runs last, from `transaction()`."""
+    """Chain what was recorded. Takes the chain's lock: runs last, from `transaction()`.
+
+    SQLite has no row locks and needs none: whoever writes there is alone already.
+    """
     pending: list[_Pending] = session.info.pop("audit", [])
     if not pending:
         return
-    head = session.execute(
-        update(ChainHead)
-        .where(ChainHead.name == "audit")
-        .values(seq=ChainHead.seq + len(pending))
-        .returning(ChainHead.seq, ChainHead.hash)
-    ).one()
-    seq, prev = head.seq - len(pending), head.hash
+    connection = session.connection()  # all is flushed: the session itself has nothing to add
+    seq, prev = connection.execute(_LOCK_HEAD).one()
+    rows = []
     for act in pending:
         seq += 1
-        entry = AuditEntry(
-            seq=seq,
-            at=act.at,
-            actor_id=act.actor.user_id or None,
-            on_behalf_of_id=act.on_behalf_of_id,
-            actor_name=act.actor.name,
-            action=act.action,
-            subject_type=act.subject_type,
-            subject_id=act.subject_id,
-            reason=act.reason,
-            before=act.before,
-            after=act.after,
-            prev_hash=prev,
-        )
-        entry.hash = prev = link_hash(prev, _fields(entry))
-        session.add(entry)
-    session.execute(update(ChainHead).where(ChainHead.name == "audit").values(hash=prev))
-    session.flush()
+        said = {
+            "seq": seq,
+            "at": act.at,
+            "actor_id": act.actor.user_id or None,
+            "on_behalf_of_id": act.on_behalf_of_id,
+            "actor_name": act.actor.name,
+            "action": act.action,
+            "subject_type": act.subject_type,
+            "subject_id": act.subject_id,
+            "reason": act.reason,
+            "before": act.before,
+            "after": act.after,
+        }
+        link = link_hash(prev, _hashed(said))
+        rows.append({**said, "prev_hash": prev, "hash": link})
+        prev = link
+    connection.execute(_APPEND, rows)
+    connection.execute(_MOVE_HEAD, {"last_seq": seq, "last_hash": prev})
 
 
 before_commit.append(write_pending)

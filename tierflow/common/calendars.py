@@ -12,7 +12,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from sqlalchemy import ForeignKey, Index, func, insert, select
+from sqlalchemy import URL, ForeignKey, Index, func, insert, select
 from sqlalchemy.orm import Mapped, Session, SessionTransaction, mapped_column
 
 from tierflow.common.db import Model, pk
@@ -113,10 +113,13 @@ def follow(session: Session, now: datetime) -> None:
         follower.follow(session, now)
 
 
+_NEWEST = select(func.max(CalendarNotice.__table__.c.id))
+
+
 def working_calendar(session: Session) -> WorkingCalendar:
     """The calendar in force. One query when nothing was loaded since the last call."""
-    version = session.scalar(select(func.max(CalendarNotice.id))) or 0
-    key = (str(session.get_bind().engine.url), version)
+    version = session.scalar(_NEWEST) or 0
+    key = (session.get_bind().engine.url, version)
     kept = _kept(session, version)
     if key not in kept:
         if len(kept) > 8:  # many databases in one process happens in tests only
@@ -127,12 +130,12 @@ def working_calendar(session: Session) -> WorkingCalendar:
 
 def calendar_numbered(session: Session, version: int) -> WorkingCalendar:
     """The calendar as it stood at a version, for replay and for comparing."""
-    key = (str(session.get_bind().engine.url), version)
+    key = (session.get_bind().engine.url, version)
     kept = _kept(session, version)
     return kept[key] if key in kept else _build(session, version)
 
 
-_Kept = dict[tuple[str, int], WorkingCalendar]
+_Kept = dict[tuple[URL, int], WorkingCalendar]
 _calendars: _Kept = {}
 
 

@@ -7,11 +7,24 @@ from datetime import date, datetime
 from typing import Any
 
 from pypinyin import lazy_pinyin
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, event, false, select, true
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    UniqueConstraint,
+    and_,
+    event,
+    exists,
+    false,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from tierflow.common.db import Exact, Model, pk
+from tierflow.common.db import Exact, Model, in_force, pk
+from tierflow.common.reference import OfficeTie
 from tierflow.kernel import roles
 from tierflow.kernel.errors import NotFound
 from tierflow.kernel.roles import Actor, Role
@@ -97,6 +110,7 @@ class CustomerOffice(Model):
     """The resident factory offices a customer was distributed to (CHEM-8.2); they see no others."""
 
     __tablename__ = "customer_office"
+    __table_args__ = (Index("ix_customer_office_office_id", "office_id", "customer_id"),)
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), primary_key=True)
     office_id: Mapped[int] = mapped_column(ForeignKey("office.id"), primary_key=True)
@@ -118,14 +132,51 @@ def visible_rows(actor: Actor, region_column: Any, manager_column: Any) -> Any:
     return condition
 
 
+def sees(actor: Actor, region_id: int | None, manager_id: int) -> bool:
+    """What `visible_rows` says of one row that was read already."""
+    return (
+        actor.is_system
+        or bool(actor.roles & SEES_ALL)
+        or manager_id in actor.user_ids_as(Role.ACCOUNT_MANAGER)
+        or (region_id is not None and region_id in actor.scopes(Role.SALES_MANAGER))
+    )
+
+
 def visible(actor: Actor) -> Any:
     """SQL condition: the customers this actor may see."""
-    condition = visible_rows(actor, Customer.region_id, Customer.account_manager_id)
-    offices = actor.scopes(Role.RESIDENT_OFFICE)
-    if offices:
-        theirs = select(CustomerOffice.customer_id).where(CustomerOffice.office_id.in_(offices))
-        condition = condition | Customer.id.in_(theirs)
+    return visible_by(actor, Customer.id, Customer.region_id, Customer.account_manager_id)
+
+
+def visible_by(actor: Actor, customer_column: Any, region_column: Any, manager_column: Any) -> Any:
+    """The same condition on rows that bear a customer, its region and its account manager."""
+    condition = visible_rows(actor, region_column, manager_column)
+    if actor.scopes(Role.RESIDENT_OFFICE):
+        condition = condition | is_with_office_of(actor, customer_column, region_column)
     return condition
+
+
+def is_with_office_of(actor: Actor, customer_column: Any, region_column: Any) -> Any:
+    """SQL condition: the customer was sent to a resident office of the actor's that a tie concerns still (CHEM-8.2)."""
+    if actor.on is None:
+        return false()
+    return exists().where(
+        CustomerOffice.customer_id == customer_column,
+        CustomerOffice.office_id.in_(actor.scopes(Role.RESIDENT_OFFICE)),
+        OfficeTie.office_id == CustomerOffice.office_id,
+        tie_names(customer_column, region_column, actor.on),
+    )
+
+
+def tie_names(customer_column: Any, region_column: Any, on: date) -> Any:
+    """SQL condition: the row of `OfficeTie` names the customer, by its region and lines, on a day."""
+    has_line = exists().where(
+        CustomerLine.customer_id == customer_column,
+        CustomerLine.product_line_id == OfficeTie.product_line_id,
+        in_force(CustomerLine.from_on, CustomerLine.to_on, on),
+    )
+    is_of_line = or_(OfficeTie.product_line_id.is_(None), has_line)
+    is_of_region = or_(OfficeTie.region_id.is_(None), OfficeTie.region_id == region_column)
+    return and_(in_force(OfficeTie.from_on, OfficeTie.to_on, on), is_of_region, is_of_line)
 
 
 def in_name_of(actor: Actor, action: str, customer: Customer) -> Actor:

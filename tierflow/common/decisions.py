@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ForeignKey, Index, select
+from sqlalchemy import ForeignKey, Index, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tierflow.common.db import Model, pk
@@ -55,23 +55,24 @@ def store(
     policy: Policy,
     actor: Actor,
     now: datetime,
-) -> DecisionRecord:
+) -> None:
     """Keep a decision with all it takes to make it again. `inputs` must be JSON."""
-    row = DecisionRecord(
-        kind=kind,
-        subject_type=subject[0],
-        subject_id=subject[1],
-        outcome=decision.outcome,
-        clauses=list(decision.clauses),
-        indicators=[asdict(indicator) for indicator in decision.indicators],
-        inputs=inputs,
-        policy_version=policy.version,
-        user_id=actor.user_id or None,
-        decided_at=now,
-    )
-    session.add(row)
-    session.flush()
-    return row
+    row = {
+        "kind": kind,
+        "subject_type": subject[0],
+        "subject_id": subject[1],
+        "outcome": decision.outcome,
+        "clauses": list(decision.clauses),
+        "indicators": [asdict(indicator) for indicator in decision.indicators],
+        "inputs": inputs,
+        "policy_version": policy.version,
+        "user_id": actor.user_id or None,
+        "decided_at": now,
+    }
+    session.execute(_KEEP, row)
+
+
+_KEEP = insert(cast(Any, DecisionRecord.__table__))
 
 
 def verify(session: Session, batch: int = 2000) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, UniqueConstraint, select
+from sqlalchemy import ForeignKey, UniqueConstraint, bindparam, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tierflow.common.db import Model, pk
@@ -26,8 +26,14 @@ class SavedFilter(Model):
 
 def saved(session: Session, actor: Actor, page: str) -> list[SavedFilter]:
     """The actor's filters for a list, by name."""
-    rows = select(SavedFilter).where(SavedFilter.user_id == actor.user_id, SavedFilter.page == page)
-    return list(session.scalars(rows.order_by(SavedFilter.name)))
+    return list(session.scalars(_SAVED, {"user_id": actor.user_id, "page": page}))
+
+
+_SAVED = (
+    select(SavedFilter)
+    .where(SavedFilter.user_id == bindparam("user_id"), SavedFilter.page == bindparam("page"))
+    .order_by(SavedFilter.name)
+)
 
 
 def save(session: Session, actor: Actor, page: str, name: str, query: str) -> SavedFilter:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tierflow.common.db import Model
@@ -28,6 +28,7 @@ class MonthFacts(Model):
         CheckConstraint("payment_discipline BETWEEN 0 AND 10000", name="payment_discipline"),
         CheckConstraint("breaches >= 0", name="breaches"),
         CheckConstraint("cooperation BETWEEN 0 AND 100", name="cooperation"),
+        Index("ix_month_facts_updated_at", "product_line_id", "month", "updated_at"),
     )
 
     product_line_id: Mapped[int] = mapped_column(ForeignKey("product_line.id"), primary_key=True)

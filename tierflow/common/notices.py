@@ -181,11 +181,16 @@ def notify_many(session: Session, messages: Iterable[Message], now: datetime) ->
     ]
     if not rows:
         return []
-    once = (insert_sqlite if is_sqlite(session) else insert_postgres)(_TABLE).on_conflict_do_nothing()
-    written = session.execute(once.returning(*_QUEUED), rows).all()
+    written = session.execute(_ONCE[is_sqlite(session)], rows).all()
     if written:
         _queue(session, _channels(session), written, now)
     return [notice.id for notice in written]
+
+
+_ONCE = {
+    on_sqlite: insert(_TABLE).on_conflict_do_nothing().returning(*_QUEUED)
+    for on_sqlite, insert in ((True, insert_sqlite), (False, insert_postgres))
+}
 
 
 def notify_selected(session: Session, selected: Any, given: Mapping[str, Any], now: datetime) -> None:
@@ -218,11 +223,16 @@ def messages(on_sqlite: bool, kind: str, msgid: str, subject_type: str, source: 
     return statement.from_select(list(values), select(*values.values()).where(sql("1 = 1"))).on_conflict_do_nothing()
 
 
-def _channels(session: Session) -> Sequence[Channel]:
-    return session.scalars(select(Channel).where(Channel.is_enabled.is_(True))).all()
+_WAYS: Any = Channel.__table__
+_ENABLED = select(_WAYS.c.id, _WAYS.c.kind, _WAYS.c.topics).where(_WAYS.c.is_enabled.is_(True))
 
 
-def _queue(session: Session, channels: Sequence[Channel], written: Sequence[Any], now: datetime) -> None:
+def _channels(session: Session) -> Sequence[Any]:
+    """Id, kind and topics of the ways out that are open."""
+    return session.execute(_ENABLED).all()
+
+
+def _queue(session: Session, channels: Sequence[Any], written: Sequence[Any], now: datetime) -> None:
     """Delivery rows on every enabled channel: mail to each account that has an address, robots once a message."""
     if not channels:
         return

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -20,10 +21,12 @@ from sqlalchemy import (
     Select,
     UniqueConstraint,
     bindparam,
+    case,
     cast,
     func,
     insert,
     literal,
+    or_,
     select,
     union_all,
 )
@@ -32,11 +35,13 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgres
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
-from tierflow.common.db import Model, is_sqlite, pk
+from tierflow.common.db import Model, is_sqlite, pk, write_rows
 from tierflow.common.guards import append_only, row_guard
-from tierflow.kernel.months import Month
+from tierflow.common.sql import week_month, week_number
+from tierflow.kernel.months import Month, Week
 
 FORMS = ("auction", "planned")
+STRETCH = 10_000  # lines a statement
 
 
 class Offtake(Model):
@@ -88,7 +93,11 @@ class Offtake(Model):
 
 
 class OfftakeMonth(Model):
-    """What a customer lifted of a product line in a month, reversals taken off. `month` is its first day."""
+    """What a customer lifted of a product line in a month, reversals taken off. `month` is its first day.
+
+    Beside it the month's weeks, so that nobody need read the ledger to know how even they were. A week belongs, whole,
+    to the month of its Thursday, so that these need not add up to `grams`; the fifth is often none.
+    """
 
     __tablename__ = "offtake_month"
     __table_args__ = (
@@ -100,6 +109,16 @@ class OfftakeMonth(Model):
     product_line_id: Mapped[int] = mapped_column(ForeignKey("product_line.id"), primary_key=True)
     month: Mapped[date] = mapped_column(primary_key=True)
     grams: Mapped[int]
+    week_1: Mapped[int] = mapped_column(server_default=sql("0"))
+    week_2: Mapped[int] = mapped_column(server_default=sql("0"))
+    week_3: Mapped[int] = mapped_column(server_default=sql("0"))
+    week_4: Mapped[int] = mapped_column(server_default=sql("0"))
+    week_5: Mapped[int] = mapped_column(server_default=sql("0"))
+
+
+WEEKS = ("week_1", "week_2", "week_3", "week_4", "week_5")
+SUMS = ("grams", *WEEKS)
+KEY = ("customer_id", "product_line_id", "month")
 
 
 # What the database itself refuses. A reversal belongs to the line it names and to its month, and never takes off more
@@ -173,6 +192,9 @@ class Lifting:
 
 COLUMNS = tuple(Lifting.__slots__)
 
+Sums = dict[tuple[int, int, date], list[int]]
+"""By customer, line and month: the month's grams, then those of its weeks."""
+
 
 def record(
     session: Session, source: str, rows: Sequence[Lifting], now: datetime, *, import_id: int | None = None
@@ -186,11 +208,30 @@ def record(
         for row in rows
     ]
     ids = session.scalars(insert(Offtake).returning(Offtake.id, sort_by_parameter_order=True), values).all()
-    sums: dict[tuple[int, int, date], int] = defaultdict(int)
+    sums: Sums = defaultdict(lambda: [0] * len(SUMS))
     for row in rows:
-        sums[row.customer_id, row.product_line_id, row.lifted_on.replace(day=1)] += row.grams
+        _count(sums, row.customer_id, row.product_line_id, row.lifted_on, row.grams)
     _add(session, sums)
     return list(ids)
+
+
+Plain = tuple[int, int, int, str, int, str, str, int]
+"""A line as an import tells it: the fields of `Lifting` in their order, the day as 2026-11-22."""
+
+
+def record_import(
+    session: Session, source: str, chunks: Iterable[Sequence[Plain]], now: datetime, import_id: int
+) -> int:
+    """Add an import's lines, a chunk a statement, then their months' sums; how many lines (CHEM-2)."""
+    names = [*COLUMNS, "month", "source", "import_id", "recorded_at"]
+    at: Any = _instant(now).type.dialect_impl(session.get_bind().dialect).bind_processor(session.get_bind().dialect)
+    shared = (source, import_id, at(now) if at else now)
+    count = 0
+    for chunk in chunks:
+        write_rows(session, Offtake, names, ((*line, f"{line[3][:8]}01", *shared) for line in chunk))
+        count += len(chunk)
+    _add_from(session, sums_of(select(Offtake).where(Offtake.import_id == import_id).subquery()))
+    return count
 
 
 def reverse(session: Session, offtake_id: int, grams: int, external_number: str, now: datetime) -> int:
@@ -212,28 +253,25 @@ def reverse(session: Session, offtake_id: int, grams: int, external_number: str,
     )
     session.add(row)
     session.flush()
-    _add(session, {(line.customer_id, line.product_line_id, line.month): -grams})
+    sums: Sums = defaultdict(lambda: [0] * len(SUMS))
+    _count(sums, line.customer_id, line.product_line_id, line.lifted_on, -grams)
+    _add(session, sums)
     return row.id
 
 
 def reverse_import(session: Session, import_id: int, now: datetime) -> int:
-    """Take off whatever is left of an import's lines, each in its month; how many lines."""
+    """Take off whatever is left of an import's lines, each in its month; how many lines.
+
+    In stretches: a million lines in one statement would outlast the database's patience with any of them.
+    """
     line, taken = aliased(Offtake), aliased(Offtake)
     off = select(func.sum(taken.grams)).where(taken.reverses_id == line.id).scalar_subquery()
     left = cast(line.grams + func.coalesce(off, 0), BigInteger)
     of_import = (line.import_id == import_id, line.reverses_id.is_(None))
-    rest = select(line.customer_id, line.product_line_id, line.month, left.label("left")).where(*of_import).subquery()
-    _add_from(
-        session,
-        select(
-            rest.c.customer_id,
-            rest.c.product_line_id,
-            rest.c.month,
-            cast(-func.sum(rest.c.left), BigInteger).label("grams"),
-        )
-        .group_by(rest.c.customer_id, rest.c.product_line_id, rest.c.month)
-        .having(func.sum(rest.c.left) != 0),
+    rest = select(line.customer_id, line.product_line_id, line.month, line.lifted_on, (-left).label("grams")).where(
+        *of_import, left > 0
     )
+    _add_from(session, sums_of(rest.subquery()))
     copied = ("customer_id", "product_id", "product_line_id", "lifted_on", "month", "form_of_sale", "source")
     query = select(
         *(getattr(line, name) for name in copied),
@@ -245,7 +283,15 @@ def reverse_import(session: Session, import_id: int, now: datetime) -> int:
         _instant(now),
     ).where(*of_import, left > 0)
     names = [*copied, "grams", "external_number", "take", "reverses_id", "import_id", "recorded_at"]
-    return _insert(session, insert(Offtake).from_select(names, query))
+    count, after = 0, 0
+    while True:
+        ahead = select(line.id).where(*of_import, line.id > after).order_by(line.id).limit(STRETCH).subquery()
+        last = session.scalar(select(func.max(ahead.c.id)))
+        if last is None:
+            return count
+        stretch = query.where(line.id > after, line.id <= last)
+        count += _insert(session, insert(Offtake).from_select(names, stretch))
+        after = last
 
 
 def monthly(
@@ -257,6 +303,7 @@ def monthly(
             OfftakeMonth.customer_id.in_(list(customer_ids)),
             OfftakeMonth.product_line_id == product_line_id,
             OfftakeMonth.month.between(first.start, last.start),
+            OfftakeMonth.grams != 0,  # a week that a neighbour's days began has a row of its own
         )
     )
     found: dict[int, dict[Month, int]] = defaultdict(dict)
@@ -265,22 +312,42 @@ def monthly(
     return dict(found)
 
 
-def verify(session: Session) -> Iterator[str]:
-    """Months whose sum is not what the ledger's lines add up to."""
-    both = union_all(
-        select(Offtake.customer_id, Offtake.product_line_id, Offtake.month, Offtake.grams),
-        select(
-            OfftakeMonth.customer_id,
-            OfftakeMonth.product_line_id,
-            OfftakeMonth.month,
-            (-OfftakeMonth.grams).label("grams"),
-        ),
+def sums_of(lines: Any) -> Select[Any]:
+    """What ledger lines add up to: by customer, line and month, the month's grams and those of its weeks.
+
+    `lines`: a table with customer_id, product_line_id, month, lifted_on, grams. A line of a week that belongs to the
+    neighbour's counts there, beside its own month.
+    """
+    line = lines.c
+    belongs, number = week_month(line.lifted_on), week_number(line.lifted_on)
+    who, none = (line.customer_id, line.product_line_id), literal(0, BigInteger)
+    weeks = [case((number == at, line.grams), else_=none) for at in range(1, len(WEEKS) + 1)]
+    own = [case((belongs == line.month, week), else_=none).label(name) for week, name in zip(weeks, WEEKS, strict=True)]
+    other = [week.label(name) for week, name in zip(weeks, WEEKS, strict=True)]
+    each = union_all(
+        select(*who, line.month.label("month"), line.grams, *own),
+        select(*who, belongs.label("month"), none.label("grams"), *other).where(belongs != line.month),
     ).subquery()
-    key = (both.c.customer_id, both.c.product_line_id, both.c.month)
-    off = select(*key, func.sum(both.c.grams)).group_by(*key).having(func.sum(both.c.grams) != 0).order_by(*key)
-    for customer_id, line_id, month, grams in session.execute(off):
+    key = [each.c[name] for name in KEY]
+    return select(*key, *(cast(func.sum(each.c[name]), BigInteger).label(name) for name in SUMS)).group_by(*key)
+
+
+def verify(session: Session) -> Iterator[str]:
+    """Months and weeks whose sum is not what the ledger's lines add up to."""
+    told, kept = sums_of(Offtake.__table__).subquery(), OfftakeMonth.__table__
+    both = union_all(
+        select(*(told.c[name] for name in KEY + SUMS)),
+        select(*(kept.c[name] for name in KEY), *((-kept.c[name]).label(name) for name in SUMS)),
+    ).subquery()
+    key, sums = [both.c[name] for name in KEY], [func.sum(both.c[name]) for name in SUMS]
+    off = select(*key, *sums).group_by(*key).having(or_(*(each != 0 for each in sums))).order_by(*key)
+    for customer_id, line_id, month, grams, *weeks in session.execute(off):
         where = f"customer {customer_id}, line {line_id}, {Month.of(month)}"
-        yield f"offtake: {where}: the month's sum is off by {-int(grams)} g"
+        if grams:
+            yield f"offtake: {where}: the month's sum is off by {-int(grams)} g"
+        for number, week in enumerate(weeks, 1):
+            if week:
+                yield f"offtake: {where}: the sum of its week {number} is off by {-int(week)} g"
 
 
 def _insert(session: Session, statement: Any) -> int:
@@ -292,23 +359,36 @@ def _instant(now: datetime) -> Any:
     return bindparam("recorded_at", now, type_=Offtake.recorded_at.type)
 
 
-def _add(session: Session, sums: dict[tuple[int, int, date], int]) -> None:
+@lru_cache(maxsize=4096)
+def _place(day: date) -> tuple[date, date, int]:
+    """A day's month, the month its week belongs to, and which of that month's weeks it is."""
+    week = Week.of(day)
+    return day.replace(day=1), week.month.start, week.number
+
+
+def _count(sums: Sums, customer_id: int, line_id: int, day: date, grams: int) -> None:
+    month, belongs, number = _place(day)
+    sums[customer_id, line_id, month][0] += grams
+    sums[customer_id, line_id, belongs][number] += grams
+
+
+def _add(session: Session, sums: Sums) -> None:
     # In one order everywhere, so that two writers never wait for each other in a ring.
-    names = ("customer_id", "product_line_id", "month")
-    rows = [dict(zip(names, key, strict=True)) | {"grams": grams} for key, grams in sorted(sums.items())]
+    names = KEY + SUMS
+    rows = [dict(zip(names, (*key, *values), strict=True)) for key, values in sorted(sums.items())]
     make = insert_sqlite if is_sqlite(session) else insert_postgres
-    statement = make(OfftakeMonth)
-    added = OfftakeMonth.grams + statement.excluded.grams
-    session.execute(statement.on_conflict_do_update(index_elements=names, set_={"grams": added}), rows)
+    session.execute(_adding(make(OfftakeMonth)), rows)
 
 
-def _add_from(session: Session, sums: Select[Any]) -> None:
+def _add_from(session: Session, sums: Select[*tuple[Any, ...]]) -> None:
     make = insert_sqlite if is_sqlite(session) else insert_postgres
     found = sums.subquery()
-    names = ["customer_id", "product_line_id", "month"]
-    key = [found.c[name] for name in names]
+    key = [found.c[name] for name in KEY]
     # SQLite takes the ON of ON CONFLICT for a join's unless a WHERE stands before it.
-    ordered = select(*key, found.c.grams).where(sql("1 = 1")).order_by(*key)
-    statement = make(OfftakeMonth).from_select([*names, "grams"], ordered)
-    added = OfftakeMonth.grams + statement.excluded.grams
-    session.execute(statement.on_conflict_do_update(index_elements=names, set_={"grams": added}))
+    ordered = select(*key, *(found.c[name] for name in SUMS)).where(sql("1 = 1")).order_by(*key)
+    session.execute(_adding(make(OfftakeMonth).from_select(list(KEY + SUMS), ordered)))
+
+
+def _adding(statement: Any) -> Any:
+    added = {name: getattr(OfftakeMonth, name) + statement.excluded[name] for name in SUMS}
+    return statement.on_conflict_do_update(index_elements=KEY, set_=added)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, event, select
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Row, bindparam, event, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tierflow.common.db import Model, pk
@@ -51,7 +51,7 @@ class PolicyVersion(Model):
     adopted_at: Mapped[datetime | None]
 
 
-def as_value(row: PolicyVersion) -> Policy:
+def as_value(row: PolicyVersion | Row[Any]) -> Policy:
     """The version as the rules read it."""
     if row.in_force_from is None:
         raise ValueError("a draft is not in force")
@@ -68,15 +68,20 @@ def policy_on(session: Session, on: date) -> Policy:
     """The version in force on a day; read once in a transaction, and again after one was drafted or adopted in it."""
     held = _held(session)
     if on not in held:
-        rows = session.scalars(
-            select(PolicyVersion)
-            .where(PolicyVersion.state == "adopted", PolicyVersion.in_force_from <= on)
-            .order_by(PolicyVersion.in_force_from.desc(), PolicyVersion.version.desc())
-            .limit(1)
-        ).all()
+        rows = session.execute(_IN_FORCE, {"on_day": on}).all()
         held = _held(session)  # asking may have begun the transaction
         held[on] = in_force([as_value(row) for row in rows], on)
     return held[on]
+
+
+_VERSIONS: Any = PolicyVersion.__table__
+# Written once and by the table: it is asked with nearly every page.
+_IN_FORCE = (
+    select(_VERSIONS)
+    .where(_VERSIONS.c.state == "adopted", _VERSIONS.c.in_force_from <= bindparam("on_day", type_=Date()))
+    .order_by(_VERSIONS.c.in_force_from.desc(), _VERSIONS.c.version.desc())
+    .limit(1)
+)
 
 
 def _held(session: Session) -> dict[date, Policy]:

@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import exists, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from tierflow.common import audit
-from tierflow.common.approvals import ApprovalCase, AskedOpinion
-from tierflow.common.notices import Notice
-from tierflow.common.users import Delegation, grants_of
-from tierflow.kernel.approval import ENDED
+from tierflow.common.approvals import ApprovalCase, ApprovalSeat, AskedOpinion
+from tierflow.common.notices import Notice, notify
+from tierflow.common.users import Delegation, User, grants_of
+from tierflow.kernel.approval import ENDED, SUBMIT_SEAT
 from tierflow.kernel.errors import Refusal
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, Role
@@ -70,6 +70,11 @@ def register(share: Share) -> None:
     _shares[share.key] = share
 
 
+def known() -> frozenset[str]:
+    """The keys of all shares."""
+    return frozenset(_shares)
+
+
 def held_by(session: Session, user_id: int, on: date) -> list[Held]:
     """What lies with an account on a day: one counting query a share, those that have some."""
     found = [Held(share, share.count(session, user_id, on)) for share in _shares.values()]
@@ -116,11 +121,11 @@ def why_not_take(session: Session, user_id: int, on: date, *, is_enabled: bool) 
 
 def _cases(giver_id: int) -> tuple[object, ...]:
     ended = [state.value for state in ENDED]
-    # A proposed role is its proposer's alone, and rights are never handed on; so is a list that is being imported.
+    # What an administrator proposes is the proposer's alone: rights are never handed on; so is a list being imported.
     return (
         ApprovalCase.submitter_id == giver_id,
         ApprovalCase.state.not_in(ended),
-        ApprovalCase.subject_type != "role_grant",
+        ApprovalCase.subject_type.not_in(("role_grant", "factor_reset")),
         ~ApprovalCase.subject_type.startswith("import."),
     )
 
@@ -148,7 +153,29 @@ def _count_cases(session: Session, user_id: int, _on: date) -> int:
 
 
 def _move_cases(session: Session, change: Change) -> int:
+    """The taker becomes the submitter, with the submitter's seat: four eyes hold for them from now on (CHEM-7.2)."""
+    person_id = session.get_one(User, change.taker_id).person_id
+    is_seated = exists().where(ApprovalSeat.case_id == ApprovalCase.id, ApprovalSeat.person_id == person_id)
+    unseated = select(ApprovalCase.id, literal(person_id), literal(SUBMIT_SEAT)).where(
+        *_cases(change.giver_id),  # type: ignore[arg-type]
+        ~is_seated,
+    )
+    session.execute(insert(ApprovalSeat).from_select(["case_id", "person_id", "step"], unseated))
     return move_rows(session, ApprovalCase.submitter_id, change, *_cases(change.giver_id)[1:])
+
+
+def why_not_own(session: Session, giver_id: int, taker_person_id: int) -> list[Refusal]:
+    """Nobody takes a matter over on which they have decided (CHEM-7.2)."""
+    decided = exists().where(
+        ApprovalSeat.case_id == ApprovalCase.id,
+        ApprovalSeat.person_id == taker_person_id,
+        ApprovalSeat.step != SUBMIT_SEAT,
+    )
+    number = count_rows(session, ApprovalCase, *_cases(giver_id), decided)
+    if not number:
+        return []
+    reason = text("Who takes over has decided on matters that are still open: %(number)s.", number=number)
+    return [Refusal("CHEM-7.2", reason, "taker_id")]
 
 
 def _open_opinions(user_id: int) -> tuple[object, ...]:
@@ -163,23 +190,32 @@ def _move_opinions(session: Session, change: Change) -> int:
     return move_rows(session, AskedOpinion.asked_id, change, *_open_opinions(change.giver_id)[1:])
 
 
-def _live_delegations(user_id: int, on: date) -> tuple[object, ...]:
-    either = (Delegation.from_user_id == user_id) | (Delegation.to_user_id == user_id)
-    return (either, Delegation.revoked_at.is_(None), Delegation.to_on > on)
+def _live_delegations(column: Any, user_id: int, on: date) -> tuple[object, ...]:
+    return (column == user_id, Delegation.revoked_at.is_(None), Delegation.to_on > on)
 
 
-def _count_delegations(session: Session, user_id: int, on: date) -> int:
-    return count_rows(session, Delegation, *_live_delegations(user_id, on))
-
-
-def _end_delegations(session: Session, change: Change) -> int:
+def _delegations(key: str, label: str, column: Any, *, binds: bool) -> Share:
     """A stand-in was trusted in person: delegations end with the handover, they do not move."""
-    rows = session.scalars(select(Delegation).where(*_live_delegations(change.giver_id, local_day(change.now)))).all()  # type: ignore[arg-type]
-    for row in rows:
-        row.revoked_at, row.revoked_by_id = change.now, change.actor.user_id or change.taker_id
-        audit.record(session, change.actor, "delegation.revoke", "delegation", row.id, change.now)
-    session.flush()
-    return len(rows)
+
+    def count(session: Session, user_id: int, on: date) -> int:
+        return count_rows(session, Delegation, *_live_delegations(column, user_id, on))
+
+    def end(session: Session, change: Change) -> int:
+        conditions = _live_delegations(column, change.giver_id, local_day(change.now))
+        rows = session.scalars(select(Delegation).where(*conditions).order_by(Delegation.id)).all()  # type: ignore[arg-type]
+        for row in rows:
+            row.revoked_at, row.revoked_by_id = change.now, change.actor.user_id or change.taker_id
+            audit.record(session, change.actor, "delegation.revoke", "delegation", row.id, change.now)
+            absent, stand_in = session.get_one(User, row.from_user_id), session.get_one(User, row.to_user_id)
+            message = text(
+                "%(stand_in)s no longer stands in for %(absent)s.", stand_in=stand_in.name, absent=absent.name
+            )
+            told, dedupe = {absent.id, stand_in.id} - {change.giver_id}, f"delegation:{row.id}:revoked"
+            notify(session, told, "delegation", message, ("delegation", row.id), change.now, dedupe_key=dedupe)
+        session.flush()
+        return len(rows)
+
+    return Share(key, label, count, end, binds=binds)
 
 
 def _unread(user_id: int) -> tuple[object, ...]:
@@ -220,5 +256,7 @@ def _copy_notices(session: Session, change: Change) -> int:
 
 register(Share("cases", mark("Approvals handed in and not ended"), _count_cases, _move_cases))
 register(Share("opinions", mark("Opinions asked and not given"), _count_opinions, _move_opinions))
-register(Share("delegations", mark("Delegations"), _count_delegations, _end_delegations, binds=False))
+# Whoever stands in for an absent colleague is the valid person for that colleague's work: first another is named.
+register(_delegations("stands_in", mark("Absences stood in for"), Delegation.to_user_id, binds=True))
+register(_delegations("delegations", mark("Delegations"), Delegation.from_user_id, binds=False))
 register(Share("notices", mark("Warnings and notices not read"), _count_notices, _copy_notices, binds=False))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import date
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, select
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tierflow.common.db import Model, in_force, pk
@@ -50,6 +51,32 @@ class Office(Model):
     id: Mapped[int] = pk()
     code: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
+    from_on: Mapped[date]
+    to_on: Mapped[date | None]
+
+
+class OfficeTie(Model):
+    """What a resident office is concerned with: a product line (NULL: all) in a region (NULL: all), for a period."""
+
+    __tablename__ = "office_tie"
+    __table_args__ = (
+        CheckConstraint("to_on IS NULL OR to_on > from_on", name="period"),
+        Index("ix_office_tie_office_id", "office_id", "id"),
+        Index(
+            "uq_office_tie_open",
+            "office_id",
+            sql("coalesce(product_line_id, 0)"),
+            sql("coalesce(region_id, 0)"),
+            unique=True,
+            sqlite_where=sql("to_on IS NULL"),
+            postgresql_where=sql("to_on IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = pk()
+    office_id: Mapped[int] = mapped_column(ForeignKey("office.id"))
+    product_line_id: Mapped[int | None] = mapped_column(ForeignKey("product_line.id"))
+    region_id: Mapped[int | None] = mapped_column(ForeignKey("region.id"))
     from_on: Mapped[date]
     to_on: Mapped[date | None]
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tierflow.common.db import Model, pk
 from tierflow.common.guards import append_only
-from tierflow.common.users import User, actor_of
+from tierflow.common.users import User, actor_from, actor_of, bearing
 from tierflow.kernel.roles import Actor
 
 
@@ -148,23 +148,25 @@ class SignedIn:
 
 
 def of_cookie(session: Session, secret: str, now: datetime, on: date) -> SignedIn | None:
-    """Who is signed in with this cookie now; None when the session ended or the account is disabled."""
-    row = session.execute(_BY_COOKIE, {"token_hash": hash_secret(secret), "at": now}).one_or_none()
-    if row is None:
+    """Who is signed in with this cookie now; None when the session ended or the account is disabled. One query."""
+    given = {"token_hash": hash_secret(secret), "at": now, "on_day": on}
+    rows = session.execute(_BY_COOKIE, given).all()
+    if not rows:
         return None
-    since = row.created_at if row.second_factor_at is None else None
-    return SignedIn(actor_of(session, row.User, on), row.User, row.must_enrol, since)
+    user, must_enrol, created_at, second_factor_at = rows[0][:4]
+    return SignedIn(actor_from(user, rows, on), user, must_enrol, created_at if second_factor_at is None else None)
 
 
 # Written once: it runs with every page.
-_BY_COOKIE = (
+_BY_COOKIE = bearing(
     select(User, UserSession.must_enrol, UserSession.created_at, UserSession.second_factor_at)
     .join(UserSession, UserSession.user_id == User.id)
     .where(
         UserSession.token_hash == bindparam("token_hash"),
         UserSession.expires_at > bindparam("at"),
         User.disabled_at.is_(None),
-    )
+    ),
+    User.id,
 )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, String, bindparam, cast, literal, select
+from sqlalchemy import JSON, BigInteger, Date, Integer, String, bindparam, cast, literal, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -26,6 +27,20 @@ class shanghai_minute(FunctionElement[str]):  # noqa: N801
     """An instant as Shanghai's clocks show it: 2026-11-22 17:30."""
 
     type = String()
+    inherit_cache = True
+
+
+class week_month(FunctionElement[date]):  # noqa: N801
+    """First day of the month a day's week belongs to: that of its Thursday, as `kernel.months.Week` has it."""
+
+    type = Date()
+    inherit_cache = True
+
+
+class week_number(FunctionElement[int]):  # noqa: N801
+    """Which of its month's weeks a day lies in, 1 to 5, as `kernel.months.Week` numbers them."""
+
+    type = Integer()
     inherit_cache = True
 
 
@@ -54,6 +69,29 @@ def _minute_sqlite(element: Any, compiler: Any, **options: Any) -> str:
 def _minute_postgresql(element: Any, compiler: Any, **options: Any) -> str:
     at = compiler.process(element.clauses, **options)
     return f"to_char({at} AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD HH24:MI')"
+
+
+@compiles(week_month, "sqlite")
+def _week_month_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    return f"date({compiler.process(element.clauses, **options)}, 'weekday 0', '-3 days', 'start of month')"
+
+
+@compiles(week_month, "postgresql")
+def _week_month_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    monday = f"date_trunc('week', {compiler.process(element.clauses, **options)})"
+    return f"CAST(date_trunc('month', {monday} + interval '3 days') AS date)"
+
+
+@compiles(week_number, "sqlite")
+def _week_number_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    day = compiler.process(element.clauses, **options)
+    return f"((CAST(strftime('%d', {day}, 'weekday 0', '-3 days') AS INTEGER) + 6) / 7)"
+
+
+@compiles(week_number, "postgresql")
+def _week_number_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    monday = f"date_trunc('week', {compiler.process(element.clauses, **options)})"
+    return f"((CAST(extract(day FROM {monday} + interval '3 days') AS integer) + 6) / 7)"
 
 
 @compiles(_elements, "sqlite")

@@ -1,9 +1,11 @@
 """The level a customer stands at on a product line, by the day it is in force and the moment it was recorded.
 
 One writer: grading. Rows are only added, so that what was decided on an old level stays explained: a level earned by
-month M is in force from the 1st of M+1 and recorded when it was confirmed (CHEM-9.5). A pin by hand has an end; the
-computed level carries on beneath it. A direct customer is ordinary whatever the rows say (CHEM-9.3); a customer without
-a row stands where admission put it: auction, or ordinary when it came as a direct customer (CHEM-9.4).
+month M is in force from the 1st of M+1 and recorded when it was confirmed (CHEM-9.5). A run writes its levels as it
+works them out; one row that says they count makes all of them valid at once, so that confirming keeps nobody waiting.
+A pin by hand has an end; the computed level carries on beneath it. A direct customer is ordinary whatever the rows say
+(CHEM-9.3); a customer without a row stands where admission put it: auction, or ordinary when it came as a direct
+customer (CHEM-9.4).
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, case, func, literal, or_, select
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, and_, case, func, literal, or_, select
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from tierflow.common.customers import CustomerLine
@@ -28,7 +30,10 @@ _MOST = 500  # ids in one question
 
 
 class StandingRow(Model):
-    """One level and the day it counts from. `run_id` or `pin_id` names the decision behind it, in grading's tables."""
+    """One level and the day it counts from. `run_id` or `pin_id` names the decision behind it, in grading's tables.
+
+    What a run wrote counts once its `StandingRun` is there, and is recorded at that moment.
+    """
 
     __tablename__ = append_only("standing")
     __table_args__ = (
@@ -51,6 +56,24 @@ class StandingRow(Model):
     run_id: Mapped[int | None]
     pin_id: Mapped[int | None]
     recorded_at: Mapped[datetime]
+
+
+class StandingRun(Model):
+    """From now on the levels this run wrote count. Those of a run without a row here were only proposed."""
+
+    __tablename__ = append_only("standing_run")
+
+    run_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    recorded_at: Mapped[datetime]
+
+
+def _told(row: Any, known_at: datetime | None) -> Any:
+    """SQL condition: a row counts, as known now or at a moment."""
+    own, said = [row.run_id.is_(None)], [StandingRun.run_id == row.run_id]
+    if known_at is not None:
+        own.append(row.recorded_at <= known_at)
+        said.append(StandingRun.recorded_at <= known_at)
+    return or_(and_(*own), select(literal(1)).where(*said).correlate_except(StandingRun).exists())
 
 
 @dataclass(frozen=True)
@@ -113,9 +136,8 @@ def _newest(
         row.product_line_id == line_id,
         row.from_on <= on,
         row.from_on >= since,
+        _told(row, known_at),
     ]
-    if known_at is not None:
-        conditions.append(row.recorded_at <= known_at)
     if is_pin:  # of two pins the one said later holds, whatever day it began
         conditions.append(row.to_on > on)
         order = [row.id.desc()]
@@ -152,10 +174,12 @@ def _standing_on(
     rows: dict[int, list[StandingRow]] = {}
     told = or_(StandingRow.to_on.is_(None), StandingRow.to_on > on)
     query = select(StandingRow).where(
-        StandingRow.customer_id.in_(ids), StandingRow.product_line_id == line_id, StandingRow.from_on <= on, told
+        StandingRow.customer_id.in_(ids),
+        StandingRow.product_line_id == line_id,
+        StandingRow.from_on <= on,
+        told,
+        _told(StandingRow, known_at),
     )
-    if known_at is not None:
-        query = query.where(StandingRow.recorded_at <= known_at)
     for row in session.scalars(query.order_by(StandingRow.from_on, StandingRow.id)):
         rows.setdefault(row.customer_id, []).append(row)
     return {
@@ -185,7 +209,27 @@ def _of(customer_id: int, held: list[CustomerLine], rows: list[StandingRow]) -> 
     return Standing(customer_id, beneath, "admission", beneath, first.from_on, None, None)
 
 
-def history(session: Session, customer_id: int, line_id: int) -> list[StandingRow]:
+@dataclass(frozen=True)
+class Past:
+    """A level once recorded, as history shows it."""
+
+    level: str
+    basis: str
+    from_on: date
+    to_on: date | None
+    month: date | None
+    run_id: int | None
+    pin_id: int | None
+    recorded_at: datetime
+
+
+def history(session: Session, customer_id: int, line_id: int) -> list[Past]:
     """Every level ever recorded for a customer on a line, newest first."""
-    query = select(StandingRow).where(StandingRow.customer_id == customer_id, StandingRow.product_line_id == line_id)
-    return list(session.scalars(query.order_by(StandingRow.from_on.desc(), StandingRow.id.desc())))
+    row = StandingRow
+    recorded = func.coalesce(StandingRun.recorded_at, row.recorded_at)
+    query = (
+        select(row.level, row.basis, row.from_on, row.to_on, row.month, row.run_id, row.pin_id, recorded)
+        .outerjoin(StandingRun, StandingRun.run_id == row.run_id)
+        .where(row.customer_id == customer_id, row.product_line_id == line_id, _told(row, None))
+    )
+    return [Past(*found) for found in session.execute(query.order_by(row.from_on.desc(), row.id.desc()))]

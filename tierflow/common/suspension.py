@@ -7,7 +7,7 @@ orders, plans or allocations asks here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -18,13 +18,15 @@ from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from tierflow.common.customers import Customer
-from tierflow.common.db import Model, pk
+from tierflow.common.db import Model, insert_rows, pk
+from tierflow.common.guards import row_guard
 from tierflow.kernel import qualification
 from tierflow.kernel.errors import Refusal
 from tierflow.kernel.qualification import DATED, JOINT, MERGED, OLD_PAPERS, SEPARATE, Cover, label
 from tierflow.kernel.text import Text, text
 
 _LIVE = "superseded_at IS NULL"
+_AWAITED = f"{_LIVE} AND disqualified_on IS NULL"
 _MOST = 5_000  # ids in one question
 
 
@@ -33,6 +35,9 @@ class PaperCover(Model):
 
     `counts_from` is never before the day it was accepted; `valid_to` is inclusive, NULL means for good. A later one of
     its kind supersedes it: it covers its days still, and is not waited for any more.
+
+    Whose the customer is stands here again, so that what ends soonest in a region is the beginning of an index however
+    many customers there are. The database copies it, see `PLACES`; nobody else writes it.
     """
 
     __tablename__ = "paper_cover"
@@ -44,6 +49,20 @@ class PaperCover(Model):
         UniqueConstraint("source", "source_id"),
         Index("ix_paper_cover_customer_id", "customer_id", "kind", "valid_to"),
         Index("ix_paper_cover_end", "valid_to", "id", sqlite_where=sql(_LIVE), postgresql_where=sql(_LIVE)),
+        *(
+            Index(
+                f"ix_paper_cover_{name}",
+                *columns,
+                *("valid_to", "id", "kind", "superseded_at", "disqualified_on"),  # whole: counted without the rows
+                sqlite_where=sql(_AWAITED),
+                postgresql_where=sql(_AWAITED),
+            )
+            for name, columns in (
+                ("awaited", ()),
+                ("region", ("region_id",)),
+                ("manager", ("account_manager_id",)),
+            )
+        ),
     )
 
     id: Mapped[int] = pk()
@@ -55,6 +74,50 @@ class PaperCover(Model):
     valid_to: Mapped[date | None]
     accepted_at: Mapped[datetime]
     superseded_at: Mapped[datetime | None]
+    region_id: Mapped[int | None]
+    account_manager_id: Mapped[int | None]
+    disqualified_on: Mapped[date | None]
+
+
+# The copies follow the customer in the same statement, whoever writes it. On PostgreSQL the row is locked meanwhile: a
+# customer that moves to another region just now is waited for.
+PLACES = (
+    row_guard(
+        "paper_cover",
+        "cover_place",
+        sqlite=[
+            """
+CREATE TRIGGER guard_cover_place AFTER INSERT ON paper_cover
+BEGIN UPDATE paper_cover SET (region_id, account_manager_id, disqualified_on) =
+  (SELECT region_id, account_manager_id, disqualified_on FROM customer WHERE id = NEW.customer_id)
+  WHERE id = NEW.id; END""",
+        ],
+        postgres="""
+BEGIN
+  SELECT region_id, account_manager_id, disqualified_on
+    INTO NEW.region_id, NEW.account_manager_id, NEW.disqualified_on
+    FROM customer WHERE id = NEW.customer_id FOR SHARE;
+  RETURN NEW;
+END """,
+    ),
+    row_guard(
+        "customer",
+        "cover_follows",
+        sqlite=[
+            """
+CREATE TRIGGER guard_cover_follows AFTER UPDATE OF region_id, account_manager_id, disqualified_on ON customer
+BEGIN UPDATE paper_cover SET region_id = NEW.region_id, account_manager_id = NEW.account_manager_id,
+  disqualified_on = NEW.disqualified_on WHERE customer_id = NEW.id; END""",
+        ],
+        on="AFTER UPDATE OF region_id, account_manager_id, disqualified_on",
+        postgres="""
+BEGIN
+  UPDATE paper_cover SET region_id = NEW.region_id, account_manager_id = NEW.account_manager_id,
+    disqualified_on = NEW.disqualified_on WHERE customer_id = NEW.id;
+  RETURN NULL;
+END """,
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -104,6 +167,21 @@ def _condition(on: Any, customer_id: Any) -> Any:
     taxes = or_(held(JOINT), and_(*(held(kind) for kind in SEPARATE)))
     # Written as an AND, which knows it is a boolean: NOT (... OR ...) has no type and is read as 0 or 1 on SQLite.
     return and_(not_(held(MERGED)), not_(and_(*(held(kind) for kind in OLD_PAPERS), taxes)))
+
+
+def stands_still(customer: str, day: str) -> str:
+    """The same in plain SQL, disqualification with it, for guards in the database: expressions of a customer's id and
+    of a day. What they guard is refused by the services first; this is for whoever comes by another door."""
+
+    def held(kind: str) -> str:
+        return (
+            f"EXISTS (SELECT 1 FROM paper_cover p WHERE p.customer_id = {customer} AND p.kind = '{kind}' "  # noqa: S608
+            f"AND p.counts_from <= {day} AND (p.valid_to IS NULL OR p.valid_to >= {day}))"
+        )
+
+    old, taxes = (" AND ".join(held(kind) for kind in kinds) for kinds in (OLD_PAPERS, SEPARATE))
+    out = f"EXISTS (SELECT 1 FROM customer c WHERE c.id = {customer} AND c.disqualified_on <= {day})"  # noqa: S608
+    return f"({out} OR NOT ({held(MERGED)} OR ({old} AND ({held(JOINT)} OR ({taxes})))))"
 
 
 def covers_of(session: Session, customer_ids: Collection[int]) -> dict[int, list[Cover]]:
@@ -178,17 +256,8 @@ def accept(
     """
     if kind in qualification.UNDATED:
         return None
-    first, last = days
-    is_over = last is not None and last < on  # on file before tierflow, and run out there
-    row = PaperCover(
-        customer_id=customer_id,
-        kind=kind,
-        source=source[0],
-        source_id=source[1],
-        counts_from=(first or last or on) if is_over else max(first or on, on),
-        valid_to=last,
-        accepted_at=now,
-    )
+    last = days[1]
+    row = PaperCover(**_cover(customer_id, kind, source, days, on, now))
     older: Any = PaperCover.valid_to.is_not(None)
     if last is not None:
         older &= PaperCover.valid_to <= last
@@ -208,3 +277,53 @@ def accept(
     session.add(row)
     session.flush()
     return row
+
+
+def verify(session: Session) -> Iterator[str]:
+    """Covers filed under another region or manager than their customer's."""
+    copied = (PaperCover.region_id, PaperCover.account_manager_id, PaperCover.disqualified_on)
+    whose = (Customer.region_id, Customer.account_manager_id, Customer.disqualified_on)
+    differ = or_(*(copy.is_distinct_from(own) for copy, own in zip(copied, whose, strict=True)))
+    query = select(PaperCover.id).join(Customer, Customer.id == PaperCover.customer_id).where(differ)
+    for cover_id in session.scalars(query.order_by(PaperCover.id)):
+        yield f"paper cover {cover_id}: filed under another region or manager than its customer's"
+
+
+def accept_first(
+    session: Session,
+    customer_id: int,
+    papers: Iterable[tuple[int, str, date | None, date | None]],
+    on: date,
+    now: datetime,
+) -> None:
+    """`accept` the examined papers (id, kind, first and last valid day) of a customer that had none before."""
+    rows = [
+        _cover(customer_id, kind, ("paper", paper_id), (first, last), on, now)
+        for paper_id, kind, first, last in papers
+        if kind not in qualification.UNDATED
+    ]
+    if any(row["kind"] == MERGED for row in rows):  # it takes the place of all the old ones handed in with it
+        for row in rows:
+            row["superseded_at"] = None if row["kind"] == MERGED else now
+    insert_rows(session, PaperCover, rows)
+
+
+def _cover(
+    customer_id: int,
+    kind: str,
+    source: tuple[str, int],
+    days: tuple[date | None, date | None],
+    on: date,
+    now: datetime,
+) -> dict[str, Any]:
+    first, last = days
+    is_over = last is not None and last < on  # on file before tierflow, and run out there
+    return {
+        "customer_id": customer_id,
+        "kind": kind,
+        "source": source[0],
+        "source_id": source[1],
+        "counts_from": (first or last or on) if is_over else max(first or on, on),
+        "valid_to": last,
+        "accepted_at": now,
+    }

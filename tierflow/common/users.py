@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Select, bindparam, select, union_all
+from sqlalchemy import CheckConstraint, CompoundSelect, Date, ForeignKey, Index, bindparam, select, union_all
 from sqlalchemy import text as sql
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from tierflow.common.db import Id, Model, in_force, pk
 from tierflow.kernel.roles import NEVER_DELEGATED, Actor, Grant, Principal, Role
@@ -118,7 +118,7 @@ class Delegation(Model):
     revoked_at: Mapped[datetime | None]
 
 
-def live_grants(on: date) -> list[object]:
+def live_grants(on: Any) -> list[object]:
     """SQL conditions under which a grant counts on a day."""
     return [
         in_force(RoleGrant.from_on, RoleGrant.to_on, on),
@@ -140,7 +140,18 @@ def grants_of(session: Session, user_ids: Iterable[int], on: date) -> dict[int, 
 
 
 def actor_of(session: Session, user: User, on: date) -> Actor:
-    """The actor behind an account on a day: own roles and those of whom they stand in for. One query.
+    """The actor behind an account on a day: own roles and those of whom they stand in for. One query."""
+    return actor_from(user, session.execute(_BEARERS, {"me": user.id, "on_day": on}), on)
+
+
+def acting(session: Session, user_id: int, on: date) -> Actor | None:
+    """`actor_of` an account known by its id, as it is in this transaction; None when it is disabled. One query."""
+    rows = session.execute(_BEARERS, {"me": user_id, "on_day": on}).all()
+    return actor_from(rows[0], rows, on) if rows and rows[0].disabled_at is None else None
+
+
+def actor_from(user: Any, rows: Iterable[Any], on: date) -> Actor:
+    """The actor behind an account, of the rows of a `bearing` query.
 
     Only enabled accounts lend their roles, there are no chains, the right to hand out rights is never lent, and
     whoever has it borrows nothing.
@@ -148,21 +159,22 @@ def actor_of(session: Session, user: User, on: date) -> Actor:
     own: set[Grant] = set()
     lenders: dict[int, tuple[int, int, str]] = {}
     lent: dict[int, set[Grant]] = {}
-    for row in session.execute(_BEARERS, {"me": user.id, "on_day": on}):
-        grant = Grant(Role(row.role), row.region_id or row.office_id or row.warehouse_id) if row.role else None
-        if row.delegation_id is None:
-            own |= {grant} if grant else set()
+    for row in rows:
+        if row.role is not None:
+            own.add(Grant(Role(row.role), row.region_id or row.office_id or row.warehouse_id))
+        if row.lender_id is None:
             continue
-        lenders[row.delegation_id] = (row.user_id, row.person_id, row.name)
+        lenders[row.delegation_id] = (row.lender_id, row.lender_person_id, row.lender_name)
         grants = lent.setdefault(row.delegation_id, set())
-        if grant is not None and grant.role not in NEVER_DELEGATED:
-            grants.add(grant)
+        if row.lent_role is not None and row.lent_role not in NEVER_DELEGATED:
+            grants.add(Grant(Role(row.lent_role), row.lent_region_id or row.lent_office_id or row.lent_warehouse_id))
     if NEVER_DELEGATED & {grant.role for grant in own}:
         lenders = {}
     return Actor(
-        user_id=user.id,
-        person_id=user.person_id,
-        name=user.name,
+        user.id,
+        user.person_id,
+        user.name,
+        on=on,
         grants=frozenset(own),
         principals=tuple(
             Principal(*lender, grants=frozenset(lent[delegation_id]), delegation_id=delegation_id)
@@ -171,40 +183,48 @@ def actor_of(session: Session, user: User, on: date) -> Actor:
     )
 
 
-def _bearers() -> Select[Any]:
-    """The account itself and those it stands in for, a row for each grant; written once, run with every request."""
-    me, on = bindparam("me", type_=Id), bindparam("on_day", type_=Date())
-    standing_in = (
-        (Delegation.to_user_id == me)
-        & in_force(Delegation.from_on, Delegation.to_on, on)
-        & Delegation.revoked_at.is_(None)
-    )
-    grants = RoleGrant.__table__.alias("grant_held")
-    live = (
-        in_force(grants.c.from_on, grants.c.to_on, on)
-        & grants.c.approved_at.is_not(None)
-        & grants.c.revoked_at.is_(None)
-    )
-    chosen = union_all(select(me.label("user_id")), select(Delegation.from_user_id).where(standing_in))
+def _live(grants: Any, on: Any) -> Any:
+    """`live_grants` for the table or an alias of it."""
+    approved = grants.c.approved_at.is_not(None) & grants.c.revoked_at.is_(None)
+    return in_force(grants.c.from_on, grants.c.to_on, on) & approved
+
+
+def bearing(query: Any, me: Any) -> Any:
+    """A query of one account, widened by a row for each grant it has beside each it is lent; `on_day` is given.
+
+    Written once, run with every request.
+    """
+    on = bindparam("on_day", type_=Date())
+    lender, own, lent = aliased(User), aliased(RoleGrant), aliased(RoleGrant)
+
+    def counts(grant: Any) -> Any:
+        return in_force(grant.from_on, grant.to_on, on) & grant.approved_at.is_not(None) & grant.revoked_at.is_(None)
+
+    def parts(grant: Any, prefix: str) -> list[Any]:
+        return [
+            getattr(grant, name).label(prefix + name) for name in ("role", "region_id", "office_id", "warehouse_id")
+        ]
+
+    standing_in = in_force(Delegation.from_on, Delegation.to_on, on) & Delegation.revoked_at.is_(None)
     return (
-        select(
+        query.add_columns(
+            *parts(own, ""),
             Delegation.id.label("delegation_id"),
-            User.id.label("user_id"),
-            User.person_id,
-            User.name,
-            grants.c.role,
-            grants.c.region_id,
-            grants.c.office_id,
-            grants.c.warehouse_id,
+            lender.id.label("lender_id"),
+            lender.person_id.label("lender_person_id"),
+            lender.name.label("lender_name"),
+            *parts(lent, "lent_"),
         )
-        .select_from(User)
-        .outerjoin(Delegation, standing_in & (Delegation.from_user_id == User.id))
-        .outerjoin(grants, live & (grants.c.user_id == User.id))
-        .where(User.id.in_(chosen), (User.id == me) | User.disabled_at.is_(None))
+        .outerjoin(own, counts(own) & (own.user_id == me))
+        .outerjoin(Delegation, standing_in & (Delegation.to_user_id == me))
+        .outerjoin(lender, (lender.id == Delegation.from_user_id) & lender.disabled_at.is_(None))
+        .outerjoin(lent, counts(lent) & (lent.user_id == lender.id))
     )
 
 
-_BEARERS = _bearers()
+_BEARERS = bearing(
+    select(User.id, User.person_id, User.name, User.disabled_at).where(User.id == bindparam("me", type_=Id)), User.id
+)
 
 
 def holders(session: Session, role: Role, on: date, region_id: int | None = None) -> Sequence[User]:
@@ -232,3 +252,31 @@ def stand_ins(session: Session, user_ids: Iterable[int], on: date) -> dict[int, 
     for from_id, to_id in session.execute(query):
         found.setdefault(from_id, []).append(to_id)
     return found
+
+
+def _office() -> CompoundSelect[Any]:
+    """The ids `holders` and, for those, `stand_ins` find, to be asked of the database as a part of a question.
+
+    Its parameters: `role`, `region_id` (None where the role has no regions), `on_day`.
+    """
+    grants, lent, account = (cast(Any, table.__table__) for table in (RoleGrant, Delegation, User))
+    region, on = bindparam("region_id", type_=Id), bindparam("on_day", type_=Date())
+    own = (
+        select(grants.c.user_id)
+        .join(account, account.c.id == grants.c.user_id)
+        .where(
+            grants.c.role == bindparam("role"),
+            region.is_(None) | (grants.c.region_id == region) | grants.c.region_id.is_(None),
+            _live(grants, on),
+            account.c.disabled_at.is_(None),
+        )
+        .cte("own")
+    )
+    standing_in = in_force(lent.c.from_on, lent.c.to_on, on) & lent.c.revoked_at.is_(None)
+    return union_all(
+        select(own.c.user_id),
+        select(lent.c.to_user_id).where(lent.c.from_user_id.in_(select(own.c.user_id)), standing_in),
+    )
+
+
+OFFICE = _office()

@@ -37,6 +37,9 @@ DEPARTMENTS = (
 
 OFFICES = (Place("ZHENHAI", "镇海驻厂办"), Place("MAOMING", "茂名驻厂办"))
 
+# What each office is concerned with: (line or "" for every one, region or "" for every one).
+TIES = {"ZHENHAI": (("", "EAST"), ("AR", "NORTH")), "MAOMING": (("", "SOUTH"), ("ME", ""))}
+
 WAREHOUSES = (
     Place("ZH-01", "镇海一号库", "浙江省宁波市镇海区滨海路8号", "ZHENHAI"),
     Place("ZH-02", "镇海芳烃罐区", "浙江省宁波市镇海区滨海路26号", "ZHENHAI"),

@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 from sqlalchemy.orm import Session
 
 from tierflow.admin.founding import Founder, found
-from tierflow.admin.service import granting, grants, people, reference
+from tierflow.admin.service import granting, grants, office_ties, people, reference
 from tierflow.common.approvals import Seen
 from tierflow.common.users import User, actor_of
 from tierflow.demo import company
@@ -44,6 +44,7 @@ def furnish(session: Session, now: datetime) -> House:
         offices = builder.places("office", company.OFFICES)
         warehouses = builder.places("warehouse", company.WAREHOUSES, offices)
         lines = builder.lines()
+        builder.tie(offices, lines, regions)
         scopes = {"region": regions, "office": offices, "warehouse": warehouses}
         users = {who.login: builder.hire(who, departments[who.department], scopes) for who in company.PEOPLE}
         users |= {user.login: user for user in pair}
@@ -99,6 +100,13 @@ class _Builder:
             for code, name, name_en in line.products:
                 self.entry("product", code=code, name=name, name_en=name_en, product_line_id=line_id)
         return found
+
+    def tie(self, offices: Mapping[str, int], lines: Mapping[str, int], regions: Mapping[str, int]) -> None:
+        """Which lines and regions each resident office is concerned with."""
+        for office, ties in company.TIES.items():
+            for line, region in ties:
+                data = {"product_line_id": lines.get(line), "region_id": regions.get(region), "from_on": self.today}
+                office_ties.tie(self.session, self.actor(self.first), offices[office], data, self.now)
 
     def hire(self, who: Employee, department_id: int, scopes: Mapping[str, Mapping[str, int]]) -> User:
         """An account whose owner has set a password, and a role that both administrators agree on."""

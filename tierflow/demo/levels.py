@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from tierflow.common.customers import Customer, CustomerLine
 from tierflow.common.indicators import MonthFacts
 from tierflow.common.offtake import monthly
+from tierflow.common.standing import standing_on
 from tierflow.common.users import actor_of
 from tierflow.demo import company
 from tierflow.demo.diary import Diary, Story
@@ -29,7 +30,7 @@ from tierflow.kernel.roles import SYSTEM, Actor
 from tierflow.lifting.models import LiftingOrder
 
 PLAN_STEP = 20_000_000  # grams: plans are written in whole 20 t
-DRAFT_DAYS_AGO = 4
+DRAFT_DAYS_AGO, HANDED_IN_DAYS_AGO = 4, 1
 BEFORE_ORDERS = "订单上线前，按财务收款台账补录付款及时率"
 
 
@@ -79,6 +80,7 @@ def _known(session: Session, line_id: int, month: Month) -> list[dict[str, Any]]
     told = set(session.scalars(select(MonthFacts.customer_id).where(MonthFacts.month == month.start)))
     due = select(LiftingOrder.customer_id).where(LiftingOrder.pay_by_on.between(month.start, month.last_day))
     has_orders = set(session.scalars(due))
+    stands = standing_on(session, [customer.id for customer in customers], line_id, month.last_day)
     rows = []
     for customer in customers:
         grams = lifted.get(customer.id, {}).get(month, 0)
@@ -86,17 +88,19 @@ def _known(session: Session, line_id: int, month: Month) -> list[dict[str, Any]]
             continue  # some never hand in a plan: no data
         share = (92, 100, 108, 125, 140)[(customer.id + month.number) % 5]
         row: dict[str, Any] = {"number": customer.number}
-        row["planned_grams"] = max(PLAN_STEP, grams * share // 100 // PLAN_STEP * PLAN_STEP)
+        if customer.id in stands and stands[customer.id].level != "auction":
+            row["planned_grams"] = max(PLAN_STEP, grams * share // 100 // PLAN_STEP * PLAN_STEP)
         if month.number % 3 == 0:
             row["cooperation"] = 62 + customer.id * 13 % 37
         if customer.id not in has_orders:
             row["payment_discipline"] = (10_000, 10_000, 9_500, 8_750)[customer.id % 4]
-        rows.append(row)
+        if len(row) > 1:
+            rows.append(row)
     return rows
 
 
 def _draft(session: Session, house: House, diary: Diary, line_id: int, this_month: Month) -> Story:
-    """Somebody proposes to gate a rise at 80 % of the plan, and tries it on the past year."""
+    """Somebody proposes to gate a rise at 80 % of the plan, tries it on the past year and sends it to the GM."""
     at = diary.at(DRAFT_DAYS_AGO, 15, 0)
     yield at
     manager = _manager(session, house, at)
@@ -112,3 +116,6 @@ def _draft(session: Session, house: House, diary: Diary, line_id: int, this_mont
     if first is not None:
         command = {"product_line_id": line_id, "first": Month.of(first), "last": last}
         trials.start(session, manager, row.version, command, at)
+        at = diary.at(HANDED_IN_DAYS_AGO, 11, 0)
+        yield at
+        drafts.hand_in(session, _manager(session, house, at), row.version, at)

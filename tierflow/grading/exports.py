@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from tierflow.grading.api import rows
 from tierflow.grading.models import ReviewScore
 from tierflow.grading.pages import review_book, reviews, views
-from tierflow.grading.service import looking, runs
+from tierflow.grading.service import looking, packs, runs
 from tierflow.grading.service import reviews as service
 from tierflow.kernel.months import Month
 from tierflow.kernel.roles import Actor, require
@@ -52,7 +52,7 @@ def review(session: Session, actor: Actor, review_id: int, now: datetime) -> Res
     """A review's pack as a workbook with charts: summary, months, every score."""
     require(actor, "review.export")
     row = service.get(session, actor, review_id)
-    found = service.pack(session, actor, row)
+    found = packs.pack(session, actor, row)
     scores = session.execute(service.scores(actor, row, {}).order_by(ReviewScore.rank)).all()
     told = [reviews.score_row(*each) for each in scores]
     return review_book.download(row, reviews.pack_title(row), found, told, actor, now)

@@ -1,8 +1,12 @@
-"""Policy terms of grading: the thresholds of the levels, and what may hold or force a move."""
+"""Policy terms of grading: the thresholds of the levels, what may hold or force a move, what a review weighs.
+
+Lists are checked entry by entry and among themselves, and say in words what they mean.
+"""
 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from tierflow.kernel.errors import Refusal
 from tierflow.kernel.policy import Policy, PolicyValue, Term, Terms
@@ -13,6 +17,19 @@ GRAMS = mark("grams")
 CONDITIONS = mark("conditions, as plan_completion:8000")
 
 INDICATORS = ("plan_completion", "evenness", "payment_discipline", "breaches", "cooperation")
+INDICATOR_LABELS = {
+    "plan_completion": mark("Plan completion"),
+    "completion": mark("Plan completion"),
+    "evenness": mark("Weekly evenness"),
+    "payment_discipline": mark("Payment discipline"),
+    "breaches": mark("Breaches upheld"),
+    "cooperation": mark("Cooperation"),
+    "papers": mark("Papers"),
+}
+# Counted, or given in points; all others are basis points.
+COUNTED = frozenset({"breaches", "cooperation"})
+# More of these is worse; of all others, less is.
+COUNTED_AGAINST = frozenset({"breaches"})
 
 
 def parse_condition(written: str) -> tuple[str, int]:
@@ -35,8 +52,41 @@ def _conditions(value: PolicyValue) -> Text | None:
     return text("An indicator stands in the list twice.") if len(names) != len(set(names)) else None
 
 
+def say_conditions(value: PolicyValue) -> tuple[Text, ...]:
+    """Conditions in words: Plan completion below 80 %."""
+    return tuple(_condition_words(*parse_condition(str(written))) for written in _entries(value))
+
+
+def _condition_words(name: str, threshold: int) -> Text:
+    label = Text(INDICATOR_LABELS[name])
+    limit = str(threshold) if name in COUNTED else percent(threshold)
+    if name in COUNTED_AGAINST:
+        return text("%(indicator)s above %(limit)s", indicator=label, limit=limit)
+    return text("%(indicator)s below %(limit)s", indicator=label, limit=limit)
+
+
+def percent(basis_points: int) -> str:
+    """Basis points as per cent, without digits that say nothing."""
+    whole, rest = divmod(basis_points, 100)
+    digits = f"{whole}.{rest:02d}".rstrip("0") if rest else str(whole)
+    return f"{digits} %"
+
+
+def _entries(value: PolicyValue) -> tuple[object, ...]:
+    return value if isinstance(value, tuple) else ()
+
+
 REVIEWED = ("completion", "evenness", "payment_discipline", "breaches", "cooperation", "papers")
 RECOMMENDED = ("keep", "raise", "lower", "end_class", "disqualify")
+RECOMMENDATION_LABELS = {
+    "keep": mark("keep as it is"),
+    "raise": mark("raise the level"),
+    "lower": mark("lower the level"),
+    "end_class": mark("end the class"),
+    "disqualify": mark("disqualify"),
+}
+# From the worst to the best, for a draft whose better scores recommend less.
+BY_SCORE = ("disqualify", "end_class", "lower", "keep", "raise")
 _BAND = re.compile(r"([0-9]{1,3})-([0-9]{1,3}):([a-z_]+)")
 
 
@@ -54,6 +104,26 @@ def parse_band(written: str) -> tuple[int, int, str]:
     if found is None or found[3] not in RECOMMENDED or int(found[1]) >= int(found[2]):
         raise ValueError(written)
     return int(found[1]) * 100, int(found[2]) * 100, found[3]
+
+
+def say_weights(value: PolicyValue) -> tuple[Text, ...]:
+    """Weights in words: Cooperation 20 %."""
+    return tuple(
+        text("%(indicator)s %(weight)s %%", indicator=Text(INDICATOR_LABELS[name]), weight=weight)
+        for name, weight in (parse_weight(str(written)) for written in _entries(value))
+    )
+
+
+def say_bands(value: PolicyValue) -> tuple[Text, ...]:
+    """Bands in words: from 60 to below 90 points: keep as it is."""
+    return tuple(_band_words(*parse_band(str(written))) for written in _entries(value))
+
+
+def _band_words(low: int, high: int, word: str) -> Text:
+    label, first, end = Text(RECOMMENDATION_LABELS[word]), low // 100, high // 100
+    if high == 10_000:
+        return text("from %(low)s to %(high)s points: %(word)s", low=first, high=end, word=label)
+    return text("from %(low)s to below %(high)s points: %(word)s", low=first, high=end, word=label)
 
 
 def _weights(value: PolicyValue) -> Text | None:
@@ -91,6 +161,51 @@ def _thresholds_rise(draft: Policy) -> tuple[Refusal, ...]:
     return (Refusal("CHEM-9.4", text("Each star must ask for more than the one before."), "grading.two_star_grams"),)
 
 
+def _bands_rise(draft: Policy) -> tuple[Refusal, ...]:
+    """A better score never recommends less, and no hundredth of a point decides between falling and rising."""
+    words = [parse_band(written)[2] for written in draft.words("review.bands")]
+    found = []
+    for worse, better in pairwise(words):
+        labels = {"worse": Text(RECOMMENDATION_LABELS[worse]), "better": Text(RECOMMENDATION_LABELS[better])}
+        if BY_SCORE.index(better) < BY_SCORE.index(worse):
+            found.append(text("A better score recommends less: “%(better)s” stands above “%(worse)s”.", **labels))
+        elif better == "raise" and worse != "keep":
+            found.append(
+                text("A hundredth of a point decides between “%(worse)s” and “%(better)s”: put keep between.", **labels)
+            )
+    return tuple(Refusal("CHEM-16", each, "review.bands") for each in found)
+
+
+def _breaches_cost(draft: Policy) -> tuple[Refusal, ...]:
+    weight = dict(parse_weight(written) for written in draft.words("review.weights")).get("breaches", 0)
+    if not weight or draft.integer("review.breach_points"):
+        return ()
+    return (Refusal("CHEM-16", text("Breaches have a weight and cost nothing."), "review.breach_points"),)
+
+
+def _forces_lie_beyond_gates(draft: Policy) -> tuple[Refusal, ...]:
+    """What is good enough to rise cannot be bad enough to fall."""
+    gates, forces = (
+        dict(parse_condition(written) for written in draft.words(key)) for key in ("grading.gates", "grading.forces")
+    )
+    wrong = [
+        name
+        for name, limit in forces.items()
+        if name in gates and (limit < gates[name] if name in COUNTED_AGAINST else limit > gates[name])
+    ]
+    return tuple(
+        Refusal(
+            "CHEM-9.6",
+            text(
+                "%(indicator)s: what forces a step down lies beyond what holds a rise.",
+                indicator=Text(INDICATOR_LABELS[name]),
+            ),
+            "grading.forces",
+        )
+        for name in wrong
+    )
+
+
 GRADING_TERMS = Terms(
     [
         Term("grading.one_star_grams", "integer", 1_000_000_000, "CHEM-9.4", mark("One star from"), GRAMS, minimum=1),
@@ -116,6 +231,7 @@ GRADING_TERMS = Terms(
             mark("Indicators that hold a rise"),
             CONDITIONS,
             check=_conditions,
+            says=say_conditions,
         ),
         Term(
             "grading.forces",
@@ -125,6 +241,7 @@ GRADING_TERMS = Terms(
             mark("Indicators that force one step down"),
             CONDITIONS,
             check=_conditions,
+            says=say_conditions,
         ),
         Term(
             "grading.confirm_working_days",
@@ -171,6 +288,7 @@ GRADING_TERMS = Terms(
             mark("Weights of a review, in per cent, 100 together"),
             mark("weights, as completion:30"),
             check=_weights,
+            says=say_weights,
         ),
         Term(
             "review.bands",
@@ -180,6 +298,7 @@ GRADING_TERMS = Terms(
             mark("What a review's score recommends"),
             mark("bands, as 60-90:keep"),
             check=_bands,
+            says=say_bands,
         ),
         Term(
             "review.breach_points",
@@ -192,5 +311,5 @@ GRADING_TERMS = Terms(
             maximum=100,
         ),
     ],
-    checks=[_thresholds_rise],
+    checks=[_thresholds_rise, _forces_lie_beyond_gates, _bands_rise, _breaches_cost],
 )

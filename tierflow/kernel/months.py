@@ -226,6 +226,11 @@ class Week:
         """The month the week belongs to: that of its Thursday."""
         return Month.of(self.start + timedelta(days=3))
 
+    @property
+    def number(self) -> int:
+        """Which of its month's weeks it is, 1 to 5: its Thursday is the month's so-manieth."""
+        return ((self.start + timedelta(days=3)).day + 6) // 7
+
     def __contains__(self, day: date) -> bool:
         return self.start <= plain_day(day) < self.end
 

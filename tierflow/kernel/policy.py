@@ -21,6 +21,8 @@ PolicyValue = int | bool | str | tuple[int, ...] | tuple[str, ...]
 Kind = Literal["integer", "flag", "word", "time", "integers", "words"]
 TermCheck = Callable[[PolicyValue], Text | None]
 """A term's own further test: the reason why a value of the right kind and range is refused, or None."""
+TermWords = Callable[[PolicyValue], tuple[Text, ...]]
+"""What a list says, a sentence for each entry."""
 CatalogueCheck = Callable[["Policy"], tuple[Refusal, ...]]
 """A test across several values of a draft; called only when each of them is sound by itself."""
 
@@ -92,7 +94,8 @@ class Term:
 
     Kinds: `integer`, `flag`, `word` (text that is not blank), `time` ("HH:MM", Asia/Shanghai), `integers`, `words`.
     `minimum` and `maximum`, inclusive, bound an integer or each of a list of integers. `label` and `unit` are English
-    sentences marked for translation. Raises `ValueError` when the default itself would be refused.
+    sentences marked for translation; `says` puts a list into words. Raises `ValueError` when the default itself would
+    be refused.
     """
 
     key: str
@@ -104,6 +107,7 @@ class Term:
     minimum: int | None = None
     maximum: int | None = None
     check: TermCheck | None = None
+    says: TermWords | None = None
 
     def __post_init__(self) -> None:
         reason = self.refuses(self.default)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from enum import StrEnum
+from functools import cached_property
 
 from tierflow.kernel.errors import Forbidden
 from tierflow.kernel.text import mark
@@ -84,9 +86,10 @@ class Actor:
     principals: tuple[Principal, ...] = ()
     token_scopes: frozenset[str] | None = None
     is_system: bool = False
+    on: date | None = None  # the day whose roles these are
     acts_for: int | None = None  # the account in whose name the present act is done; the audit names both
 
-    @property
+    @cached_property
     def roles(self) -> frozenset[Role]:
         """Every role the actor holds today, own or by delegation."""
         return frozenset(grant.role for grant in self.all_grants())
@@ -196,7 +199,7 @@ _ROWS: tuple[tuple[str, bool, frozenset[Role] | None], ...] = (
     ("takeover.write", _WRITE, frozenset({_R.SALES_MANAGER})),
     ("takeover.decide", _WRITE, frozenset({_R.GENERAL_MANAGER})),
     ("handover.read", _READ, _SALES | {_R.GENERAL_MANAGER}),
-    ("handover.write", _WRITE, _SALES),
+    ("handover.write", _WRITE, _SALES | {_R.GENERAL_MANAGER}),  # whose customers lie in several regions
     ("contract.read", _READ, _SALES | _APPROVERS | {_R.COMMITTEE_MEMBER}),
     ("contract.write", _WRITE, _SALES),
     ("contract.export", _WRITE, _SALES | _APPROVERS),
@@ -228,7 +231,8 @@ _ROWS: tuple[tuple[str, bool, frozenset[Role] | None], ...] = (
     ("review.export", _WRITE, _SALES | _APPROVERS | _LOOKERS),
     ("review.confirm", _WRITE, frozenset({_R.SALES_MANAGER})),
     ("draft.read", _READ, frozenset({_R.SALES_MANAGER, _R.GENERAL_MANAGER, _R.COMMITTEE_MEMBER})),
-    ("draft.write", _WRITE, frozenset({_R.SALES_MANAGER, _R.GENERAL_MANAGER})),
+    ("draft.write", _WRITE, frozenset({_R.SALES_MANAGER})),  # every version is drafted by sales (CHEM-4)
+    ("draft.try", _WRITE, frozenset({_R.SALES_MANAGER, _R.GENERAL_MANAGER})),
     ("draft.adopt", _WRITE, frozenset({_R.GENERAL_MANAGER})),
     # administration: settings and logs, never customer data
     ("people.read", _READ, frozenset({_R.ADMINISTRATOR})),
@@ -288,6 +292,13 @@ def in_name_of(actor: Actor, action: str, *, region_id: int | None = None, manag
         return replace(actor, acts_for=None)
     lenders = (one.user_id for one in actor.principals if any(serves(one, grant) for grant in one.grants))
     return replace(actor, acts_for=next(lenders, None))
+
+
+def for_owner(actor: Actor, owner_id: int) -> Actor:
+    """The actor, `acts_for` the absent colleague a matter is laid upon by name; nobody when it is their own."""
+    if owner_id == actor.user_id:
+        return replace(actor, acts_for=None)
+    return replace(actor, acts_for=owner_id) if any(one.user_id == owner_id for one in actor.principals) else actor
 
 
 def _scope_of(permission: Permission) -> str:

@@ -1,4 +1,4 @@
-"""Policy terms of keeping the file: findings to mend (CHEM-8.2), scans of taken-over papers (CHEM-7.1), as data."""
+"""Policy terms of the file: findings (CHEM-8.2), scans of taken-over papers (CHEM-7.1), portfolios (CHEM-3.3)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from tierflow.kernel.text import mark
 
 MEND_WORKING_DAYS = "inspection.mend_working_days"
 SCAN_DAYS = "takeover.scan_days"
+PORTFOLIO_WARN_DAYS = "portfolio.warn_days"
 
 KEEPING_TERMS = Terms(
     [
@@ -30,6 +31,16 @@ KEEPING_TERMS = Terms(
             DAYS,
             minimum=1,
             maximum=730,
+        ),
+        Term(
+            PORTFOLIO_WARN_DAYS,
+            "integer",
+            7,
+            "CHEM-3.3",
+            mark("A portfolio whose account manager's office ends is warned of before that day by"),
+            DAYS,
+            minimum=0,
+            maximum=60,
         ),
     ]
 )

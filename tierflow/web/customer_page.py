@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import current_app, url_for
+from flask import current_app
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
@@ -19,6 +19,7 @@ from tierflow.common.customer_today import CustomerToday
 from tierflow.kernel.errors import NotFound
 from tierflow.kernel.roles import Actor, is_allowed
 from tierflow.web.i18n import show
+from tierflow.web.links import link
 
 Render = Callable[[Session, Actor, int, datetime], Markup]
 RenderHead = Callable[[Session, Actor, CustomerToday, datetime], Markup]
@@ -58,11 +59,11 @@ def tab(actor: Actor, key: str) -> Tab:
 def tabs(actor: Actor, customer_id: int, own: list[tuple[str, str]], active: str) -> list[dict[str, Any]]:
     """The tabs this reader sees: those of the file itself (endpoint, label), then those of the other domains."""
     links = [
-        {"label": show(label), "url": url_for(endpoint, customer_id=customer_id), "active": endpoint == active}
+        {"label": show(label), "url": link(endpoint, customer_id=customer_id), "active": endpoint == active}
         for endpoint, label in own
     ]
     for one in _tabs(actor):
-        url = url_for("onboarding.customer_part", customer_id=customer_id, key=one.key)
+        url = link("onboarding.customer_part", customer_id=customer_id, key=one.key)
         links.append({"label": show(one.label), "url": url, "active": one.key == active})
     return links
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Response, current_app, flash, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, flash, g, jsonify, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy import text as sql
@@ -42,7 +42,10 @@ NAV = [
 def inbox(*, session: Session, actor: Actor, now: datetime) -> str:
     """Everything that waits for me, most urgent first."""
     after = inbox_service.read_place(request.args.get("after"), "after")
-    found = inbox_service.items(session, actor, after=after)
+    if after is None:
+        found, g.waiting = inbox_service.beginning(session, actor)
+    else:
+        found = inbox_service.items(session, actor, after=after)
     page, more = found[:30], len(found) > 30
     place = inbox_service.place_of(page[-1]) if more else None
     calendar, labels = working_calendar(session), {key: show(kind.label) for key, kind in inbox_service.kinds().items()}

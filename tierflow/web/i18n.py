@@ -99,8 +99,6 @@ def init(app: Flask) -> None:
         timezone_selector=lambda: "Asia/Shanghai",
     )
     babel.domain_instance = PoDomain()
-    # A sentence printed in a template is printed in the reader's language, whoever forgets the filter.
-    app.jinja_env.finalize = lambda value: show(value) if isinstance(value, Text) else value
     # Templates translate a hundred times a page: straight from the catalogue, not through the locale each time.
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
         gettext=lambda message: _catalogue().ugettext(message),

@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from flask import current_app
@@ -25,7 +24,7 @@ from tierflow.kernel.errors import Invalid
 from tierflow.kernel.roles import Actor
 from tierflow.kernel.text import mark, text
 from tierflow.web.links import link
-from tierflow.web.paging import UNREADABLE, read_stamp
+from tierflow.web.paging import UNREADABLE, most, once, read_stamp
 
 Source = Callable[[Actor], Iterable[Select[Any]]]
 
@@ -148,14 +147,24 @@ def read_place(value: str | None, field: str) -> Place | None:
 def items(session: Session, actor: Actor, *, after: Place | None = None, size: int = 30) -> list[Item]:
     """The most urgent items after a place, `size + 1` of them at most (one more tells that there are more)."""
     sources: Sequence[Source] = current_app.extensions["inbox_sources"]
-    query = _page(tuple(sources), actor, after is not None)
+    query = _page(tuple(sources), actor, after is not None, size + 1)
     if query is None:
         return []
-    given: dict[str, Any] = {"most": size + 1}
-    if after is not None:
-        given |= {"after_due": after[0], "after_id": after[1], "after_kind": after[2]}
+    given = {"after_due": after[0], "after_id": after[1], "after_kind": after[2]} if after is not None else {}
     rows = session.execute(query, given)
-    return [Item(r.kind, r.subject_id, r.title, r.since, r.due, r.region) for r in rows]
+    return [_item(row) for row in rows]
+
+
+def beginning(session: Session, actor: Actor, *, size: int = 30) -> tuple[list[Item], int]:
+    """The most urgent items as `items` gives them, and how many wait as `count` does. One query for both."""
+    sources: Sequence[Source] = current_app.extensions["inbox_sources"]
+    query = _page(tuple(sources), actor, False, CAP + 1)
+    rows = [] if query is None else session.execute(query).all()
+    return [_item(row) for row in rows[: size + 1]], len(rows)
+
+
+def _item(row: Any) -> Item:
+    return Item(row.kind, row.subject_id, row.title, row.since, row.due, row.region)
 
 
 def count(session: Session, actor: Actor) -> int:
@@ -165,9 +174,8 @@ def count(session: Session, actor: Actor) -> int:
     return 0 if query is None else session.scalar(query) or 0
 
 
-# Writing these statements costs more than running them, and they depend on the actor's offices alone.
-@lru_cache(maxsize=512)
-def _page(sources: tuple[Source, ...], actor: Actor, later: bool) -> Select[Any] | None:
+@once
+def _page(sources: tuple[Source, ...], actor: Actor, later: bool, size: int) -> Select[Any] | None:
     parts = []
     for query in _selects(sources, actor):
         columns = query.selected_columns
@@ -178,7 +186,7 @@ def _page(sources: tuple[Source, ...], actor: Actor, later: bool) -> Select[Any]
             after_kind = bindparam("after_kind", type_=String())
             same = (due == after_due) & ((subject_id > after_id) | ((subject_id == after_id) & (kind > after_kind)))
             place = (due >= after_due) & ((due > after_due) | same)
-        ordered = query.where(place).order_by(columns["due"], columns["subject_id"]).limit(bindparam("most"))
+        ordered = query.where(place).order_by(columns["due"], columns["subject_id"]).limit(most(size))
         parts.append(select(ordered.subquery()))
     if not parts:
         return None
@@ -187,19 +195,20 @@ def _page(sources: tuple[Source, ...], actor: Actor, later: bool) -> Select[Any]
         select(merged, Region.name.label("region"))
         .outerjoin(Region, Region.id == merged.c.region_id)
         .order_by(merged.c.due, merged.c.subject_id, merged.c.kind)
-        .limit(bindparam("most"))
+        .limit(most(size))
     )
 
 
-@lru_cache(maxsize=512)
+@once
 def _number(sources: tuple[Source, ...], actor: Actor) -> Select[Any] | None:
     parts = []
     for query in _selects(sources, actor):
         columns = query.selected_columns
         # In the order of the index: asked for any hundred of them, a planner may walk the whole table instead.
-        ordered = query.order_by(columns["due"], columns["subject_id"]).limit(CAP + 1)
+        ordered = query.order_by(columns["due"], columns["subject_id"]).limit(most(CAP + 1))
         parts.append(select(ordered.with_only_columns(literal(1).label("one"), maintain_column_froms=True).subquery()))
-    return select(func.count()).select_from(union_all(*parts).subquery()) if parts else None
+    enough = union_all(*parts).limit(most(CAP + 1))  # the kinds behind are not looked at once there are as many
+    return select(func.count()).select_from(enough.subquery()) if parts else None
 
 
 def _selects(sources: tuple[Source, ...], actor: Actor) -> list[Select[Any]]:

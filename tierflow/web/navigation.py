@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from flask import current_app, request, url_for
+from flask import Flask, current_app, request, url_for
+from markupsafe import Markup
 
-from tierflow.kernel.roles import Actor, is_allowed
+from tierflow.kernel.roles import Actor, Grant, Role, is_allowed
 from tierflow.web.i18n import language, show
 
 
@@ -24,37 +25,46 @@ class Nav:
     action: str
 
 
-def groups(actor: Actor | None) -> list[dict[str, Any]]:
-    """The links this reader may follow, by group; the one the present page belongs to is marked active."""
+def markup(actor: Actor | None) -> Markup:
+    """The links this reader may follow, by group; the one the present page belongs to is marked active.
+
+    Which they are follows from the reader's roles and the page alone: made once for each.
+    """
     if actor is None:
-        return []
-    items: tuple[Nav, ...] = tuple(current_app.extensions["nav"])
-    here = _here(items, request.script_root, request.endpoint or "", request.path)
-    return [
-        {"label": show(group), "items": [{**link, "active": link["endpoint"] == here} for link in links]}
-        for group, links in _links(items, request.script_root, language(), _may(items, actor))
-    ]
-
-
-def _may(items: tuple[Nav, ...], actor: Actor) -> frozenset[str]:
-    return frozenset(item.action for item in items if is_allowed(actor, item.action))
-
-
-@lru_cache(maxsize=256)
-def _links(
-    items: tuple[Nav, ...], _root: str, _lang: str, may: frozenset[str]
-) -> list[tuple[str, list[dict[str, Any]]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
-    for item in sorted(items, key=lambda item: item.order):
-        if item.action in may:
-            link = {"endpoint": item.endpoint, "label": show(item.label), "icon": item.icon}
-            found.setdefault(item.group, []).append({**link, "url": url_for(item.endpoint)})
-    return list(found.items())
+        return Markup()
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    here = _here(app, request.script_root, request.endpoint or "", request.path)
+    return _markup(app, request.script_root, language(), actor.roles, actor.token_scopes, here)
 
 
 @lru_cache(maxsize=1024)
-def _here(items: tuple[Nav, ...], _root: str, endpoint: str, path: str) -> str | None:
+def _markup(
+    app: Flask,
+    _root: str,
+    _lang: str,
+    roles: frozenset[Role],
+    scopes: frozenset[str] | None,
+    here: str | None,
+) -> Markup:
+    like = Actor(0, 0, "", frozenset(map(Grant, roles)), token_scopes=scopes)
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for item in sorted(_items(app), key=lambda item: item.order):
+        if is_allowed(like, item.action):
+            link = {"label": show(item.label), "icon": item.icon, "url": url_for(item.endpoint)}
+            groups.setdefault(item.group, []).append({**link, "active": item.endpoint == here})
+    shown = [{"label": show(group), "items": links} for group, links in groups.items()]
+    return Markup(app.jinja_env.get_template("_navigation.html").render(groups=shown))  # noqa: S704 - a template of ours
+
+
+def _items(app: Flask) -> list[Nav]:
+    found: list[Nav] = app.extensions["nav"]
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _here(app: Flask, _root: str, endpoint: str, path: str) -> str | None:
     """The link a page belongs to: its own, that whose address begins the page's, its blueprint's."""
+    items = _items(app)
     if any(item.endpoint == endpoint for item in items):
         return endpoint
     above = [item for item in items if path.startswith(url_for(item.endpoint).rstrip("/") + "/")]

@@ -7,9 +7,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, and_, or_
+from sqlalchemy import Select, and_, bindparam, literal_column, or_
 from sqlalchemy.orm import Session
 
 from tierflow.kernel.errors import Invalid
@@ -38,21 +39,24 @@ class Page(Generic[Row]):
 
 
 def page_of(
-    session: Session, query: Select[Any], sorts: Sequence[Sort], *, cursor: str | None = None, size: int = 30
+    session: Session,
+    query: Select[Any],
+    sorts: Sequence[Sort],
+    *,
+    cursor: str | None = None,
+    size: int = 30,
+    given: dict[str, Any] | None = None,
 ) -> Page[Any]:
     """One page of `query`. The cursor says where it begins and in which direction; raises `Invalid` for a bad one.
 
-    The sort columns must be among the selected columns or attributes of the selected entity, never NULL.
+    The sort columns must be among the selected columns or attributes of the selected entity, never NULL. `given`: the
+    parameters of a query that is written once and kept, so that its pages are written once too; see `once`.
     """
     backwards, values = _read_cursor(cursor, sorts)
-    directed = [(sort, sort.descending != backwards) for sort in sorts]
-    if values is not None:
-        query = query.where(_beyond(directed, values))
-    query = query.add_columns(*[sort.column.label(f"_key_{i}") for i, sort in enumerate(sorts)])
-    query = query.order_by(None).order_by(
-        *[sort.column.desc() if descending else sort.column.asc() for sort, descending in directed]
-    )
-    found = session.execute(query.limit(size + 1)).all()
+    write = _paged.__wrapped__ if given is None else _paged
+    page = write(query, tuple(sorts), size, backwards, values is not None)
+    place = {f"_from_{i}": value for i, value in enumerate(values or ())}
+    found = session.execute(page, {**(given or {}), **place}).all()
     more = len(found) > size
     found = found[:size]
     if backwards:
@@ -69,6 +73,29 @@ def page_of(
         before=_cursor("b", first) if first is not None and has_before else None,
         size=size,
     )
+
+
+# For functions that write a statement: that costs more than running it. What they are given says all they need.
+once = lru_cache(maxsize=512)
+
+
+@once
+def _paged(query: Select[Any], sorts: tuple[Sort, ...], size: int, backwards: bool, from_cursor: bool) -> Select[Any]:
+    directed = [(sort, sort.descending != backwards) for sort in sorts]
+    if from_cursor:
+        query = query.where(
+            _beyond(directed, [bindparam(f"_from_{i}", type_=s.column.type) for i, s in enumerate(sorts)])
+        )
+    query = query.add_columns(*[sort.column.label(f"_key_{i}") for i, sort in enumerate(sorts)])
+    query = query.order_by(None).order_by(
+        *[sort.column.desc() if descending else sort.column.asc() for sort, descending in directed]
+    )
+    return query.limit(most(size + 1))
+
+
+def most(size: int) -> Any:
+    """A LIMIT that stands in the statement: a plan made for any number of rows is none for a page."""
+    return literal_column(str(int(size)))
 
 
 def _beyond(directed: list[tuple[Sort, bool]], values: list[Any]) -> Any:

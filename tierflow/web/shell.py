@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from flask import Blueprint, Flask, current_app, g, request
 from markupsafe import Markup
@@ -41,10 +41,11 @@ def init(app: Flask) -> None:
     app.context_processor(shell_context)
     app.jinja_env.globals.update(
         act_label=act_label,
-        csrf_token=generate_csrf,
+        csrf_token=csrf_token,
         idempotency_key=idempotency_key,
         asset=asset,
         stylesheets=stylesheets,
+        scripts=scripts,
         url_for=link,
         may=may,
         today=today,
@@ -57,7 +58,15 @@ def init(app: Flask) -> None:
 
 
 def shell_context() -> dict[str, Any]:
-    """Values for base.html; the inbox is counted once a page."""
+    """Values for base.html, found once a request: a page may be put together of several templates."""
+    if "error" in g:
+        return _shell()
+    if "shell" not in g:
+        g.shell = _shell()
+    return cast(dict[str, Any], g.shell)
+
+
+def _shell() -> dict[str, Any]:
     # A page about a failure of ours is drawn without the database: it may be what failed.
     actor, user = (None, None) if "error" in g else (current_actor(), current_user())
     reader = None
@@ -70,7 +79,7 @@ def shell_context() -> dict[str, Any]:
     theme = user.theme if user is not None else request.cookies.get("theme", "auto")
     return {
         "actor": reader,
-        "nav": navigation.groups(actor),
+        "nav": navigation.markup(actor),
         "inbox_count": waiting,
         "lang": language(),
         "theme": theme if theme in ("light", "dark", "auto") else "auto",
@@ -122,6 +131,29 @@ def _stylesheets(app: Flask, _root: str) -> Markup:
     bootstrap = app.extensions["bootstrap"]
     ours = (Markup('<link rel="stylesheet" href="{}">').format(asset(f"{sheet}.css")) for sheet in SHEETS)
     return Markup("\n").join([bootstrap.load_css(), bootstrap.load_icon_font_css(), *ours])
+
+
+def scripts() -> Markup:
+    """The links to the scripts of every page."""
+    return _scripts(current_app._get_current_object(), request.script_root)  # type: ignore[attr-defined]
+
+
+@lru_cache(maxsize=8)
+def _scripts(app: Flask, _root: str) -> Markup:
+    ours = (Markup('<script src="{}"></script>').format(asset(f"{script}.js")) for script in ("app", "forms"))
+    return Markup("\n").join([app.extensions["bootstrap"].load_js(), *ours])
+
+
+def csrf_token() -> str:
+    """The token of the page's forms: signed once, however many forms there are."""
+    if "csrf_shown" not in g:
+        g.csrf_shown = generate_csrf()
+    return cast(str, g.csrf_shown)
+
+
+def part(template: str, **values: Any) -> Markup:
+    """A part of a page as markup, without what only whole pages need."""
+    return Markup(current_app.jinja_env.get_template(template).render(values))  # noqa: S704 - a template of ours
 
 
 def day(value: date | datetime | None) -> str:

@@ -13,7 +13,9 @@ from tierflow.admin.schemas.people import (
     AccountOut,
     AccountPage,
     AccountSchema,
+    DecisionSchema,
     EndSessionsSchema,
+    FactorResetOut,
     NewAccountSchema,
     OneTimePasswordOut,
     OptionalReasonSchema,
@@ -21,7 +23,9 @@ from tierflow.admin.schemas.people import (
     SessionOut,
     TokenOut,
 )
-from tierflow.admin.service import identities, people, tokens
+from tierflow.admin.service import factors, identities, people, tokens
+from tierflow.common.approvals import Seen
+from tierflow.kernel.approval import Verdict
 from tierflow.kernel.roles import Actor
 from tierflow.web.access import keep_no_answer, reads, writes
 from tierflow.web.oidc import issuer
@@ -102,11 +106,42 @@ def reset_password(*, session: Session, actor: Actor, now: datetime, user_id: in
 @blp.route(f"/people/<{ID}:user_id>/reset-second-factor", methods=["POST"])
 @writes("people.write")
 @blp.arguments(ReasonSchema)
-@blp.response(200, AccountOut)
+@blp.response(201, FactorResetOut)
 def reset_second_factor(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, user_id: int) -> Any:
-    """Take the second factor away, for somebody who lost the device."""
-    people.reset_second_factor(session, actor, user_id, data["reason"], now)
-    return people.get(session, actor, user_id, now)
+    """Ask for the second factor to be taken away, for somebody who lost the device; a second administrator decides."""
+    row = factors.ask(session, actor, user_id, data["reason"], now)
+    return factors.get(session, actor, row.id, now)
+
+
+@blp.route(f"/factor-resets/<{ID}:reset_id>")
+@reads("people.read")
+@blp.response(200, FactorResetOut)
+def factor_reset(*, session: Session, actor: Actor, now: datetime, reset_id: int) -> Any:
+    """One request to take a second factor away, and why the asker cannot decide on it."""
+    return factors.get(session, actor, reset_id, now)
+
+
+@blp.route(f"/factor-resets/<{ID}:reset_id>/decide", methods=["POST"])
+@writes("grant.decide")
+@blp.arguments(DecisionSchema)
+@blp.response(200, FactorResetOut)
+def decide_factor_reset(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, reset_id: int) -> Any:
+    """Approve or reject it as it was seen. Approved: the factor is gone, and the account signed out everywhere."""
+    seen, verdict = Seen(data["version"], "second"), Verdict(data["verdict"])
+    factors.decide(session, actor, reset_id, seen, verdict, data["reason"] or "", now)
+    return factors.get(session, actor, reset_id, now)
+
+
+@blp.route(f"/factor-resets/<{ID}:reset_id>/withdraw", methods=["POST"])
+@writes("people.write")
+@blp.arguments(OptionalReasonSchema)
+@blp.response(200, FactorResetOut)
+def take_back_factor_reset(
+    data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, reset_id: int
+) -> Any:
+    """Take one's request back."""
+    factors.take_back(session, actor, reset_id, data["reason"] or "", now)
+    return factors.get(session, actor, reset_id, now)
 
 
 @blp.route(f"/people/<{ID}:user_id>/sessions")

@@ -9,8 +9,18 @@ from sqlalchemy.orm import Session
 
 from tierflow.admin.routes import ID
 from tierflow.admin.schemas.logs import AuditOut
-from tierflow.admin.schemas.settings import EDITS, NEWS, AnyEntrySchema, EndSchema, EntryFilter, EntryOut, EntryPage
-from tierflow.admin.service import logs, reference
+from tierflow.admin.schemas.settings import (
+    EDITS,
+    NEWS,
+    AnyEntrySchema,
+    EndSchema,
+    EntryFilter,
+    EntryOut,
+    EntryPage,
+    TieOut,
+    TieSchema,
+)
+from tierflow.admin.service import logs, office_ties, reference
 from tierflow.kernel.roles import Actor
 from tierflow.web.access import reads, writes
 from tierflow.web.openapi import api_blueprint
@@ -75,6 +85,34 @@ def go_on(*, session: Session, actor: Actor, now: datetime, kind: str, entry_id:
     """Take the end back."""
     reference.go_on(session, actor, kind, entry_id, now)
     return reference.get(session, actor, kind, entry_id, now)
+
+
+@blp.route(f"/reference/office/<{ID}:office_id>/ties")
+@reads("reference.read")
+@blp.response(200, TieOut(many=True))
+def ties(*, session: Session, actor: Actor, now: datetime, office_id: int) -> Any:
+    """The lines and regions a resident office is concerned with."""
+    return office_ties.of_office(session, actor, office_id, now)
+
+
+@blp.route(f"/reference/office/<{ID}:office_id>/ties", methods=["POST"])
+@writes("reference.write")
+@blp.arguments(TieSchema)
+@blp.response(201, TieOut(many=True))
+def tie(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, office_id: int) -> Any:
+    """Tie an office to a line in a region; all its ties."""
+    office_ties.tie(session, actor, office_id, data, now)
+    return office_ties.of_office(session, actor, office_id, now)
+
+
+@blp.route(f"/reference/ties/<{ID}:tie_id>/end", methods=["POST"])
+@writes("reference.write")
+@blp.arguments(EndSchema)
+@blp.response(200, TieOut(many=True))
+def end_tie(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, tie_id: int) -> Any:
+    """Let a tie end after a day; all ties of its office."""
+    row = office_ties.end(session, actor, tie_id, data["to_on"], now)
+    return office_ties.of_office(session, actor, row.office_id, now)
 
 
 @blp.route(f"/reference/<kind>/<{ID}:entry_id>/history")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from tierflow.admin.pages import calendar, channels, delegations, grants, logs, me, people, policy, reference
+from tierflow.admin.pages import calendar, channels, delegations, factors, grants, logs, me, people, policy, reference
 from tierflow.kernel.text import mark
 from tierflow.web.inbox import Kind
 from tierflow.web.navigation import Nav
@@ -13,6 +13,7 @@ blueprints: tuple[Blueprint, ...] = (
     me.bp,
     people.bp,
     grants.bp,
+    factors.bp,
     delegations.bp,
     reference.bp,
     calendar.bp,
@@ -38,4 +39,5 @@ NAV = [
 INBOX_KINDS = {
     "role_grant": Kind(mark("Role grant to approve"), "person-badge", "grants.show", "grant_id"),
     "role_grant.returned": Kind(mark("Role grant returned"), "arrow-return-left", "grants.show", "grant_id"),
+    "factor_reset": Kind(mark("Second factor to reset"), "shield-x", "factors.show", "reset_id"),
 }

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from tierflow.admin.pages.shared import filters, role_options, state_words
+from tierflow.admin.pages.shared import chain_of, filters, role_options, state_words
 from tierflow.admin.routes import ID
 from tierflow.admin.schemas.people import (
     DecisionSchema,
@@ -22,14 +22,12 @@ from tierflow.admin.schemas.people import (
 from tierflow.admin.schemas.shared import last_day
 from tierflow.admin.service import granting, grants, people
 from tierflow.admin.service.shared import account
-from tierflow.common import approvals
 from tierflow.common.approvals import Seen
-from tierflow.kernel.approval import STATE_LABELS, State, Verdict
+from tierflow.kernel.approval import Verdict
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import ROLE_LABELS, SCOPE_OF_ROLE, Actor
 from tierflow.web.access import reads, writes
 from tierflow.web.schemas import ReasonSchema, flat_errors, form_data, load
-from tierflow.web.shell import moment
 
 bp = Blueprint("grants", __name__, url_prefix="/role-grants", template_folder="../templates")
 
@@ -102,7 +100,7 @@ def _page(session: Session, actor: Actor, now: datetime, grant_id: int, errors: 
         row=sight.row,
         grant=sight.row.grant,
         case=case,
-        steps=_steps(session, case) if case is not None else [],
+        steps=chain_of(session, case) if case is not None else [],
         errors=flat_errors(errors or {}),
         refusals=refusals,
         values=request.form,
@@ -113,37 +111,6 @@ def _page(session: Session, actor: Actor, now: datetime, grant_id: int, errors: 
             row for row in grants.grants_of_user(session, actor, sight.row.user.id, now) if row.state == "in_force"
         ],
     )
-
-
-def _steps(session: Session, case: approvals.ApprovalCase) -> list[dict[str, Any]]:
-    """The chain as the stepper shows it: who proposed, who decided."""
-    submitter = account(session, case.submitter_id)
-    steps: list[dict[str, Any]] = [
-        {
-            "label": _("Proposal"),
-            "state": "approved",
-            "who": submitter.name,
-            "at": moment(case.opened_at),
-            "verdict": _("Proposed"),
-        }
-    ]
-    words = {Verdict.APPROVE: "approved", Verdict.RETURN: "returned", Verdict.REJECT: "rejected"}
-    for decision, user, absent in approvals.decisions_of(session, case.id):
-        steps.append(
-            {
-                "label": _("Second administrator"),
-                "state": words[Verdict(decision.verdict)],
-                "who": user.name,
-                "for_whom": absent.name if absent else None,
-                "at": moment(decision.decided_at),
-                "reason": decision.reason,
-            }
-        )
-    if case.state == State.IN_APPROVAL:
-        steps.append({"label": _("Second administrator"), "state": "current"})
-    elif case.state in (State.WITHDRAWN, State.DISCARDED):
-        steps.append({"label": _("Proposer"), "state": "withdrawn", "verdict": _(STATE_LABELS[State(case.state)])})
-    return steps
 
 
 def _page_again(*, session: Session, actor: Actor, now: datetime, grant_id: int, errors: Any, refusals: Any) -> str:

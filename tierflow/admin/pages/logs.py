@@ -26,6 +26,7 @@ bp = Blueprint("logs", __name__, url_prefix="/logs", template_folder="../templat
 SUBJECTS = {
     "user": mark("Account"),
     "role_grant": mark("Role grant"),
+    "factor_reset": mark("Reset of a second factor"),
     "delegation": mark("Delegation"),
     "api_token": mark("API token"),
     **{key: kind.one for key, kind in reference.REFERENCE.items()},

@@ -21,7 +21,7 @@ from tierflow.admin.schemas.people import (
     PeopleFilter,
 )
 from tierflow.admin.schemas.shared import last_day
-from tierflow.admin.service import delegations, grants, identities, people, tokens
+from tierflow.admin.service import delegations, factors, grants, identities, people, tokens
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import ROLE_LABELS, Actor
 from tierflow.web.access import reads, writes
@@ -91,6 +91,7 @@ def _page(session: Session, actor: Actor, now: datetime, user_id: int, errors: A
         sessions=people.sessions_of(session, actor, user_id, now),
         tokens=tokens.of_account(session, actor, user_id),
         identities=identities.of_account(session, actor, user_id),
+        factor_reset=factors.waiting_for(session, actor, user_id),
         oidc=current_app.config.get("OIDC"),
         states=state_words(),
         role_labels=ROLE_LABELS,
@@ -165,10 +166,10 @@ def reset_password(*, session: Session, actor: Actor, now: datetime, user_id: in
 @bp.post(f"/<{ID}:user_id>/reset-second-factor")
 @writes("people.write", on_invalid=_page_again)
 def reset_second_factor(*, session: Session, actor: Actor, now: datetime, user_id: int) -> Response:
-    """Take the second factor away."""
-    people.reset_second_factor(session, actor, user_id, load(ReasonSchema(), form_data())["reason"], now)
-    flash(_("The second factor is reset."), "ok")
-    return redirect(url_for("accounts.show", user_id=user_id))
+    """Ask a second administrator to take the second factor away."""
+    row = factors.ask(session, actor, user_id, load(ReasonSchema(), form_data())["reason"], now)
+    flash(_("The proposal waits for another administrator."), "ok")
+    return redirect(url_for("factors.show", reset_id=row.id))
 
 
 @bp.post(f"/<{ID}:user_id>/sessions/end")

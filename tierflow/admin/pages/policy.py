@@ -12,6 +12,7 @@ from tierflow.admin.pages.shared import filters
 from tierflow.admin.schemas.policy import PolicyFilter
 from tierflow.admin.service import policy
 from tierflow.kernel.months import local_day
+from tierflow.kernel.policy import Term
 from tierflow.kernel.roles import ROLE_LABELS, Actor
 from tierflow.kernel.tonnage import format_tonnes
 from tierflow.web.access import reads
@@ -45,5 +46,11 @@ def _amount(value: policy.Value) -> tuple[str, str]:
             return f"{stored // MEGABYTE:,}", "MB"
         return f"{stored:,}", shown_word(unit)
     if isinstance(stored, tuple):
-        return _(", ").join(shown_word(ROLE_WORDS.get(str(one), str(one))) for one in stored) or "—", shown_word(unit)
+        return _listed(value.term, stored)
     return stored, shown_word(unit)
+
+
+def _listed(term: Term, stored: tuple[int, ...] | tuple[str, ...]) -> tuple[str, str]:
+    if term.says is not None:
+        return _("; ").join(shown_word(one) for one in term.says(stored)) or "—", ""
+    return _(", ").join(shown_word(ROLE_WORDS.get(str(one), str(one))) for one in stored) or "—", shown_word(term.unit)

@@ -12,9 +12,9 @@ from werkzeug.wrappers import Response
 
 from tierflow.admin.pages.shared import filters, state_words
 from tierflow.admin.routes import ID
-from tierflow.admin.schemas.settings import EDITS, NEWS, EndSchema, EntryFilter
+from tierflow.admin.schemas.settings import EDITS, NEWS, EndSchema, EntryFilter, TieSchema
 from tierflow.admin.schemas.shared import last_day
-from tierflow.admin.service import logs, reference
+from tierflow.admin.service import logs, office_ties, reference
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor
 from tierflow.web.access import reads, writes
@@ -102,6 +102,8 @@ def _page(
         history=history,
         states=state_words(),
         last_day=last_day,
+        ties=office_ties.of_office(session, actor, entry_id, now) if kind == office_ties.OFFICE else None,
+        tie_choices=office_ties.choices(session, now) if kind == office_ties.OFFICE else None,
     )
 
 
@@ -144,3 +146,30 @@ def go_on(*, session: Session, actor: Actor, now: datetime, kind: str, entry_id:
     reference.go_on(session, actor, kind, entry_id, now)
     flash(_("Saved."), "ok")
     return redirect(url_for("reference.show", kind=kind, entry_id=entry_id))
+
+
+def _office_again(*, session: Session, actor: Actor, now: datetime, office_id: int, errors: Any, refusals: Any) -> str:
+    return _page(session, actor, now, office_ties.OFFICE, office_id, errors, refusals)
+
+
+@bp.post(f"/office/<{ID}:office_id>/ties")
+@writes("reference.write", on_invalid=_office_again)
+def tie(*, session: Session, actor: Actor, now: datetime, office_id: int) -> Response:
+    """Tie the office to a product line in a region."""
+    office_ties.tie(session, actor, office_id, load(TieSchema(), form_data()), now)
+    flash(_("Saved."), "ok")
+    return redirect(url_for("reference.show", kind=office_ties.OFFICE, entry_id=office_id))
+
+
+def _tie_again(*, session: Session, actor: Actor, now: datetime, tie_id: int, errors: Any, refusals: Any) -> str:
+    office_id = office_ties.office_of(session, actor, tie_id)
+    return _page(session, actor, now, office_ties.OFFICE, office_id, errors, refusals)
+
+
+@bp.post(f"/ties/<{ID}:tie_id>/end")
+@writes("reference.write", on_invalid=_tie_again)
+def end_tie(*, session: Session, actor: Actor, now: datetime, tie_id: int) -> Response:
+    """Let a tie end."""
+    row = office_ties.end(session, actor, tie_id, load(EndSchema(), form_data())["to_on"], now)
+    flash(_("Saved."), "ok")
+    return redirect(url_for("reference.show", kind=office_ties.OFFICE, entry_id=row.office_id))

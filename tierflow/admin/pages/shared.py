@@ -7,10 +7,15 @@ from typing import Any
 from flask import request
 from flask import session as browser
 from flask_babel import gettext as _
+from sqlalchemy.orm import Session
 
+from tierflow.admin.service.shared import account
+from tierflow.common import approvals
+from tierflow.kernel.approval import STATE_LABELS, State, Verdict
 from tierflow.kernel.roles import ROLE_LABELS
 from tierflow.web.i18n import show
 from tierflow.web.schemas import Schema, load
+from tierflow.web.shell import moment
 
 _ONCE = "shown_once"
 
@@ -44,9 +49,41 @@ def state_words() -> dict[str, tuple[str, str]]:
         "returned": ("warn", _("returned")),
         "withdrawn": ("neutral", _("taken back")),
         "rejected": ("bad", _("refused")),
+        "approved": ("ok", _("approved")),
         "discarded": ("neutral", _("given up")),
         "in_force": ("ok", _("in force")),
         "to_come": ("info", _("to come")),
         "over": ("neutral", _("over")),
         "revoked": ("neutral", _("revoked")),
     }
+
+
+def chain_of(session: Session, case: approvals.ApprovalCase) -> list[dict[str, Any]]:
+    """The chain as the stepper shows it: who proposed, who decided."""
+    submitter = account(session, case.submitter_id)
+    steps: list[dict[str, Any]] = [
+        {
+            "label": _("Proposal"),
+            "state": "approved",
+            "who": submitter.name,
+            "at": moment(case.opened_at),
+            "verdict": _("Proposed"),
+        }
+    ]
+    words = {Verdict.APPROVE: "approved", Verdict.RETURN: "returned", Verdict.REJECT: "rejected"}
+    for decision, user, absent in approvals.decisions_of(session, case.id):
+        steps.append(
+            {
+                "label": _("Second administrator"),
+                "state": words[Verdict(decision.verdict)],
+                "who": user.name,
+                "for_whom": absent.name if absent else None,
+                "at": moment(decision.decided_at),
+                "reason": decision.reason,
+            }
+        )
+    if case.state == State.IN_APPROVAL:
+        steps.append({"label": _("Second administrator"), "state": "current"})
+    elif case.state in (State.WITHDRAWN, State.DISCARDED):
+        steps.append({"label": _("Proposer"), "state": "withdrawn", "verdict": _(STATE_LABELS[State(case.state)])})
+    return steps

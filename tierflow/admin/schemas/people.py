@@ -224,6 +224,20 @@ class GrantPage(Schema):
     before = fields.String(allow_none=True)
 
 
+class FactorResetOut(Schema):
+    """A second factor to be taken away, and why the asker cannot decide on it."""
+
+    id = RowId(attribute="row.id")
+    user = fields.Nested(PersonRef)
+    reason = Line(attribute="row.reason")
+    state = Line()
+    version = Integer(attribute="case.version")
+    asked_by = fields.Nested(PersonRef)
+    asked_at = Moment(attribute="row.asked_at")
+    ended_at = Moment(attribute="row.ended_at", allow_none=True)
+    refusals = fields.List(fields.Nested(RefusalOut))
+
+
 class DelegationFilter(PagedSchema):
     """Which delegations."""
 

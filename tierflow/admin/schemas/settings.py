@@ -105,6 +105,27 @@ class EndSchema(Schema):
         return {"to_on": data["last_on"] + timedelta(days=1)}
 
 
+class TieSchema(Schema):
+    """What a resident office is concerned with: a product line in a region; left out: every one."""
+
+    product_line_id = RowId(load_default=None, allow_none=True)
+    region_id = RowId(load_default=None, allow_none=True)
+    from_on = Day(required=True)
+
+
+class TieOut(Schema):
+    """A tie of a resident office."""
+
+    id = RowId(attribute="tie.id")
+    product_line_id = RowId(attribute="tie.product_line_id", allow_none=True)
+    line = Line(allow_none=True)
+    region_id = RowId(attribute="tie.region_id", allow_none=True)
+    region = Line(allow_none=True)
+    from_on = fields.Date(attribute="tie.from_on")
+    last_on = fields.Function(lambda row: _iso(row.tie.to_on))
+    state = Line()
+
+
 class EntryOut(Schema):
     """An entry of reference data."""
 

@@ -18,15 +18,15 @@ from tierflow.admin.service.shared import (
     lock_rows,
     tell_administrators,
 )
-from tierflow.common import approvals, audit, portfolios, sessions
+from tierflow.common import approvals, audit, desks, portfolios, sessions
 from tierflow.common.approvals import ApprovalCase, ApprovalSeat, Seen
 from tierflow.common.policies import policy_on
-from tierflow.common.users import Person, RoleGrant, User
+from tierflow.common.users import Person, RoleGrant, User, grants_of
 from tierflow.kernel import approval
 from tierflow.kernel.approval import State, Verdict
 from tierflow.kernel.errors import Conflict, Invalid, NotFound, Refusal, refuse_if_any
 from tierflow.kernel.months import local_day
-from tierflow.kernel.roles import ROLE_LABELS, SCOPE_OF_ROLE, Actor, Role, require
+from tierflow.kernel.roles import ROLE_LABELS, SCOPE_OF_ROLE, Actor, Grant, Role, require
 from tierflow.kernel.text import text
 
 
@@ -190,8 +190,11 @@ def revoke(session: Session, actor: Actor, grant_id: int, reason: str, now: date
         if user.person_id in left:
             refuse_if_any(rules.why_not_without(left, user.person_id))
     if grant.approved_at is not None:
-        office = Role(grant.role)
-        refuse_if_any(portfolios.why_not_leave(session, user.id, local_day(now), role=office))
+        on, office = local_day(now), Grant(Role(grant.role), grant.scope_id)
+        # Whoever is left without any office keeps nothing that is somebody's to do.
+        last = grants_of(session, [user.id], on)[user.id] <= {office}
+        found = portfolios.why_not_leave(session, user.id, on, role=None if last else office.role)
+        refuse_if_any([*found, *desks.why_not_vacate(session, user, on, grant=office)])
     done = session.execute(
         update(RoleGrant)
         .where(RoleGrant.id == grant_id, RoleGrant.approved_at.is_not(None), RoleGrant.revoked_at.is_(None))

@@ -25,6 +25,7 @@ OPEN_SUBJECTS = frozenset(
     {
         "user",
         "role_grant",
+        "factor_reset",
         "delegation",
         "api_token",
         "calendar",

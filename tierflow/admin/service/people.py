@@ -21,7 +21,7 @@ from tierflow.admin.service.shared import (
     tell_administrators,
     values_of,
 )
-from tierflow.common import audit, portfolios, sessions
+from tierflow.common import audit, desks, portfolios, sessions
 from tierflow.common.db import in_force
 from tierflow.common.reference import Department
 from tierflow.common.sessions import UserSession, end_sessions_of, revoke_tokens_of
@@ -200,7 +200,8 @@ def disable(session: Session, actor: Actor, user_id: int, reason: str, now: date
     left = lock_administrators(session, local_day(now))
     if user.person_id in left and _is_sole_account(session, user, local_day(now)):
         refuse_if_any(rules.why_not_without(left, user.person_id))
-    refuse_if_any(portfolios.why_not_leave(session, user.id, local_day(now)))
+    on = local_day(now)
+    refuse_if_any([*portfolios.why_not_leave(session, user.id, on), *desks.why_not_vacate(session, user, on)])
     _switch(session, user, disabled_at=now)
     end_sessions_of(session, user.id)
     revoke_tokens_of(session, user.id, now)
@@ -258,35 +259,11 @@ def reset_password(session: Session, actor: Actor, user_id: int, now: datetime) 
     user.must_change_password = True
     end_sessions_of(session, user.id)
     audit.record(session, actor, "password.reset", "user", user.id, now)
-    _tell_reset(session, actor, user, now, "password.reset")
-    return user, password
-
-
-def reset_second_factor(session: Session, actor: Actor, user_id: int, reason: str, now: datetime) -> User:
-    """Take the second factor away, for somebody who lost the device; policy may ask for a new one at sign-in."""
-    require(actor, "people.write")
-    user = account(session, user_id)
-    if user.person_id == actor.person_id:
-        refuse_if_any([Refusal(rules.HOUSE, text("Another administrator must reset your second factor."))])
-    if user.totp_confirmed_at is None:
-        refuse_if_any([Refusal(rules.HOUSE, text("This account has no second factor."))])
-    user.totp_secret = user.totp_confirmed_at = user.totp_last_step = None
-    end_sessions_of(session, user.id)
-    audit.record(session, actor, "second_factor.reset", "user", user.id, now, reason=reason)
-    _tell_reset(session, actor, user, now, "second_factor.reset")
-    return user
-
-
-def _tell_reset(session: Session, actor: Actor, user: User, now: datetime, kind: str) -> None:
-    sessions.log_security(
-        session, kind, now, user_id=user.id, login=user.login, address="", detail=f"by {actor.name} ({actor.user_id})"
-    )
-    message = (
-        text("%(who)s reset the password of %(login)s.", who=actor.name, login=user.login)
-        if kind == "password.reset"
-        else text("%(who)s reset the second factor of %(login)s.", who=actor.name, login=user.login)
-    )
+    kind, detail = "password.reset", f"by {actor.name} ({actor.user_id})"
+    sessions.log_security(session, kind, now, user_id=user.id, login=user.login, address="", detail=detail)
+    message = text("%(who)s reset the password of %(login)s.", who=actor.name, login=user.login)
     tell_administrators(session, actor, "account", message, ("user", user.id), now, also=[user.id])
+    return user, password
 
 
 def sessions_of(session: Session, actor: Actor, user_id: int, now: datetime) -> list[UserSession]:

@@ -15,9 +15,9 @@ from tierflow.admin.service.shared import add_unique, lock_rows, plain, refuse_s
 from tierflow.common import audit
 from tierflow.common.approvals import ApprovalCase
 from tierflow.common.audit import AuditEntry
-from tierflow.common.customers import Customer, CustomerLine, CustomerOffice
+from tierflow.common.customers import Customer, CustomerLine
 from tierflow.common.db import in_force
-from tierflow.common.reference import KINDS, Department, Office, Product, ProductLine, Region, Warehouse
+from tierflow.common.reference import KINDS, Department, Office, OfficeTie, Product, ProductLine, Region, Warehouse
 from tierflow.common.users import RoleGrant, User
 from tierflow.kernel.approval import ENDED
 from tierflow.kernel.errors import Invalid, NotFound, Refusal, refuse_if_any
@@ -271,6 +271,10 @@ def _looks(key: str, entry_id: int, to_on: date) -> list[tuple[Any, Text]]:
     def after(column: Any) -> Any:
         return column.is_(None) | (column > to_on)
 
+    def tied(column: Any) -> tuple[Any, Text]:
+        ties = exists().where(column == entry_id, after(OfficeTie.to_on))
+        return ties, text("A resident office's ties name it beyond that day: end them first.")
+
     held = exists().where(RoleGrant.revoked_at.is_(None), after(RoleGrant.to_on))
     roles = text("Roles are held for it beyond that day: revoke or end them first.")
     match key:
@@ -280,6 +284,7 @@ def _looks(key: str, entry_id: int, to_on: date) -> list[tuple[Any, Text]]:
                 (held.where(RoleGrant.region_id == entry_id), roles),
                 (exists().where(Customer.region_id == entry_id), text("Customers belong to it.")),
                 (waiting, text("Applications of it are not decided yet.")),
+                tied(OfficeTie.region_id),
             ]
         case "department":
             members = exists().where(User.department_id == entry_id, User.disabled_at.is_(None))
@@ -289,7 +294,7 @@ def _looks(key: str, entry_id: int, to_on: date) -> list[tuple[Any, Text]]:
             return [
                 (held.where(RoleGrant.office_id == entry_id), roles),
                 (stores, text("Warehouses belong to it beyond that day.")),
-                (exists().where(CustomerOffice.office_id == entry_id), text("Customers are distributed to it.")),
+                tied(OfficeTie.office_id),
             ]
         case "warehouse":
             return [(held.where(RoleGrant.warehouse_id == entry_id), roles)]
@@ -299,5 +304,6 @@ def _looks(key: str, entry_id: int, to_on: date) -> list[tuple[Any, Text]]:
             return [
                 (products, text("Products belong to it beyond that day.")),
                 (classes, text("Customers have a class for it beyond that day.")),
+                tied(OfficeTie.product_line_id),
             ]
     return []

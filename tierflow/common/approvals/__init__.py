@@ -5,9 +5,8 @@ case moved on gets a `Conflict` that says where it is now. Seats (one per person
 four-eyes rule in the database itself.
 """
 
+from tierflow.common.approvals.deciding import Seen, Turn, decide, give, take_turn
 from tierflow.common.approvals.moves import (
-    Seen,
-    decide,
     discard,
     lapse,
     open_case,
@@ -29,8 +28,10 @@ from tierflow.common.approvals.reading import (
     CHAINS,
     capacity,
     current_content,
+    deciders,
     decisions_of,
     escalation_due,
+    facts_from,
     facts_of,
     register,
     returned_condition,
@@ -55,6 +56,7 @@ __all__ = [
     "ApprovalSeat",
     "AskedOpinion",
     "Seen",
+    "Turn",
     "answer",
     "ask",
     "askable",
@@ -62,10 +64,13 @@ __all__ = [
     "capacity",
     "current_content",
     "decide",
+    "deciders",
     "decisions_of",
     "discard",
     "escalation_due",
+    "facts_from",
     "facts_of",
+    "give",
     "lapse",
     "open_case",
     "opinion",
@@ -74,6 +79,7 @@ __all__ = [
     "returned_condition",
     "submit",
     "take_pen",
+    "take_turn",
     "void",
     "waiting_conditions",
     "waiting_opinions",

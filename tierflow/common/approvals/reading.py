@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, literal, literal_column, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from tierflow.common.approvals.tables import (
@@ -15,8 +16,9 @@ from tierflow.common.approvals.tables import (
     ApprovalSeat,
 )
 from tierflow.common.calendars import working_calendar
+from tierflow.common.db import Id
 from tierflow.common.policies import policy_on
-from tierflow.common.users import User
+from tierflow.common.users import OFFICE, User
 from tierflow.kernel import approval
 from tierflow.kernel.approval import Chain, State, Verdict
 from tierflow.kernel.errors import Conflict, NotFound, Refusal
@@ -34,28 +36,47 @@ def register(chain: Chain) -> Chain:
     return chain
 
 
+_DECISIONS: Any = ApprovalDecision.__table__
+_SEATS: Any = ApprovalSeat.__table__
+_CASE_ID = bindparam("case_id", type_=Id)
+# Written once: to write it down anew costs more than the database needs to answer it. A row without verdict is a seat.
+_FACTS = union_all(
+    select(_DECISIONS.c.round, _DECISIONS.c.step, _DECISIONS.c.verdict, _DECISIONS.c.content_hash).where(
+        _DECISIONS.c.case_id == _CASE_ID
+    ),
+    select(_SEATS.c.person_id, _SEATS.c.step, literal(""), literal("")).where(_SEATS.c.case_id == _CASE_ID),
+)
+
+
 def facts_of(session: Session, case: ApprovalCase) -> approval.Case:
-    """The case as the rules see it. Two queries."""
-    opinions = tuple(
-        approval.Opinion(row.round, row.step, Verdict(row.verdict), row.content_hash)
-        for row in session.execute(
-            select(
-                ApprovalDecision.round, ApprovalDecision.step, ApprovalDecision.verdict, ApprovalDecision.content_hash
-            )
-            .where(ApprovalDecision.case_id == case.id)
-            .order_by(ApprovalDecision.id)
-        )
-    )
-    seats = session.execute(select(ApprovalSeat.person_id, ApprovalSeat.step).where(ApprovalSeat.case_id == case.id))
-    return approval.Case(State(case.state), case.round, case.step, opinions, {row[0]: row[1] for row in seats})
+    """The case as the rules see it. One query."""
+    opinions: list[approval.Opinion] = []
+    seats: dict[int, str] = {}
+    for number, step, verdict, content_hash in session.execute(_FACTS, {"case_id": case.id}):
+        if verdict:
+            opinions.append(approval.Opinion(number, step, Verdict(verdict), content_hash))
+        else:
+            seats[number] = step
+    opinions.sort(key=lambda opinion: opinion.round)
+    return approval.Case(State(case.state), case.round, case.step, tuple(opinions), seats)
+
+
+def facts_from(session: Session, case: ApprovalCase, decided: Iterable[Any]) -> approval.Case:
+    """The same where its decisions have been read, in their order. One query."""
+    opinions = tuple(approval.Opinion(row.round, row.step, Verdict(row.verdict), row.content_hash) for row in decided)
+    seats = {row.person_id: row.step for row in session.execute(_SEATED, {"case_id": case.id})}
+    return approval.Case(State(case.state), case.round, case.step, opinions, seats)
+
+
+_SEATED = select(_SEATS.c.person_id, _SEATS.c.step).where(_SEATS.c.case_id == _CASE_ID)
+_ROUNDS: Any = ApprovalRound.__table__
+_CONTENT = select(_ROUNDS.c.content).where(_ROUNDS.c.case_id == _CASE_ID, _ROUNDS.c.round == bindparam("round"))
 
 
 def current_content(session: Session, case: ApprovalCase, round_: int | None = None) -> dict[str, Any]:
     """What was handed in, in the given round (the latest when not said)."""
-    query = select(ApprovalRound.content).where(
-        ApprovalRound.case_id == case.id, ApprovalRound.round == (case.round if round_ is None else round_)
-    )
-    content: dict[str, Any] | None = session.scalar(query)
+    which = {"case_id": case.id, "round": case.round if round_ is None else round_}
+    content: dict[str, Any] | None = session.scalar(_CONTENT, which)
     if content is None:
         raise NotFound
     return content
@@ -92,17 +113,43 @@ def why_not(session: Session, case: ApprovalCase, actor: Actor) -> tuple[Refusal
     return (Refusal("access", text("This step belongs to another office.")),) if found is None else found[1]
 
 
+def deciders(session: Session, case: ApprovalCase, key: str, now: datetime) -> set[int]:
+    """Accounts that can decide a step today; four eyes leave out whoever has another seat already. One query."""
+    step = CHAINS[case.chain].step(key)
+    asked = {
+        "role": step.role.value,
+        "region_id": case.region_id if step.scoped else None,
+        "on_day": local_day(now),
+        "case_id": case.id,
+        "step": key,
+    }
+    return set(session.scalars(_DECIDERS, asked))
+
+
+_USERS: Any = User.__table__
+_DECIDERS = select(_USERS.c.id).where(
+    _USERS.c.id.in_(OFFICE),
+    _USERS.c.disabled_at.is_(None),
+    _USERS.c.person_id.not_in(
+        select(_SEATS.c.person_id).where(_SEATS.c.case_id == _CASE_ID, _SEATS.c.step != bindparam("step"))
+    ),
+)
+
+
 def decisions_of(session: Session, case_id: int) -> list[tuple[ApprovalDecision, User, User | None]]:
     """The chain so far: decision, who decided, and in whose name."""
-    rows = session.execute(
-        select(ApprovalDecision, User)
-        .join(User, User.id == ApprovalDecision.user_id)
-        .where(ApprovalDecision.case_id == case_id)
-        .order_by(ApprovalDecision.id)
-    ).all()
+    rows = session.execute(_CHAIN_SO_FAR, {"case_id": case_id}).all()
     ids = {row.ApprovalDecision.on_behalf_of_id for row in rows} - {None}
     principals = {user.id: user for user in session.scalars(select(User).where(User.id.in_(ids)))} if ids else {}
     return [(row.ApprovalDecision, row.User, principals.get(row.ApprovalDecision.on_behalf_of_id or 0)) for row in rows]
+
+
+_CHAIN_SO_FAR = (
+    select(ApprovalDecision, User)
+    .join(User, User.id == ApprovalDecision.user_id)
+    .where(ApprovalDecision.case_id == bindparam("case_id"))
+    .order_by(ApprovalDecision.id)
+)
 
 
 def waiting_conditions(actor: Actor) -> list[Any]:
@@ -114,13 +161,17 @@ def waiting_conditions(actor: Actor) -> list[Any]:
     for role in sorted({step.role for chain in CHAINS.values() for step in chain.steps}):
         held = actor.scopes(role)
         for scope in [None] if None in held else sorted(filter(None, held)):
-            condition = (ApprovalCase.state == State.IN_APPROVAL.value) & (ApprovalCase.waiting_role == role.value)
+            condition = _IN_APPROVAL & (ApprovalCase.waiting_role == role.value)
             if scope is not None:
                 condition &= ApprovalCase.region_id == scope
             holders = actor.capacities_for(role, scope)
             free = [~_seated_elsewhere(actor.person_id, holder.person_id) for holder in holders]
             conditions.append(condition & or_(*free))
     return conditions
+
+
+# Stands in the statement as it does in the indexes: a plan made for any state could not use them.
+_IN_APPROVAL = ApprovalCase.state == literal_column(f"'{State.IN_APPROVAL.value}'")
 
 
 def _seated_elsewhere(*person_ids: int) -> Any:

@@ -4,19 +4,32 @@
 what the scheduler does about it.
 """
 
-from tierflow.common.imports.importer import Cells, Column, Finding, Importer, Row, importer_of, register
-from tierflow.common.imports.tables import ImportBatch, ImportMapping, ImportRow, ImportRowError
+from tierflow.common.imports.importer import (
+    Cells,
+    Column,
+    Columns,
+    Finding,
+    Importer,
+    Row,
+    by_row,
+    importer_of,
+    register,
+)
+from tierflow.common.imports.tables import ImportBatch, ImportChunk, ImportMapping, ImportRow, ImportRowError
 
 __all__ = [
     "Cells",
     "Column",
+    "Columns",
     "Finding",
     "ImportBatch",
+    "ImportChunk",
     "ImportMapping",
     "ImportRow",
     "ImportRowError",
     "Importer",
     "Row",
+    "by_row",
     "importer_of",
     "register",
 ]

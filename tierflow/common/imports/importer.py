@@ -2,14 +2,16 @@
 
     CUSTOMERS = register(Importer("customers", mark("Customers"), "takeover.write", COLUMNS, …))
 
-`begin(session, actor, now)` reads reference data once a run; `parse(number, cells, context)` reads one row, purely;
-`compare(session, rows, context)` looks at a chunk against the database; `apply` writes everything in one transaction,
-a chunk at a time; `settle` does in chunks afterwards what need not be done at once; `undo` takes an applied batch back.
+`begin(session, actor, now)` reads reference data once a run; `parse(numbers, columns, context)` reads a chunk of rows,
+purely (`by_row` makes it of a function that reads one); `compare(session, rows, context)` looks at a chunk against the
+database; `apply` writes everything in one transaction, a chunk at a time; `settle` does in chunks afterwards what need
+not be done at once; `undo` takes an applied batch back.
 """
 
 from __future__ import annotations
 
 import unicodedata
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,7 +24,7 @@ from tierflow.common.imports.reading import Cell
 from tierflow.common.imports.tables import ImportBatch
 from tierflow.kernel.approval import Chain
 from tierflow.kernel.roles import Actor
-from tierflow.kernel.text import Text
+from tierflow.kernel.text import Text, text
 
 Severity = Literal["doubtful", "duplicate", "bad"]
 ORDER: tuple[Severity, ...] = ("doubtful", "duplicate", "bad")
@@ -56,13 +58,13 @@ class Finding:
 
 @dataclass(slots=True)
 class Row:
-    """A row of the file: its number, what it says in our terms (JSON), and what was found.
+    """A row of the file: its number, what it says in our terms (anything JSON holds), and what was found.
 
     `unique` are keys that no other row of the file may have, by field; `likely` those that are strange to see twice.
     """
 
     number: int
-    data: dict[str, Any]
+    data: Any
     findings: list[Finding] = field(default_factory=list)
     unique: dict[str, str] = field(default_factory=dict)
     likely: dict[str, str] = field(default_factory=dict)
@@ -74,14 +76,45 @@ class Row:
         return max((f.severity for f in self.findings), key=ORDER.index) if self.findings else "good"
 
 
+Seen = defaultdict[str, dict[str, int]]
+"""Keys of the rows before, by field: the row that had it first."""
+
+
+def within_file(rows: Sequence[Row], seen: Seen) -> None:
+    """Find the keys that a row before has."""
+    for row in rows:
+        for name, key in row.unique.items():
+            if (first := seen[name].setdefault(key, row.number)) != row.number:
+                row.findings.append(Finding(name, _same(first)))
+        for name, key in row.likely.items():
+            if (first := seen[name].setdefault(key, row.number)) != row.number:
+                row.findings.append(Finding(name, _same(first), "doubtful"))
+
+
+def _same(first: int) -> Text:
+    return text("Row %(row)s of this file has the same.", row=first)
+
+
 Cells = Mapping[str, Cell]
+Columns = Mapping[str, Sequence[Cell]]
 Begin = Callable[[Session, Actor, datetime], Any]
-Parse = Callable[[int, Cells, Any], Row]
+Parse = Callable[[Sequence[int], Columns, Any], list[Row]]
 Compare = Callable[[Session, Sequence[Row], Any], None]
-Chunks = Iterator[list[tuple[int, dict[str, Any]]]]
+Chunks = Iterator[list[tuple[int, Any]]]
 Apply = Callable[[Session, ImportBatch, Chunks, Actor, datetime], dict[str, int]]
 Settle = Callable[[Session, ImportBatch, int], int]
 Undo = Callable[[Session, ImportBatch, Actor, datetime], dict[str, int]]
+
+
+def by_row(parse: Callable[[int, Cells, Any], Row]) -> Parse:
+    """A parser of chunks, of one that reads a row."""
+
+    def parse_rows(numbers: Sequence[int], columns: Columns, context: Any) -> list[Row]:
+        keys = tuple(columns)
+        rows = zip(numbers, zip(*columns.values(), strict=True), strict=True)
+        return [parse(number, dict(zip(keys, cells, strict=True)), context) for number, cells in rows]
+
+    return parse_rows
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def faulty_rows(session: Session, batch_id: int) -> Iterator[tuple[int, Sequence
     while True:
         rows = session.execute(
             select(ImportRow.number, ImportRow.raw)
-            .where(ImportRow.batch_id == batch_id, ImportRow.verdict != "good", ImportRow.number > last)
+            .where(ImportRow.batch_id == batch_id, ImportRow.number > last)
             .order_by(ImportRow.number)
             .limit(CHUNK)
         ).all()

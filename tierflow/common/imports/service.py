@@ -17,7 +17,7 @@ from tierflow.common.approvals import ApprovalCase, ApprovalSeat, Seen
 from tierflow.common.db import is_sqlite
 from tierflow.common.imports import outcome, reading
 from tierflow.common.imports.importer import Importer, folded, guess, importer_of
-from tierflow.common.imports.tables import ImportBatch, ImportMapping, ImportRow, ImportRowError
+from tierflow.common.imports.tables import ImportBatch, ImportChunk, ImportMapping, ImportRow, ImportRowError
 from tierflow.common.policies import policy_on
 from tierflow.common.runs import JobRequest
 from tierflow.common.uploads import clean_name
@@ -94,7 +94,7 @@ def read_heads(session: Session, batch: ImportBatch, content: bytes, spoken: Spo
     """Read the heads, and map them as the same person mapped them last time, or as the words tell."""
     importer = importer_of(batch.kind)
     with reading.opened(content, batch.file_kind) as table:
-        batch.heads, batch.sheet = table.heads, table.sheet
+        batch.heads, batch.sheet, batch.expected = table.heads, table.sheet, table.about
     known = session.get(ImportMapping, (batch.created_by_id, batch.kind, heads_hash(batch.heads)))
     batch.mapping = dict(known.mapping) if known is not None else guess(importer, batch.heads, spoken)
     batch.state = "mapping"
@@ -366,5 +366,5 @@ def revert(
 
 def forget_rows(session: Session, batch_id: int) -> None:
     """Delete what was read, findings first."""
-    session.execute(delete(ImportRowError).where(ImportRowError.batch_id == batch_id))
-    session.execute(delete(ImportRow).where(ImportRow.batch_id == batch_id))
+    for table in (ImportRowError, ImportRow, ImportChunk):
+        session.execute(delete(table).where(table.batch_id == batch_id))

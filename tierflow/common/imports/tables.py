@@ -1,4 +1,4 @@
-"""Tables of imports: the batch, its rows as read, what was found in them, and how heads were mapped last time."""
+"""Tables of imports: the batch, its rows as understood, what was found in them, how heads were mapped last time."""
 
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ class ImportBatch(Model):
     heads: Mapped[list[Any]]
     mapping: Mapped[dict[str, Any]]  # our column -> number of the head
     state: Mapped[str]
+    expected: Mapped[int] = mapped_column(default=0, server_default=sql("0"))  # about how many rows the file has
     total: Mapped[int] = mapped_column(default=0)  # rows read so far
     good: Mapped[int] = mapped_column(default=0)
     doubtful: Mapped[int] = mapped_column(default=0)
@@ -86,19 +87,28 @@ class ImportBatch(Model):
     reason: Mapped[str] = mapped_column(default="")  # why it was sent back, discarded or reverted
 
 
+class ImportChunk(Model):
+    """Rows to be applied, as understood: JSON `[[number, data], …]` as one text, a million rows being a few hundred.
+
+    `first` is the first row's number. They go once they are applied: what they said then stands where it belongs.
+    """
+
+    __tablename__ = "import_chunk"
+
+    batch_id: Mapped[int] = mapped_column(ForeignKey("import_batch.id"), primary_key=True)
+    first: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    rows: Mapped[str]
+
+
 class ImportRow(Model):
-    """A row as understood (`data`), and as it stands in the file (`raw`) where something was found in it."""
+    """A row in which something was found, as it stands in the file."""
 
     __tablename__ = "import_row"
-    __table_args__ = (
-        CheckConstraint("verdict IN ('good', 'doubtful', 'duplicate', 'bad')", name="verdict"),
-        Index("ix_import_row_verdict", "batch_id", "verdict", "number"),
-    )
+    __table_args__ = (CheckConstraint("verdict IN ('good', 'doubtful', 'duplicate', 'bad')", name="verdict"),)
 
     batch_id: Mapped[int] = mapped_column(ForeignKey("import_batch.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # as counted in the file
     verdict: Mapped[str]
-    data: Mapped[dict[str, Any] | None]
     raw: Mapped[list[Any] | None]
 
 

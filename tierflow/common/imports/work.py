@@ -6,13 +6,17 @@ transaction: all or nothing.
 
 from __future__ import annotations
 
+import gc
+import json
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -20,8 +24,8 @@ from tierflow.common import audit
 from tierflow.common.clock import Clock
 from tierflow.common.db import db, insert_rows, transaction
 from tierflow.common.imports import reading, service
-from tierflow.common.imports.importer import Finding, Importer, Row, importer_of
-from tierflow.common.imports.tables import WAITING, ImportBatch, ImportRow, ImportRowError
+from tierflow.common.imports.importer import Importer, Row, Seen, importer_of, within_file
+from tierflow.common.imports.tables import WAITING, ImportBatch, ImportChunk, ImportRow, ImportRowError
 from tierflow.common.notices import notify, plain_params
 from tierflow.common.users import User, actor_of
 from tierflow.kernel.errors import Forbidden, Invalid, Refused
@@ -32,7 +36,7 @@ from tierflow.kernel.text import Text, text
 log = structlog.get_logger("imports")
 
 LEASE = timedelta(minutes=5)
-CHUNK = 1000
+CHUNK = 1000  # of what follows an application; a chunk of rows is the reading process's
 
 
 def waiting(now: datetime) -> Any:
@@ -61,6 +65,18 @@ def work_off(clock: Clock, *, spoken: Callable[[str], str] = str, pause: float =
         log.info("import worked on", batch=batch_id, step=state)
         done += 1
     return done
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Rows name nothing that names them: to look for such rings among a million is half of what a check costs."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _forget(batch_id: int) -> None:
@@ -141,11 +157,12 @@ def _check(batch_id: int, importer: Importer, clock: Clock, _spoken: Callable[[s
             .where(ImportBatch.id == batch_id)
             .values(total=0, good=0, doubtful=0, duplicate=0, bad=0, checked_at=None)
         )
-    seen: dict[str, int] = {}
-    for rows in checked_rows(content, kind, columns, importer, context, seen):
-        importer.compare(db.session(), rows, context)
-        _keep(batch_id, rows, clock())
-        time.sleep(pause)
+    seen: Seen = defaultdict(dict)
+    with uncollected():
+        for rows in checked_rows(content, kind, columns, importer, context, seen):
+            importer.compare(db.session(), rows, context)
+            _keep(batch_id, rows, clock())
+            time.sleep(pause)
     with transaction() as session:
         batch = session.get_one(ImportBatch, batch_id)
         batch.state, batch.claimed_at, batch.checked_at, batch.failure = "checked", None, clock(), failure
@@ -168,65 +185,59 @@ def _check(batch_id: int, importer: Importer, clock: Clock, _spoken: Callable[[s
 
 
 def checked_rows(
-    content: bytes, kind: str, columns: dict[str, int], importer: Importer, context: Any, seen: dict[str, int]
+    content: bytes, kind: str, columns: dict[str, int], importer: Importer, context: Any, seen: Seen
 ) -> Iterator[list[Row]]:
     """Chunks of rows, each parsed and compared with the rows before it; `seen` holds their keys. Raises `Invalid`."""
-    parse = importer.parse
-    at = list(columns.items())
     with reading.opened(content, kind) as table:
         for batch in table.rows():
-            rows = []
-            for number, cells in batch:
-                row = parse(number, {key: cells[index] for key, index in at}, context)
-                row.raw = cells
-                _within_file(row, seen)
-                rows.append(row)
+            numbers, cells = zip(*batch, strict=True)
+            whole = list(zip(*cells, strict=True))
+            rows = importer.parse(numbers, {key: whole[index] for key, index in columns.items()}, context)
+            within_file(rows, seen)
+            for row, written in zip(rows, cells, strict=True):
+                row.raw = written
             yield rows
 
 
-def _within_file(row: Row, seen: dict[str, int]) -> None:
-    for keys, severity in ((row.unique, "bad"), (row.likely, "doubtful")):
-        for field, key in keys.items():
-            first = seen.setdefault(f"{field}\x1f{key}", row.number)
-            if first != row.number:
-                reason = text("Row %(row)s of this file has the same.", row=first)
-                row.findings.append(Finding(field, reason, severity))  # type: ignore[arg-type]
-
-
 def _keep(batch_id: int, rows: Sequence[Row], now: datetime) -> None:
-    kept, found = [], []
-    tally = {"good": 0, "doubtful": 0, "duplicate": 0, "bad": 0}
-    for row in rows:
-        verdict = row.verdict
+    faulty = [(row, row.verdict) for row in rows if row.findings]
+    tally = dict.fromkeys(("doubtful", "duplicate", "bad"), 0)
+    for _row, verdict in faulty:
         tally[verdict] += 1
-        kept.append(
-            {
-                "batch_id": batch_id,
-                "number": row.number,
-                "verdict": verdict,
-                "data": row.data if verdict != "bad" else None,
-                "raw": list(row.raw) if verdict != "good" else None,
-            }
-        )
-        found += [
-            {
-                "batch_id": batch_id,
-                "number": row.number,
-                "field": finding.field,
-                "severity": finding.severity,
-                "msgid": finding.reason.msgid,
-                "params": plain_params(finding.reason),
-            }
-            for finding in row.findings
-        ]
+    left_out = {row.number for row, verdict in faulty if verdict != "doubtful"}
+    kept = [(row.number, row.data) for row in rows if row.number not in left_out]
+    seen = [
+        {"batch_id": batch_id, "number": row.number, "verdict": verdict, "raw": list(row.raw)}
+        for row, verdict in faulty
+    ]
+    found = [
+        {
+            "batch_id": batch_id,
+            "number": row.number,
+            "field": finding.field,
+            "severity": finding.severity,
+            "msgid": finding.reason.msgid,
+            "params": plain_params(finding.reason),
+        }
+        for row, _verdict in faulty
+        for finding in row.findings
+    ]
+    written = json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
     with transaction() as session:
-        insert_rows(session, ImportRow, kept)
+        if kept:
+            insert_rows(session, ImportChunk, [{"batch_id": batch_id, "first": kept[0][0], "rows": written}])
+        insert_rows(session, ImportRow, seen)
         insert_rows(session, ImportRowError, found)
-        counts = {name: getattr(ImportBatch, name) + number for name, number in tally.items()}
+        counts = {name: getattr(ImportBatch, name) + number for name, number in tally.items() if number}
         moved = session.execute(
             update(ImportBatch)
             .where(ImportBatch.id == batch_id, ImportBatch.state == "to_check")
-            .values(total=ImportBatch.total + len(rows), claimed_at=now, **counts)
+            .values(
+                total=ImportBatch.total + len(rows),
+                good=ImportBatch.good + len(rows) - len(faulty),
+                claimed_at=now,
+                **counts,
+            )
             .returning(ImportBatch.id)
             .execution_options(synchronize_session=False)
         ).scalar_one_or_none()
@@ -252,7 +263,9 @@ def _apply(batch_id: int, importer: Importer, clock: Clock, _spoken: Callable[[s
         actor = _actor(session, batch.applied_by_id or batch.created_by_id, now)
         require(actor, importer.deciding)
         batch.applied_at = now
-        batch.result = importer.apply(session, batch, chunks(session, batch_id), actor, now)
+        with uncollected():
+            batch.result = importer.apply(session, batch, chunks(session, batch_id), actor, now)
+        session.execute(delete(ImportChunk).where(ImportChunk.batch_id == batch_id))
         batch.state, batch.claimed_at, batch.failure, batch.settled = "applied", None, None, 0
         batch.settled_at = None if importer.settle is not None else now
         after = {"file": batch.file_name, "sha256": batch.sha256, **batch.result}
@@ -271,24 +284,20 @@ def _apply(batch_id: int, importer: Importer, clock: Clock, _spoken: Callable[[s
         )
 
 
-def chunks(session: Session, batch_id: int) -> Iterator[list[tuple[int, dict[str, Any]]]]:
+def chunks(session: Session, batch_id: int) -> Iterator[list[tuple[int, Any]]]:
     """The rows to apply, in the file's order; duplicates are left out."""
     last = 0
     while True:
-        rows = session.execute(
-            select(ImportRow.number, ImportRow.data)
-            .where(
-                ImportRow.batch_id == batch_id,
-                ImportRow.verdict.in_(("good", "doubtful")),
-                ImportRow.number > last,
-            )
-            .order_by(ImportRow.number)
-            .limit(CHUNK)
-        ).all()
-        if not rows:
+        row = session.execute(
+            select(ImportChunk.first, ImportChunk.rows)
+            .where(ImportChunk.batch_id == batch_id, ImportChunk.first > last)
+            .order_by(ImportChunk.first)
+            .limit(1)
+        ).one_or_none()
+        if row is None:
             return
-        last = rows[-1].number
-        yield [(number, data) for number, data in rows if data is not None]
+        last = row.first
+        yield json.loads(row.rows)
 
 
 def _settle(batch_id: int, importer: Importer, clock: Clock, _spoken: Callable[[str], str], pause: float) -> None:

@@ -5,31 +5,49 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from sqlalchemy import exists
 from sqlalchemy.orm import Session
 
+from tierflow.common.approvals import ApprovalCase
+from tierflow.common.desks import Desk
 from tierflow.common.portfolios import Change, Share, count_rows, move_rows
 from tierflow.complaints.models import Complaint, Inquiry
 from tierflow.complaints.models.handling import Measure
 from tierflow.complaints.rules.words import State
+from tierflow.kernel.approval import ENDED
+from tierflow.kernel.roles import Role
 from tierflow.kernel.text import mark
 
 _OPEN: tuple[Any, ...] = (Complaint.state != State.CLOSED.value,)
 _TO_ANSWER: tuple[Any, ...] = (Inquiry.answered_at.is_(None), Inquiry.turned_at.is_(None))
-_TO_DO: tuple[Any, ...] = (Measure.agreed_at.is_not(None), Measure.done_at.is_(None))
+# Agreed, or proposed in an opinion that is not decided yet: approved later, it must find somebody to carry it out.
+_PROPOSED = exists().where(
+    ApprovalCase.subject_type == "complaint_opinion",
+    ApprovalCase.subject_id == Measure.opinion_id,
+    ApprovalCase.state.not_in([state.value for state in ENDED]),
+)
+_TO_DO: tuple[Any, ...] = (Measure.agreed_at.is_not(None) | _PROPOSED, Measure.done_at.is_(None))
 
 
-def _share(key: str, label: str, column: Any, conditions: tuple[Any, ...]) -> Share:
+def _share(key: str, label: str, column: Any, conditions: tuple[Any, ...], role: Role | None = None) -> Share:
     def count(session: Session, user_id: int, _on: date) -> int:
         return count_rows(session, column.class_, column == user_id, *conditions)
 
     def move(session: Session, change: Change) -> int:
         return move_rows(session, column, change, *conditions)
 
-    return Share(key, label, count, move)
+    return Share(key, label, count, move, role=role)
 
+
+def _of_region(session: Session, region_id: int | None) -> int:
+    where = [] if region_id is None else [Complaint.region_id == region_id]
+    return count_rows(session, Complaint, *_OPEN, *where)
+
+
+DESKS = (Desk(Role.SALES_MANAGER, mark("Open complaints"), _of_region),)
 
 SHARES = (
-    _share("complaints", mark("Open complaints"), Complaint.account_manager_id, _OPEN),
+    _share("complaints", mark("Open complaints"), Complaint.account_manager_id, _OPEN, Role.ACCOUNT_MANAGER),
     _share("inquiries", mark("Inquiries to answer"), Inquiry.owner_id, _TO_ANSWER),
     _share("measures", mark("Measures to carry out"), Measure.owner_id, _TO_DO),
 )

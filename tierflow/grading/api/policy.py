@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from tierflow.common.approvals import ApprovalCase
 from tierflow.common.policies import PolicyVersion
 from tierflow.grading.api import rows
 from tierflow.grading.models import BackTest, BackTestMove, Review, ReviewScore
@@ -35,7 +36,8 @@ BY_RANK = (Sort("rank", ReviewScore.rank), Sort("id", ReviewScore.id))
 @blp.response(200, shown.PolicyDraftsOut)
 def list_drafts(*, session: Session, actor: Actor, now: datetime) -> Any:
     """Every policy version and draft, newest first."""
-    return {"rows": drafts.listed(session, actor)}
+    cases = drafts.cases(session)
+    return {"rows": [_version(row, cases.get(row.version)) for row in drafts.listed(session, actor)]}
 
 
 @blp.route("/policy-drafts", methods=["POST"])
@@ -44,7 +46,7 @@ def list_drafts(*, session: Session, actor: Actor, now: datetime) -> Any:
 @blp.response(201, shown.PolicyDraftOut)
 def create_draft(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
     """Begin a draft from the policy in force today; every value is checked, and all of them together."""
-    return drafts.create(session, actor, data, now)
+    return _draft(session, drafts.create(session, actor, data, now))
 
 
 @blp.route(DRAFT, methods=["GET"])
@@ -52,7 +54,7 @@ def create_draft(data: dict[str, Any], *, session: Session, actor: Actor, now: d
 @blp.response(200, shown.PolicyDraftOut)
 def read_draft(*, session: Session, actor: Actor, now: datetime, version: int) -> Any:
     """One version or draft."""
-    return drafts.get(session, actor, version)
+    return _draft(session, drafts.get(session, actor, version))
 
 
 @blp.route(DRAFT, methods=["POST"])
@@ -61,7 +63,7 @@ def read_draft(*, session: Session, actor: Actor, now: datetime, version: int) -
 @blp.response(200, shown.PolicyDraftOut)
 def save_draft(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, version: int) -> Any:
     """Change a draft."""
-    return drafts.save(session, actor, version, data, now)
+    return _draft(session, drafts.save(session, actor, version, data, now))
 
 
 @blp.route(f"{DRAFT}/drop", methods=["POST"])
@@ -69,7 +71,7 @@ def save_draft(data: dict[str, Any], *, session: Session, actor: Actor, now: dat
 @blp.response(200, shown.PolicyDraftOut)
 def drop_draft(*, session: Session, actor: Actor, now: datetime, version: int) -> Any:
     """Give a draft up."""
-    return drafts.drop(session, actor, version, now)
+    return _draft(session, drafts.drop(session, actor, version, now))
 
 
 @blp.route(f"{DRAFT}/adopt", methods=["POST"])
@@ -77,12 +79,39 @@ def drop_draft(*, session: Session, actor: Actor, now: datetime, version: int) -
 @blp.arguments(given.AdoptSchema)
 @blp.response(200, shown.PolicyDraftOut)
 def adopt_draft(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, version: int) -> Any:
-    """Adopt a draft from a day on."""
-    return drafts.adopt(session, actor, version, data["in_force_from"], now)
+    """Adopt what was handed in, from a day on; `version` and `step` are those of its case, as it was read."""
+    return _draft(session, drafts.adopt(session, actor, version, data, now))
+
+
+@blp.route(f"{DRAFT}/hand-in", methods=["POST"])
+@writes("draft.write")
+@blp.response(200, shown.PolicyDraftOut)
+def hand_in_draft(*, session: Session, actor: Actor, now: datetime, version: int) -> Any:
+    """Send a draft to the general manager; it was tried on past months as it stands."""
+    return _draft(session, drafts.hand_in(session, actor, version, now))
+
+
+@blp.route(f"{DRAFT}/return", methods=["POST"])
+@writes("draft.adopt")
+@blp.arguments(given.DraftReturnSchema)
+@blp.response(200, shown.PolicyDraftOut)
+def return_draft(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, version: int) -> Any:
+    """Send a draft back for correction."""
+    return _draft(session, drafts.send_back(session, actor, version, data, now))
+
+
+def _draft(session: Session, row: PolicyVersion) -> dict[str, Any]:
+    return _version(row, drafts.case_of(session, row))
+
+
+def _version(row: PolicyVersion, case: ApprovalCase | None) -> dict[str, Any]:
+    """A version with the case of its approval."""
+    names = ("version", "state", "in_force_from", "drafter", "source", "values", "adopted_at")
+    return {**{name: getattr(row, name) for name in names}, "case": case}
 
 
 @blp.route(f"{DRAFT}/backtests", methods=["POST"])
-@writes("draft.write")
+@writes("draft.try")
 @blp.arguments(given.TrialSchema)
 @blp.response(201, shown.BackTestOut)
 def start_trial(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, version: int) -> Any:

@@ -1,7 +1,7 @@
 """Tables of grading."""
 
 from tierflow.grading.models.reviews import Review, ReviewScore
-from tierflow.grading.models.runs import GradingCase, GradingChunk, GradingRun, LevelDecisionRow, LevelPin
+from tierflow.grading.models.runs import GradingCase, GradingChunk, GradingRun, LevelDecisionRow, LevelPin, moved
 from tierflow.grading.models.trials import BackTest, BackTestMove, BackTestTally
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "LevelPin",
     "Review",
     "ReviewScore",
+    "moved",
 ]

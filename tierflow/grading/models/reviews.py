@@ -72,7 +72,7 @@ class ReviewScore(Model):
     completion: Mapped[int | None]
     evenness: Mapped[int | None]
     payment_discipline: Mapped[int | None]
-    breaches: Mapped[int]
+    breaches: Mapped[int | None]  # None: no business in the period that could have been breached
     cooperation: Mapped[int | None]
     orders_due: Mapped[int | None]  # in the period, and paid by their pay-by day
     orders_in_time: Mapped[int | None]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, and_, literal_column, or_
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -14,6 +15,10 @@ from tierflow.common.standing import LEVELS
 
 _LIVE = "kind = 'monthly' AND state <> 'withdrawn'"
 _LEVELS = ", ".join(f"'{level}'" for level in LEVELS)
+# Said one by one: SQLite builds the list of an IN anew for every row, which costs as much as the row.
+_LEVEL = " OR ".join(f"level = '{level}'" for level in LEVELS)
+# What a run is read for: whoever moved or was held, and the few that a rule of their class set anew.
+_MOVED = "move <> 'same' OR level <> held"
 
 
 class GradingRun(Model):
@@ -78,14 +83,14 @@ class LevelDecisionRow(Model):
 
     __tablename__ = append_only("level_decision")
     __table_args__ = (
-        CheckConstraint(f"level IN ({_LEVELS})", name="level"),
+        CheckConstraint(_LEVEL, name="level"),
         Index(
             "ix_level_decision_move",
             "run_id",
             "move",
             "customer_id",
-            sqlite_where=sql("move <> 'same'"),
-            postgresql_where=sql("move <> 'same'"),
+            sqlite_where=sql(_MOVED),
+            postgresql_where=sql(_MOVED),
         ),
         {"sqlite_with_rowid": False},
     )
@@ -106,6 +111,12 @@ class LevelDecisionRow(Model):
     move: Mapped[str]
     code: Mapped[str]
     idle: Mapped[int]
+
+
+def moved(row: Any = LevelDecisionRow) -> Any:
+    """SQL condition: the rows `ix_level_decision_move` holds, said so that PostgreSQL seeks a stretch of them in it."""
+    same: Any = literal_column("'same'")  # as the index says it
+    return and_(row.move.in_(("up", "down", "held", "same")), or_(row.move != same, row.level != row.held))
 
 
 class GradingCase(Model):

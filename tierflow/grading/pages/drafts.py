@@ -10,19 +10,23 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
+from tierflow.common.approvals import ApprovalCase, decisions_of, why_not
 from tierflow.common.policies import PolicyVersion, catalogue, policy_on
 from tierflow.common.reference import ProductLine
 from tierflow.grading.api.policy import BY_MOVE
 from tierflow.grading.models import BackTest
+from tierflow.grading.pages import draft_values as values
 from tierflow.grading.pages import views
 from tierflow.grading.pages.blueprint import ROW_ID, bp
+from tierflow.grading.rules.drafted import checked
 from tierflow.grading.schemas import given
 from tierflow.grading.service import drafts as service
 from tierflow.grading.service import runs, trials, watching
+from tierflow.kernel.approval import State
 from tierflow.kernel.months import Month, local_day
-from tierflow.kernel.policy import Term
+from tierflow.kernel.policy import Policy
 from tierflow.kernel.roles import Actor, is_allowed
-from tierflow.kernel.tonnage import format_tonnes, parse_tonnes
+from tierflow.kernel.tonnage import format_tonnes
 from tierflow.web import charts
 from tierflow.web.access import reads, writes
 from tierflow.web.i18n import show
@@ -70,7 +74,7 @@ def draft(*, session: Session, actor: Actor, now: datetime, version: int) -> str
 
 def _draft(session: Session, actor: Actor, now: datetime, version: int, errors: Any, refusals: Any, typed: Any) -> str:
     row = service.get(session, actor, version)
-    today = local_day(now)
+    case, today = service.case_of(session, row), local_day(now)
     is_draft = row.state == "draft"
     by_key = flat_errors(errors)
     for refusal in refusals:
@@ -84,83 +88,65 @@ def _draft(session: Session, actor: Actor, now: datetime, version: int, errors: 
         "grading/draft.html",
         row=row,
         badge=states()[row.state],
-        groups=_groups(row, typed),
+        groups=_groups(row, policy_on(session, today), typed),
+        labels={f"v-{key}": show(term.label) for key, term in terms.items()}
+        | {"in_force_from": _("In force from"), "remark": _("Remark"), "source": _("Source: article or resolution")},
         changes=[
             {
                 "label": show(terms[each.key].label) if each.key in terms else each.key,
                 "clause": terms[each.key].clause if each.key in terms else "",
-                "before": written(terms.get(each.key), each.old),
-                "after": written(terms.get(each.key), each.new),
+                "before": values.said(terms.get(each.key), each.old),
+                "after": values.said(terms.get(each.key), each.new),
             }
             for each in service.changes(session, row, today)
         ]
         if is_draft
         else [],
+        checked=[(each.clause, show(each.words)) for each in checked(service.as_draft(row))] if is_draft else [],
+        case=case,
+        steps=_steps(session, row, case),
+        is_waiting=is_draft and case is not None and case.state == State.IN_APPROVAL,
         tests=[_test(session, row, test) for test in trials.of(session, row.id)],
         lines=[(line.id, views.line_name(line)) for line in lines],
         first=str(last.plus(-11)),
         last=str(last),
         may_write=is_draft and is_allowed(actor, "draft.write"),
-        may_adopt=is_draft and is_allowed(actor, "draft.adopt"),
+        may_try=is_draft and is_allowed(actor, "draft.try"),
+        may_adopt=case is not None and is_allowed(actor, "draft.adopt") and not why_not(session, case, actor),
+        asked=request.form if request.method == "POST" else {},
         errors=by_key,
         refusals=[refusal for refusal in refusals if not refusal.field],
     )
 
 
-def _groups(row: PolicyVersion, typed: Any) -> list[tuple[str, list[dict[str, Any]]]]:
+def _groups(row: PolicyVersion, now_in_force: Policy, typed: Any) -> list[tuple[str, list[dict[str, Any]]]]:
     titles = {"grading": _("Monthly levels"), "review": _("Periodic reviews")}
     found: dict[str, list[dict[str, Any]]] = {}
     for key, term in catalogue().items():
         group = titles.get(key.partition(".")[0], _("Everything else"))
-        value = typed.get(f"v-{key}") if typed else written(term, row.values.get(key))
+        stored = row.values.get(key)
+        before = now_in_force.values.get(key)
         found.setdefault(group, []).append(
             {
                 "name": f"v-{key}",
                 "label": show(term.label),
-                "unit": _("t") if term.unit == "grams" else show(term.unit) if term.unit else "",
-                "clause": term.clause,
-                "value": value,
+                "unit": values.unit_of(term),
+                "clause": _("house rule") if term.clause == "house" else term.clause,
+                "value": typed.get(f"v-{key}", "") if typed else values.written(term, stored),
+                "parts": values.parts(key, stored, typed),
                 "kind": term.kind,
+                "said": values.said(term, stored),
+                "before": values.said(term, before),
+                "differs": written_alike(stored) != written_alike(before),
             }
         )
     order = [*titles.values(), _("Everything else")]
     return sorted(found.items(), key=lambda group: order.index(group[0]))
 
 
-def written(term: Term | None, value: Any) -> str:
-    """A policy value as people type it: tonnes for grams, commas between the parts of a list."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    if isinstance(value, list | tuple):
-        return ", ".join(str(part) for part in value)
-    if term is not None and term.unit == "grams":
-        return format_tonnes(int(value))
-    return str(value)
-
-
-def read_values(form: Any) -> dict[str, Any]:
-    """The typed values by key; what cannot be read is handed on as typed, and refused by its term with a reason."""
-    found: dict[str, Any] = {}
-    for key, term in catalogue().items():
-        if f"v-{key}" in form:
-            found[key] = _read(term, form[f"v-{key}"].strip())
-    return found
-
-
-def _read(term: Term, typed: str) -> Any:
-    parts = [part.strip() for part in typed.replace("，", ",").replace("、", ",").split(",") if part.strip()]
-    read: dict[str, Any] = {
-        "flag": lambda: typed == "1",
-        "words": lambda: parts,
-        "integer": lambda: parse_tonnes(typed) if term.unit == "grams" else int(typed.replace(",", "")),
-        "integers": lambda: [int(part) for part in parts],
-    }
-    try:
-        return read.get(term.kind, lambda: typed)()
-    except ValueError:  # a NotANumber is one too
-        return typed
+def written_alike(value: Any) -> Any:
+    """Lists and tuples of the same entries are the same value."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _again(
@@ -174,7 +160,8 @@ def _again(
 @writes("draft.write", on_invalid=_again)
 def save_draft(*, session: Session, actor: Actor, now: datetime, version: int) -> BaseResponse:
     """Change a draft's values."""
-    asked = load(given.DraftSchema(), {"source": request.form.get("source"), "values": read_values(request.form)})
+    typed = values.read_values(request.form)
+    asked = load(given.DraftSchema(), {"source": request.form.get("source"), "values": typed})
     service.save(session, actor, version, asked, now)
     flash(_("Saved."), "ok")
     return redirect(url_for("grading.draft", version=version))
@@ -188,17 +175,58 @@ def drop_draft(*, session: Session, actor: Actor, now: datetime, version: int) -
     return redirect(url_for("grading.drafts"))
 
 
+def _steps(session: Session, row: PolicyVersion, case: ApprovalCase | None) -> list[dict[str, Any]]:
+    """Who handed the draft in and who decided, round by round."""
+    if case is None:
+        return []
+    words = {"approve": "approved", "return": "returned"}
+    found = [
+        {
+            "label": _("general manager"),
+            "state": words[decision.verdict],
+            "verdict": _("Adopted") if decision.verdict == "approve" else None,
+            "who": user.name,
+            "for_whom": absent.name if absent is not None else None,
+            "at": moment(decision.decided_at),
+            "iso": decision.decided_at.isoformat(),
+            "reason": decision.reason,
+        }
+        for decision, user, absent in decisions_of(session, case.id)
+    ]
+    if row.state == "draft" and case.state == State.IN_APPROVAL:
+        found.append({"label": _("general manager"), "state": "current", "at": moment(case.waiting_since)})
+    return found
+
+
+@bp.post(f"{DRAFT}/hand-in")
+@writes("draft.write", on_invalid=_again)
+def hand_in_draft(*, session: Session, actor: Actor, now: datetime, version: int) -> BaseResponse:
+    """Send a draft to the general manager."""
+    service.hand_in(session, actor, version, now)
+    flash(_("The general manager finds it in the inbox."), "ok")
+    return redirect(url_for("grading.draft", version=version))
+
+
 @bp.post(f"{DRAFT}/adopt")
 @writes("draft.adopt", on_invalid=_again)
 def adopt_draft(*, session: Session, actor: Actor, now: datetime, version: int) -> BaseResponse:
-    """Adopt a draft from a day on."""
-    service.adopt(session, actor, version, load(given.AdoptSchema(), form_data())["in_force_from"], now)
+    """Adopt what was handed in, from a day on."""
+    service.adopt(session, actor, version, load(given.AdoptSchema(), form_data()), now)
     flash(_("Adopted."), "ok")
     return redirect(url_for("grading.draft", version=version))
 
 
+@bp.post(f"{DRAFT}/return")
+@writes("draft.adopt", on_invalid=_again)
+def return_draft(*, session: Session, actor: Actor, now: datetime, version: int) -> BaseResponse:
+    """Send a draft back for correction."""
+    service.send_back(session, actor, version, load(given.DraftReturnSchema(), form_data()), now)
+    flash(_("Sent back."), "ok")
+    return redirect(url_for("grading.draft", version=version))
+
+
 @bp.post(f"{DRAFT}/trials")
-@writes("draft.write", on_invalid=_again)
+@writes("draft.try", on_invalid=_again)
 def start_trial(*, session: Session, actor: Actor, now: datetime, version: int) -> BaseResponse:
     """Try a draft on closed months."""
     test = trials.start(session, actor, version, load(given.TrialSchema(), form_data()), now)

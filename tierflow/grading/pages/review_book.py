@@ -15,7 +15,7 @@ from flask_babel import gettext as _
 from tierflow.common.db import transaction
 from tierflow.common.sessions import log_security
 from tierflow.grading.models import Review
-from tierflow.grading.rules.reviews import RECOMMENDATION_LABELS
+from tierflow.grading.terms import RECOMMENDATION_LABELS
 from tierflow.kernel.errors import Refusal, Refused
 from tierflow.kernel.months import SHANGHAI
 from tierflow.kernel.roles import Actor

@@ -17,9 +17,11 @@ from tierflow.grading.api.policy import BY_PERIOD, BY_RANK
 from tierflow.grading.models import Review, ReviewScore
 from tierflow.grading.pages import views
 from tierflow.grading.pages.blueprint import ROW_ID, bp
-from tierflow.grading.rules.reviews import RECOMMENDATION_LABELS, papers, review_policy
+from tierflow.grading.rules.reviews import papers, review_policy
 from tierflow.grading.schemas import given
+from tierflow.grading.service import packs
 from tierflow.grading.service import reviews as service
+from tierflow.grading.terms import RECOMMENDATION_LABELS
 from tierflow.kernel.roles import Actor, is_allowed
 from tierflow.web import charts
 from tierflow.web.access import reads, writes
@@ -161,7 +163,7 @@ def score_row(score: ReviewScore, customer: Any, region: str, manager: str) -> d
         "previous": views.tonnes(score.previous_grams),
         "planned": "—" if score.planned_grams is None else views.tonnes(score.planned_grams),
         **shown,
-        "breaches": score.breaches,
+        "breaches": "—" if score.breaches is None else score.breaches,
         "cooperation": "—" if score.cooperation is None else score.cooperation,
         "score": "—" if score.score is None else f"{score.score // 100}.{score.score % 100:02d}",
         "percent": (score.score or 0) // 100,
@@ -204,7 +206,7 @@ def review_pack(*, session: Session, actor: Actor, now: datetime, review_id: int
     """The pack for the operations meeting, or the GM office meeting of the year, on A4."""
     row = service.get(session, actor, review_id)
     card = _card(row, session.get_one(ProductLine, row.product_line_id))
-    found = service.pack(session, actor, row)
+    found = packs.pack(session, actor, row)
     labels = [month[2:] for month, _grams, _planned in found["months"]]
     return render_template(
         "grading/review_pack.html",

@@ -1,6 +1,6 @@
 """What waits for whom: proposed runs for the sales manager, late ones for the general manager.
 
-Levels by hand are approvals: they come from the cases that wait.
+Levels by hand and policy drafts are approvals: they come from the cases that wait.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from tierflow.web.inbox import Kind, row
 KINDS = {
     "grading_run": Kind(mark("Levels of a month to confirm"), "star", "grading.run", "run_id"),
     "level_pin": Kind(mark("Level by hand to decide"), "pin-angle", "grading.pin", "pin_id"),
+    "policy_draft": Kind(mark("Policy draft to decide"), "sliders", "grading.draft", "version"),
+    "policy_draft.returned": Kind(mark("Policy draft to correct"), "arrow-return-left", "grading.draft", "version"),
 }
 
 

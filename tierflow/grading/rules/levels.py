@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Literal
 
-from tierflow.grading.terms import INDICATORS, parse_condition
+from tierflow.grading.terms import COUNTED_AGAINST, INDICATORS, parse_condition
 from tierflow.kernel.approval import Chain, Step
 from tierflow.kernel.decisions import Indicator
 from tierflow.kernel.errors import Refusal
@@ -50,9 +50,6 @@ LEVEL_LABELS = {
     Level.TWO_STAR: mark("two-star"),
     Level.THREE_STAR: mark("three-star"),
 }
-
-# More of these is worse; of all others, less is.
-COUNTED_AGAINST = frozenset({"breaches"})
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Scores of a periodic review and what they recommend (CHEM-16). Scores are in hundredths of a point, 0 to 10000.
 
-What has no data is not scored: its weight falls away and the others carry the whole. A recommendation takes no effect
-by itself; a person confirms it and starts the procedure it names.
+What has no data is not scored: its weight falls away and the others carry the whole. Where nothing but papers is known
+there is nothing to review, and no score: valid papers alone say nothing of how business went. A recommendation takes no
+effect by itself; a person confirms it and starts the procedure it names.
 """
 
 from __future__ import annotations
@@ -12,17 +13,8 @@ from dataclasses import dataclass
 from tierflow.grading.terms import parse_band, parse_weight
 from tierflow.kernel.decisions import Indicator
 from tierflow.kernel.policy import Policy
-from tierflow.kernel.text import mark
 
 FULL = 10_000
-
-RECOMMENDATION_LABELS = {
-    "keep": mark("keep as it is"),
-    "raise": mark("raise the level"),
-    "lower": mark("lower the level"),
-    "end_class": mark("end the class"),
-    "disqualify": mark("disqualify"),
-}
 
 
 @dataclass(frozen=True)
@@ -37,7 +29,7 @@ class ReviewPolicy:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a period showed of a customer. None: no data.
+    """What a period showed of a customer. None: no data; of breaches there is none where there was no business.
 
     `suspended_days` of its `days` as a customer business stood still for want of papers (CHEM-15); `is_suspended`: on
     the period's last day.
@@ -84,9 +76,17 @@ def papers(suspended_days: int | None, days: int) -> int | None:
     return None if suspended_days is None or days <= 0 else FULL * (days - suspended_days) // days
 
 
+def breaches_known(recorded: int | None, *, had_business: bool) -> int | None:
+    """The breaches of a period: those on record; none, where there was business to breach; else no data."""
+    return recorded if recorded is not None else 0 if had_business else None
+
+
 def score(seen: Seen, policy: ReviewPolicy) -> int | None:
-    """The weighted score in hundredths, rounded down; None when nothing could be scored."""
-    found = [(policy.weights.get(name, 0), value) for name, value in parts(seen, policy).items() if value is not None]
+    """The weighted score in hundredths, rounded down; None when nothing, or nothing but papers, could be scored."""
+    known = {name: value for name, value in parts(seen, policy).items() if value is not None}
+    if known.keys() <= {"papers"}:
+        return None
+    found = [(policy.weights.get(name, 0), value) for name, value in known.items()]
     whole = sum(weight for weight, _value in found)
     return sum(weight * value for weight, value in found) // whole if whole else None
 

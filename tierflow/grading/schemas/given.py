@@ -11,6 +11,7 @@ from marshmallow import fields
 
 from tierflow.common.standing import LEVELS
 from tierflow.grading.rules.levels import MOVES, Level
+from tierflow.grading.schemas.preview import within_reason
 from tierflow.grading.terms import RECOMMENDED
 from tierflow.kernel.months import Period, parse_period
 from tierflow.web.exports import FormSchema
@@ -107,7 +108,7 @@ class FactsRowSchema(Schema):
     """What is known of a customer's month. Basis points; cooperation 0-100."""
 
     number = Line(required=True, most=40)
-    planned_grams = Tonnes(load_default=None, allow_none=True, data_key="planned_tonnes")
+    planned_grams = Tonnes(load_default=None, allow_none=True, data_key="planned_tonnes", validate=within_reason)
     cooperation = Integer(validate=between(0, 100), load_default=None, allow_none=True)
     evenness = Integer(validate=between(0, 10_000), load_default=None, allow_none=True)
     payment_discipline = Integer(validate=between(0, 10_000), load_default=None, allow_none=True)
@@ -176,10 +177,23 @@ class DraftSchema(Schema):
     values = fields.Dict(keys=fields.String(), values=fields.Raw(allow_none=True), load_default=dict)
 
 
-class AdoptSchema(Schema):
+class DraftSeenSchema(Schema):
+    """What the decider of a draft saw: `version` and `step` of its case."""
+
+    version = Integer(required=True, validate=between(0, 2**53))
+    step = Line(required=True, most=40)
+
+
+class AdoptSchema(DraftSeenSchema):
     """From which day a draft is in force."""
 
     in_force_from = fields.Date(required=True)
+
+
+class DraftReturnSchema(DraftSeenSchema):
+    """Why a draft goes back."""
+
+    remark = Paragraph(required=True, most=500)
 
 
 class TrialSchema(Schema):

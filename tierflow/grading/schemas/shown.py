@@ -154,7 +154,7 @@ class LevelWayPageOut(Schema):
     before = fields.String(allow_none=True)
 
 
-class PinCaseOut(Schema):
+class LevelCaseOut(Schema):
     """Where its approval stands. `version` and `step` go into a decision as what was seen."""
 
     state = fields.String(required=True)
@@ -182,7 +182,7 @@ class LevelPinOut(Schema):
     decided_by_id = fields.Integer(allow_none=True)
     decided_at = fields.DateTime(allow_none=True)
     remark = fields.String(required=True)
-    case = fields.Nested(PinCaseOut, required=True, allow_none=True)  # None: decided before pins had cases
+    case = fields.Nested(LevelCaseOut, required=True, allow_none=True)  # None: decided before pins had cases
 
 
 class LevelPinPageOut(Schema):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from marshmallow import Schema, fields
 
 from tierflow.grading.rules.levels import Level
+from tierflow.grading.schemas.shown import LevelCaseOut
 from tierflow.grading.terms import RECOMMENDED
 from tierflow.web.fields import Tonnes
 
@@ -22,6 +23,7 @@ class PolicyDraftOut(Schema):
     source = fields.String(required=True)
     values = fields.Dict(required=True)
     adopted_at = fields.DateTime(allow_none=True)
+    case = fields.Nested(LevelCaseOut, required=True, allow_none=True)  # None: never handed in
 
 
 class PolicyDraftsOut(Schema):
@@ -107,7 +109,7 @@ class ReviewScoreOut(Schema):
     completion = fields.Integer(allow_none=True)
     evenness = fields.Integer(allow_none=True)
     payment_discipline = fields.Integer(allow_none=True)
-    breaches = fields.Integer(required=True)
+    breaches = fields.Integer(required=True, allow_none=True)
     cooperation = fields.Integer(allow_none=True)
     orders_due = fields.Integer(allow_none=True)
     orders_in_time = fields.Integer(allow_none=True)

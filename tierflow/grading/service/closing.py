@@ -10,24 +10,39 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from hashlib import sha256
 from itertools import product
 from typing import Any
 
-from sqlalchemy import and_, case, func, insert, literal, literal_column, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from tierflow.common.customers import CustomerLine
 from tierflow.common.db import is_sqlite, transaction
 from tierflow.common.indicators import BASIS_POINTS
 from tierflow.common.policies import policy_numbered
-from tierflow.grading.models import GradingCase, GradingChunk, GradingRun, LevelDecisionRow
+from tierflow.common.standing import StandingRow
+from tierflow.grading.models import GradingCase, GradingChunk, GradingRun, LevelDecisionRow, moved
 from tierflow.grading.rules.levels import (
-    COUNTED_AGAINST,
     DIRECT,
     Level,
     LevelPolicy,
+    Outcome,
     earned,
     level_policy,
     outcome,
@@ -36,14 +51,18 @@ from tierflow.grading.rules.levels import (
 from tierflow.grading.service import derived, facts
 from tierflow.grading.service.derived import Span
 from tierflow.grading.service.facts import Held
+from tierflow.grading.terms import COUNTED_AGAINST
 from tierflow.kernel.months import Month
 
 STRETCH = 2_000  # a write this long keeps nobody waiting (SQLite has one writer)
 STRETCH_POSTGRES = 20_000
 PAUSE = 0.004
 
+AFTER, LAST = "after_id", "last_id"  # a stretch of customers, in statements
+
 Row = tuple[Any, ...]
 COLUMNS = tuple(column.name for column in LevelDecisionRow.__table__.columns)
+HELD, LEVEL, MOVE = (COLUMNS.index(name) for name in ("held", "level", "move"))
 LEVEL_OF = {level.value: level for level in Level}
 _NOTHING: Mapping[str, int] = {}
 
@@ -59,6 +78,7 @@ class Plan:
     policy: LevelPolicy
     over: Mapping[int, Held]
     span: Span
+    usual: list[Any] = field(default_factory=list)  # the statement of most stretches, once it is made
 
 
 def plan(session: Session, run: GradingRun) -> Plan:
@@ -87,22 +107,31 @@ def decide(run_id: int, policy: LevelPolicy, over: Mapping[int, Held], rows: Ite
     return decided
 
 
-def lay_out(session: Session, run_id: int, policy: LevelPolicy) -> None:
-    """Ask the rule once for each of its cases: a few hundred rows that the database then applies to everybody.
+def cases(policy: LevelPolicy) -> dict[int, Outcome]:
+    """Ask the rule once for each of its cases, by key: a few hundred answers that serve everybody.
 
     The key: class, level held, where the grams lie (0: idle too long, 1: nothing, 2: below one star … 5: three stars),
     whether a gate and whether a force is missed.
     """
     grams = (0, 0, 1, policy.one_star, policy.two_star, policy.three_star)
-    found = []
+    found = {}
     for direct, level, place, gated, forced in product((0, 1), Level, range(6), (0, 1), (0, 1)):
         out = DIRECT
         if not direct:
             idle = policy.idle_months if place == 0 else 0
             target, clause = target_level(level, grams[place], idle, policy)
             out = outcome(level, target, clause, gated=bool(gated), forced=bool(forced))
-        words = dict(zip(("level", "target", "move", "code"), out.stored, strict=True))
-        found.append({"run_id": run_id, "key": _key(direct, level.rank, place, gated, forced), **words})
+        found[_key(direct, level.rank, place, gated, forced)] = out
+    return found
+
+
+def lay_out(session: Session, run_id: int, policy: LevelPolicy) -> None:
+    """Store the rule's cases under a run's policy as the rows that the database applies to everybody."""
+    names = ("level", "target", "move", "code")
+    found = [
+        {"run_id": run_id, "key": key, **dict(zip(names, out.stored, strict=True))}
+        for key, out in cases(policy).items()
+    ]
     session.execute(insert(GradingCase), found)
 
 
@@ -110,24 +139,47 @@ def _key(direct: Any, rank: Any, place: Any, gated: Any, forced: Any) -> Any:
     return (((direct * 5 + rank) * 6 + place) * 2 + gated) * 2 + forced
 
 
-def statement(shared: Plan, after: int, last: int) -> Any:
-    """One INSERT … SELECT over the customers of a stretch: facts, the case they make, what the rule said of it."""
+RANK = _key(0, 1, 0, 0, 0)  # what a level higher adds to a key
+
+
+def key_of(fact: Any, rank: Any, policy: LevelPolicy) -> Any:
+    """SQL: the key of the case that facts make. `fact`: columns named as those of the decisions."""
+    idle_out = and_(fact.grams == 0, fact.idle_before + 1 >= policy.idle_months)
+    stars = ((policy.three_star, 5), (policy.two_star, 4), (policy.one_star, 3))
+    place = case((idle_out, 0), (fact.grams == 0, 1), *[(fact.grams >= least, at) for least, at in stars], else_=2)
+    direct = case((fact["class"] == "direct", 1), else_=0)
+    return _key(direct, rank, place, _missed(fact, policy.gates), _missed(fact, policy.forces))
+
+
+def statement(session: Session, shared: Plan, after: int, last: int) -> Any:
+    """One INSERT … SELECT over the customers of a stretch: facts, the case they make, what the rule said of it.
+
+    The same statement for every stretch, `AFTER` and `LAST` apart, unless an adjustment or a late lifting is in it.
+    """
+    over = {customer_id: held for customer_id, held in shared.over.items() if after < customer_id <= last}
+    weeks, since = derived.weeks_as_known(session, shared.span)
+    if over or since is not None:
+        return _statement(is_sqlite(session), shared, over, weeks, since)
+    if not shared.usual:
+        shared.usual.append(_statement(is_sqlite(session), shared, over, weeks, None))
+    return shared.usual[0]
+
+
+def _among(column: Any) -> Any:
+    return and_(column > bindparam(AFTER, type_=BigInteger), column <= bindparam(LAST, type_=BigInteger))
+
+
+def _statement(lite: bool, shared: Plan, over: Mapping[int, Held], weeks: Mapping[int, Any], since: Any) -> Any:
     policy = shared.policy
-
-    def stretch(column: Any) -> Any:
-        return and_(column > after, column <= last)
-
-    seen = facts.question(shared.line_id, shared.month, shared.previous_run_id, shared.span, stretch).order_by(None)
+    seen = facts.question(shared.month, shared.previous_run_id, shared.span, _among, weeks, since).order_by(None)
     names = ("customer_id", "class", "grams", *facts.INDICATOR_COLUMNS, "before_level", "before_idle", "began")
     raw = seen.subquery().columns
     named = select(*(column.label(name) for column, name in zip(raw, names, strict=True))).subquery().c
     level: Any = named.before_level
     idle: Any = named.before_idle
-    if shared.over:
-        over = {customer_id: held for customer_id, held in shared.over.items() if after < customer_id <= last}
-        if over:
-            level = case({key: held[0] for key, held in over.items()}, value=named.customer_id, else_=level)
-            idle = case({key: held[1] for key, held in over.items()}, value=named.customer_id, else_=idle)
+    if over:
+        level = case({key: held[0] for key, held in over.items()}, value=named.customer_id, else_=level)
+        idle = case({key: held[1] for key, held in over.items()}, value=named.customer_id, else_=idle)
     initial = case((named.began == "direct", "ordinary"), else_="auction")
     grams = func.coalesce(named.grams, 0)
     facts_ = select(
@@ -140,14 +192,11 @@ def statement(shared: Plan, after: int, last: int) -> Any:
     ).subquery()
     fact = facts_.c
     ranks = case({each.value: each.rank for each in Level}, value=fact.held)
-    idle_out = and_(fact.grams == 0, fact.idle_before + 1 >= policy.idle_months)
-    stars = ((policy.three_star, 5), (policy.two_star, 4), (policy.one_star, 3))
-    place = case((idle_out, 0), (fact.grams == 0, 1), *[(fact.grams >= least, at) for least, at in stars], else_=2)
-    direct = case((fact["class"] == "direct", 1), else_=0)
-    key = _key(direct, ranks, place, _missed(fact, policy.gates), _missed(fact, policy.forces))
+    key = key_of(fact, ranks, policy)
+    keyed = select(*facts_.c, key.label("key"))
     # Laid down first: PostgreSQL, which cannot guess how many facts make a case, would try every case for everybody.
-    cases = select(*facts_.c, key.label("key")).cte("cases").prefix_with("MATERIALIZED", dialect="postgresql")
-    fact = cases.c
+    placed = keyed.subquery() if lite else keyed.cte("cases").prefix_with("MATERIALIZED")
+    fact = placed.c
     rule = GradingCase
     found = select(
         literal(shared.run_id),
@@ -157,7 +206,7 @@ def statement(shared: Plan, after: int, last: int) -> Any:
         rule.move,
         rule.code,
         case((fact.grams == 0, fact.idle_before + 1), else_=0),
-    ).join_from(cases, rule, and_(rule.run_id == shared.run_id, rule.key == fact.key))
+    ).join_from(placed, rule, and_(rule.run_id == shared.run_id, rule.key == fact.key))
     table: Any = LevelDecisionRow.__table__
     return insert(table).from_select(list(COLUMNS), found)
 
@@ -213,54 +262,75 @@ def keep(session: Session, run: GradingRun, shared: Plan, size: int) -> bool:
     )
     if last is None or found < size:
         taken = taken.values(state="proposed")
-    moved = session.execute(taken.values(cursor=last or after), execution_options={"synchronize_session": False})
-    if moved.rowcount != 1:  # type: ignore[attr-defined]
+    moved_on = session.execute(taken.values(cursor=last or after), execution_options={"synchronize_session": False})
+    if moved_on.rowcount != 1:  # type: ignore[attr-defined]
         return False
     if last is not None:
-        session.execute(statement(shared, after, last))
-        _count(session, run, after, last)
+        stretch = {AFTER: after, LAST: last}
+        if not is_sqlite(session):
+            # Of a run just made the planner expects a row or none, and would walk a stretch for each row of another.
+            session.execute(text("SET LOCAL enable_nestloop = off"))
+        options = {"preserve_rowcount": True}
+        made: Any = session.execute(statement(session, shared, after, last), stretch, execution_options=options)
+        _seal(session, run, after, last, made.rowcount)
+        _propose(session, run, stretch, shared.month.end)
     session.flush()
     session.refresh(run)
     return True
 
 
-def _count(session: Session, run: GradingRun, after: int, last: int) -> None:
+def _seal(session: Session, run: GradingRun, after: int, last: int, number: int) -> None:
     """Note how many rose, fell, were held; seal whoever's level changed (CHEM-9.5)."""
-    row = LevelDecisionRow
-    place = (row.run_id == run.id, row.customer_id > after, row.customer_id <= last)
-    query = (
-        select(row.move, row.level != row.held, func.count()).where(*place).group_by(row.move, row.level != row.held)
-    )
-    moves: Counter[str] = Counter()
-    number = changed = 0
-    for move, is_change, count in session.execute(query):
-        moves[move] += count
-        number += count
-        changed += count if is_change else 0
+    rows = _moved(session, run.id, after, last)
+    moves = Counter(row[MOVE] for row in rows)
+    rows = [row for row in rows if row[LEVEL] != row[HELD]]
     session.execute(
         update(GradingRun)
         .where(GradingRun.id == run.id)
         .values(
             done=GradingRun.done + number,
             chunks=GradingRun.chunks + 1,
-            changed=GradingRun.changed + changed,
+            changed=GradingRun.changed + len(rows),
             **{move: getattr(GradingRun, move) + moves[move] for move in ("up", "down", "held")},
         )
         .execution_options(synchronize_session=False)
     )
-    rows = changes(session, run.id, after, last)
     chunk = GradingChunk(
         run_id=run.id, number=run.chunks + 1, first_id=after + 1, last_id=last, rows=len(rows), sha256=digest(rows)
     )
     session.add(chunk)
 
 
-def changes(session: Session, run_id: int, after: int, last: int) -> list[Row]:
-    """The rows of a stretch whose level changed, whole, by customer: what the audit chain answers for."""
+def _moved(session: Session, run_id: int, after: int, last: int) -> list[Row]:
     table = LevelDecisionRow.__table__
     place = (table.c.run_id == run_id, table.c.customer_id > after, table.c.customer_id <= last)
-    query = select(table).where(*place, table.c.level != table.c.held).order_by(table.c.customer_id)
-    return [tuple(row) for row in session.execute(query)]
+    query = select(table).where(*place, moved(table.c)).order_by(table.c.customer_id)
+    return [tuple(row) for row in session.execute(query).all()]
+
+
+def changes(session: Session, run_id: int, after: int, last: int) -> list[Row]:
+    """The rows of a stretch whose level changed, whole, by customer: what the audit chain answers for."""
+    return [row for row in _moved(session, run_id, after, last) if row[LEVEL] != row[HELD]]
+
+
+_STANDING = ("customer_id", "level", "product_line_id", "basis", "from_on", "month", "run_id", "recorded_at")
+
+
+def _propose(session: Session, run: GradingRun, stretch: Mapping[str, int], from_on: date) -> None:
+    """Write the changed levels as they will be in force; they count from the run's confirmation on (CHEM-9.5)."""
+    seen = LevelDecisionRow
+    rows = select(
+        seen.customer_id,
+        seen.level,
+        literal(run.product_line_id),
+        literal("run"),
+        literal(from_on),
+        literal(run.month),
+        literal(run.id),
+        literal(run.facts_at, StandingRow.recorded_at.type),
+    ).where(seen.run_id == run.id, _among(seen.customer_id), moved(), seen.level != seen.held)
+    table: Any = StandingRow.__table__
+    session.execute(insert(table).from_select(_STANDING, rows), stretch)
 
 
 def compute_here(session: Session, run: GradingRun) -> None:
@@ -290,6 +360,7 @@ def compute(
         return run is not None
     shared = plan(session, run)
     while go_on():
+        begun = time.monotonic()
         with transaction(session):
             run = session.get_one(GradingRun, run_id)
             keep(session, run, shared, size)
@@ -297,5 +368,10 @@ def compute(
         if is_done:
             return True
         if pause:
-            time.sleep(pause)
+            rest(pause, begun)
     return False
+
+
+def rest(least: float, begun: float) -> None:
+    """Leave the database to others for as long as the work begun at that moment took it: on a slow day, longer."""
+    time.sleep(max(least, time.monotonic() - begun))

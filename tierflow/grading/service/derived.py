@@ -1,4 +1,4 @@
-"""Evenness and payment discipline out of the offtake ledger and the orders: by the pure rules, set-based.
+"""Evenness and payment discipline out of the month's weeks and the orders: by the pure rules, set-based.
 
 The same two sums stand in SQL, so that a month or a year of everybody is one question; the tests hold them against
 `rules.derived`. What is keyed in by hand counts only where neither knows anything (CHEM-9.6).
@@ -6,16 +6,16 @@ The same two sums stand in SQL, so that a month or a year of everybody is one qu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, case, cast, func, or_, select, true
+from sqlalchemy import BigInteger, case, cast, func, literal, null, select, true
 from sqlalchemy.orm import Session
 
 from tierflow.common.calendars import working_calendar
-from tierflow.common.offtake import Offtake
+from tierflow.common.offtake import WEEKS, Offtake, OfftakeMonth
 from tierflow.grading.rules import derived as rules
 from tierflow.kernel.months import Month, Week
 
@@ -35,13 +35,20 @@ def everybody(_customer_id: Any) -> Any:
 
 @dataclass(frozen=True)
 class Span:
-    """Whole months of a product line. `known_at`: the ledger as it was then, in weeks cut by the months' edges."""
+    """Whole months of a product line, and the weeks of them that count.
+
+    `known_at`: what the ledger learnt later of the weeks that reach beyond the months does not count.
+    """
 
     line_id: int
     first: date
     last: date
     weeks: tuple[Week, ...]
     known_at: datetime | None = None
+
+    def months_of(self, number: int) -> list[date]:
+        """The months whose week of this number counts."""
+        return [week.month.start for week in self.weeks if week.number == number]
 
 
 def span(
@@ -55,52 +62,80 @@ def span(
     return Span(line_id, months[0].start, months[-1].last_day, weeks, known_at)
 
 
-def _lines(over: Span, among: Among) -> Any:
-    """Ledger lines of the weeks, each with its week's place."""
-    at = case(
-        *[(Offtake.lifted_on.between(week.days[0], week.days[-1]), number) for number, week in enumerate(over.weeks)]
-    )
-    first, last = over.weeks[0].days[0], over.weeks[-1].days[-1]
-    inside = [
+def evenness_of_month(over: Span, weeks: Mapping[int, Any]) -> Any:
+    """SQL of `rules.evenness` over one month's row of weeks, by number; None where nothing was lifted."""
+    counted = [weeks[week.number] for week in over.weeks]
+    total = sum(counted[1:], counted[0]) if counted else literal(0)
+    return _even(len(counted), total, sum((func.abs(len(counted) * grams - total) for grams in counted), literal(0)))
+
+
+def _even(number: int, total: Any, off: Any) -> Any:
+    """`number` weeks with `total` grams in all, n times whose mean they are `off`."""
+    if number < 2:
+        return null()
+    whole = 2 * (number - 1) * total
+    return case((total > 0, (whole - off) * rules.FULL // whole))
+
+
+def weeks_as_known(session: Session, over: Span) -> tuple[dict[int, Any], Any | None]:
+    """A month's weeks as its run is to see them, by number, and what to join to them by customer, mostly nothing.
+
+    A week cut by the month's edge goes on being lifted in after the run began: what was recorded since is taken off.
+    """
+    weeks = {number: getattr(OfftakeMonth, name) for number, name in enumerate(WEEKS, 1)}
+    if over.known_at is None or not over.weeks:
+        return weeks, None
+    inside = (
+        Offtake.recorded_at > over.known_at,
         Offtake.product_line_id == over.line_id,
-        Offtake.month.between(first.replace(day=1), last.replace(day=1)),
-        Offtake.lifted_on.between(first, last),
-        among(Offtake.customer_id),
-    ]
-    if over.known_at is not None:
-        # The months themselves are guarded by the run; their edges belong to neighbours that go on.
-        whole = Offtake.month.between(over.first, over.last.replace(day=1))
-        inside.append(or_(whole, Offtake.recorded_at <= over.known_at))
-    return select(Offtake.customer_id, at.label("week"), Offtake.grams).where(*inside).subquery()
-
-
-def _weekly(over: Span, among: Among) -> Any:
-    raw = _lines(over, among)
-    grams = cast(func.sum(raw.c.grams), BigInteger).label("grams")
-    return select(raw.c.customer_id, raw.c.week, grams).where(raw.c.week.is_not(None)).group_by(*raw.c[:2])
+        Offtake.month != over.first,
+        Offtake.lifted_on.between(over.weeks[0].days[0], over.weeks[-1].days[-1]),
+    )
+    if session.scalar(select(Offtake.id).where(*inside).limit(1)) is None:
+        return weeks, None
+    sums = {
+        week.number: func.coalesce(
+            func.sum(Offtake.grams).filter(Offtake.lifted_on.between(week.days[0], week.days[-1])), 0
+        )
+        for week in over.weeks
+    }
+    columns = [cast(each, BigInteger).label(WEEKS[number - 1]) for number, each in sums.items()]
+    since = select(Offtake.customer_id, *columns).where(*inside).group_by(Offtake.customer_id).subquery()
+    taken = {number: func.coalesce(since.c[WEEKS[number - 1]], 0) for number in sums}
+    return {number: week - taken.get(number, 0) for number, week in weeks.items()}, since
 
 
 def evenness_of(over: Span, among: Among = everybody) -> Any | None:
     """A subquery with customer_id and evenness, for whoever lifted anything; None when there are no weeks to compare.
 
-    SQL of `rules.evenness`; weeks without a row are Σ's missing members, W each.
+    SQL of `rules.evenness` over several months; months without a row are Σ's missing members, W a week.
     """
-    number = len(over.weeks)
+    number, row = len(over.weeks), OfftakeMonth
     if number < 2:
         return None
-    weekly = _weekly(over, among).subquery()
-    total = cast(func.sum(weekly.c.grams).over(partition_by=weekly.c.customer_id), BigInteger)
-    each = select(weekly.c.customer_id, weekly.c.grams, total.label("total")).subquery()
-    whole = 2 * (number - 1) * func.max(each.c.total)
-    off = func.sum(func.abs(number * each.c.grams - each.c.total)) + (number - func.count()) * func.max(each.c.total)
-    sums = select(
-        each.c.customer_id,
-        cast(whole, BigInteger).label("whole"),
-        cast(off, BigInteger).label("off"),
-    ).where(each.c.total > 0)
-    found = sums.group_by(each.c.customer_id).subquery()
-    even = (found.c.whole - found.c.off) * rules.FULL // found.c.whole
-    return select(found.c.customer_id, even.label("evenness")).subquery()
+    counted = {each: over.months_of(each) for each in range(1, len(WEEKS) + 1)}
+
+    def over_weeks(value: Callable[[Any], Any]) -> Any:
+        parts = [
+            case((row_month.in_(months), value(weeks[each])), else_=0) for each, months in counted.items() if months
+        ]
+        return sum(parts[1:], parts[0])
+
+    row_month: Any = row.month
+    weeks: dict[int, Any] = {each: getattr(row, name) for each, name in enumerate(WEEKS, 1)}
+    total = func.sum(over_weeks(lambda grams: grams)).over(partition_by=row.customer_id)
+    each = (
+        select(row.customer_id, row.month, *weeks.values(), cast(total, BigInteger).label("total"))
+        .where(row.product_line_id == over.line_id, row.month.between(over.first, over.last), among(row.customer_id))
+        .subquery()
+    )
+    row_month, weeks = each.c.month, {at: each.c[name] for at, name in enumerate(WEEKS, 1)}
+    whole = func.max(each.c.total)
+    missing = number - func.sum(over_weeks(lambda _grams: 1))
+    off = func.sum(over_weeks(lambda grams: func.abs(number * grams - each.c.total))) + missing * whole
+    sums = select(each.c.customer_id, cast(whole, BigInteger).label("total"), cast(off, BigInteger).label("off"))
+    found = sums.where(each.c.total > 0).group_by(each.c.customer_id).subquery()
+    return select(found.c.customer_id, _even(number, found.c.total, found.c.off).label("evenness")).subquery()
 
 
 def discipline_of(over: Span, among: Among = everybody, until: date | None = None) -> Any | None:
@@ -140,9 +175,15 @@ def inputs(session: Session, over: Span, customer_ids: Collection[int], until: d
     """The inputs of these customers (a page of them), shown beside the values. Two queries."""
     ids = list(customer_ids)
     grams: dict[tuple[int, int], int] = {}
-    if over.weeks:
-        for customer_id, week, number in session.execute(_weekly(over, lambda column: column.in_(ids))):
-            grams[customer_id, week] = number
+    row = OfftakeMonth
+    query = select(row).where(
+        row.product_line_id == over.line_id, row.month.between(over.first, over.last), row.customer_id.in_(ids)
+    )
+    at = {(week.month.start, week.number): place for place, week in enumerate(over.weeks)}
+    for found in session.scalars(query):
+        for number, name in enumerate(WEEKS, 1):
+            if (found.month, number) in at:
+                grams[found.customer_id, at[found.month, number]] = getattr(found, name)
     orders: dict[int, tuple[int, int]] = {}
     due = discipline_of(over, lambda column: column.in_(ids), until)
     if due is not None:

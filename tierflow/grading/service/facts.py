@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Select, and_, case, func, select
@@ -14,7 +14,7 @@ from tierflow.common.indicators import MonthFacts, completion
 from tierflow.common.offtake import OfftakeMonth
 from tierflow.grading.models import GradingRun, LevelDecisionRow
 from tierflow.grading.service import derived
-from tierflow.grading.service.derived import Among, Span, everybody
+from tierflow.grading.service.derived import Among, Span
 from tierflow.kernel.months import Month
 
 Held = tuple[str, int]
@@ -25,16 +25,18 @@ INDICATOR_COLUMNS = ("planned_grams", "evenness", "payment_discipline", "breache
 
 
 def question(
-    line_id: int, month: Month, previous_run_id: int | None, over: Span, among: Among = everybody
+    month: Month, previous_run_id: int | None, over: Span, among: Among, weeks: Mapping[int, Any], since: Any | None
 ) -> Select[Any]:
-    """Everybody who holds the line on the month's last day, by customer id; narrowed by `among`.
+    """Everybody who holds the span's line on the month's last day, by customer id; narrowed by `among`.
 
-    Evenness and payment discipline are worked out over the month's span; what was keyed in stands where there is no
-    data.
+    Evenness and payment discipline are worked out over the month's span (`weeks` and `since`:
+    `derived.weeks_as_known`); what was keyed in stands where there is no data. Each table is narrowed by itself:
+    PostgreSQL would read a whole month of it for every stretch.
 
     Columns: customer, class, grams, the indicators, the level and idle months of the month before, and the class the
     customer began with where there is no such decision.
     """
+    line_id = over.line_id
     first, line = aliased(CustomerLine), CustomerLine
     began = (
         select(first.customer_class)
@@ -46,13 +48,10 @@ def question(
     )
     before = LevelDecisionRow
     known = {name: getattr(MonthFacts, name) for name in INDICATOR_COLUMNS}
-    worked_out = {
-        "evenness": derived.evenness_of(over, among),
-        "payment_discipline": derived.discipline_of(over, among),
-    }
-    for name, found in worked_out.items():
-        if found is not None:
-            known[name] = func.coalesce(found.c[name], known[name])
+    known["evenness"] = func.coalesce(derived.evenness_of_month(over, weeks), known["evenness"])
+    due = derived.discipline_of(over, among)
+    if due is not None:
+        known["payment_discipline"] = func.coalesce(due.c.payment_discipline, known["payment_discipline"])
     columns = list(known.values())
     query = (
         select(
@@ -71,6 +70,7 @@ def question(
                 OfftakeMonth.customer_id == line.customer_id,
                 OfftakeMonth.product_line_id == line_id,
                 OfftakeMonth.month == month.start,
+                among(OfftakeMonth.customer_id),
             ),
         )
         .outerjoin(
@@ -79,16 +79,24 @@ def question(
                 MonthFacts.product_line_id == line_id,
                 MonthFacts.month == month.start,
                 MonthFacts.customer_id == line.customer_id,
+                among(MonthFacts.customer_id),
             ),
         )
-        .outerjoin(before, and_(before.run_id == (previous_run_id or 0), before.customer_id == line.customer_id))
+        .outerjoin(
+            before,
+            and_(
+                before.run_id == (previous_run_id or 0),
+                before.customer_id == line.customer_id,
+                among(before.customer_id),
+            ),
+        )
         .where(
             line.product_line_id == line_id,
             in_force(line.from_on, line.to_on, month.last_day),
             among(line.customer_id),
         )
     )
-    for found in worked_out.values():
+    for found in (since, due):
         if found is not None:
             query = query.outerjoin(found, found.c.customer_id == line.customer_id)
     return query.order_by(line.customer_id)

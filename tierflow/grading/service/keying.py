@@ -7,7 +7,7 @@ knows anything, with the reason.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import and_, select
@@ -15,11 +15,13 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgres
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
 
-from tierflow.common import audit
+from tierflow.common import audit, suspension
 from tierflow.common.customers import Customer, CustomerLine, visible
 from tierflow.common.db import in_force, is_sqlite
 from tierflow.common.indicators import MonthFacts
 from tierflow.common.offtake import OfftakeMonth
+from tierflow.common.standing import level_column
+from tierflow.grading.rules.levels import Level
 from tierflow.grading.service import derived, runs
 from tierflow.grading.service.facts import INDICATOR_COLUMNS
 from tierflow.kernel.errors import Invalid, Refusal, Refused
@@ -40,7 +42,9 @@ def key(session: Session, actor: Actor, command: Mapping[str, Any], now: datetim
     """Set indicators of customers for a month: product_line_id, month, reason, rows of {number, and what is known}.
 
     All or nothing; a value left out stays as it was. What a closed month's decisions saw they keep: a change there is a
-    late fact. Raises `Invalid` by row, `Refused`. Returns how many customers it touched.
+    late fact. A customer at auction has no plan (CHEM-9.1), and no new one is taken while business with a customer
+    stands still (CHEM-15, CHEM-17). Raises `Invalid` by row, `Refused`. Returns how many it
+    touched.
     """
     require(actor, "grading.key")
     line = runs.scheme_line(session, command["product_line_id"])
@@ -49,7 +53,7 @@ def key(session: Session, actor: Actor, command: Mapping[str, Any], now: datetim
         raise Refused(Refusal("CHEM-9.6", text("%(month)s has not begun.", month=str(month)), "month"))
     rows = command["rows"]
     reason = command.get("reason") or ""
-    ids = _known(session, actor, line.id, month, rows)
+    ids = _known(session, actor, line.id, month, rows, local_day(now))
     _refuse_known_better(session, line.id, month, rows, ids, reason)
     table: Any = MonthFacts.__table__
     make = insert_sqlite if is_sqlite(session) else insert_postgres
@@ -91,16 +95,25 @@ def _refuse_known_better(
 
 
 def _known(
-    session: Session, actor: Actor, line_id: int, month: Month, rows: Sequence[Mapping[str, Any]]
+    session: Session, actor: Actor, line_id: int, month: Month, rows: Sequence[Mapping[str, Any]], today: date
 ) -> dict[str, int]:
     held = [CustomerLine.customer_id == Customer.id, CustomerLine.product_line_id == line_id]
     held.append(in_force(CustomerLine.from_on, CustomerLine.to_on, month.last_day))
+    # The level that serves in the month: today's while it goes on, its last day's afterwards.
+    level = level_column(Customer.id, line_id, min(today, month.last_day))
     query = (
-        select(Customer.number, Customer.id)
+        select(Customer.number, Customer.id, level)
         .join(CustomerLine, and_(*held))
         .where(Customer.number.in_([row["number"] for row in rows]), visible(actor))
     )
-    found: dict[str, int] = dict(session.execute(query).all())
+    found: dict[str, int] = {}
+    at_auction: set[str] = set()
+    for number, customer_id, stands in session.execute(query):
+        found[number] = customer_id
+        if stands == Level.AUCTION:
+            at_auction.add(number)
+    planned = {found[row["number"]] for row in rows if row["number"] in found and row.get("planned_grams") is not None}
+    stopped = _stopped(session, planned, today) if today <= month.last_day else {}
     errors: dict[int, dict[str, list[Text]]] = {}
     seen: set[str] = set()
     for at, row in enumerate(rows):
@@ -111,10 +124,26 @@ def _known(
             errors[at] = {"number": [text("%(number)s stands here twice.", number=number)]}
         elif all(row.get(name) is None for name in INDICATOR_COLUMNS):
             errors[at] = {"number": [text("%(number)s: no value is given.", number=number)]}
+        elif number in at_auction and row.get("planned_grams") is not None:
+            errors[at] = {"planned_tonnes": [_no_plan(number, month)]}
+        elif found[number] in stopped and row.get("planned_grams") is not None:
+            errors[at] = {"planned_tonnes": [stopped[found[number]]]}
         seen.add(number)
     if errors:
         raise Invalid({"rows": errors})
     return found
+
+
+def _stopped(session: Session, customer_ids: set[int], today: date) -> dict[int, Text]:
+    """Whose business stands still today, and why: no plan is taken from them (CHEM-15, CHEM-17)."""
+    found = {one: row.reason for one, row in suspension.suspended(session, customer_ids, today).items()}
+    for one, since in suspension.disqualified(session, customer_ids, today).items():
+        found[one] = text("This customer was disqualified on %(day)s.", day=since.isoformat())
+    return found
+
+
+def _no_plan(number: str, month: Month) -> Text:
+    return text("%(number)s is at auction level in %(month)s: it has no plan.", number=number, month=str(month))
 
 
 def listed(actor: Actor, line_id: int, month: Month) -> Any:

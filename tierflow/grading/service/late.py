@@ -99,8 +99,9 @@ def _decide(session: Session, old: GradingRun, late: Mapping[int, Month], over: 
         if month.previous() in rows
     }
     found = []
+    weeks, since = derived.weeks_as_known(session, over_days)
     for at in range(0, len(ids), 500):
-        some = facts.question(old.product_line_id, month, old.previous_run_id, over_days, _those(ids[at : at + 500]))
+        some = facts.question(month, old.previous_run_id, over_days, _those(ids[at : at + 500]), weeks, since)
         found += closing.decide(0, policy, before | over, session.execute(some))
     changed = []
     for row in found:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from tierflow.common.customers import Customer
 from tierflow.common.policies import policy_numbered
-from tierflow.common.standing import StandingRow
+from tierflow.common.standing import StandingRow, StandingRun
 from tierflow.grading.models import GradingChunk, GradingRun, LevelDecisionRow, LevelPin
 from tierflow.grading.rules.levels import Level, earned, level_policy
 from tierflow.grading.service import closing, facts
@@ -95,19 +95,22 @@ def _carried(session: Session, run: GradingRun) -> Iterator[str]:
 
 
 def _standings(session: Session) -> Iterator[str]:
-    """Levels in force without a decision, and changes decided that never came into force."""
-    row, seen, run = StandingRow, LevelDecisionRow, GradingRun
+    """Levels without a decision, runs that count unconfirmed or not at all, changes that never came into force."""
+    row, seen, run, told = StandingRow, LevelDecisionRow, GradingRun, StandingRun
     orphans = (
         select(row.id, row.customer_id)
         .outerjoin(seen, (seen.run_id == row.run_id) & (seen.customer_id == row.customer_id))
-        .outerjoin(run, run.id == row.run_id)
-        .where(
-            row.basis != "pinned",
-            seen.level.is_(None) | (seen.level != row.level) | run.state.is_(None) | (run.state != "confirmed"),
-        )
+        .where(row.basis != "pinned", seen.level.is_(None) | (seen.level != row.level))
     )
     for standing_id, customer_id in session.execute(orphans.order_by(row.id)):
         yield f"standing {standing_id}: customer {customer_id} was never given this level"
+    confirmed = select(run.id, run.confirmed_at).where(run.state == "confirmed")
+    kept = dict(session.execute(select(told.run_id, told.recorded_at)).all())
+    for run_id, confirmed_at in session.execute(confirmed.order_by(run.id)):
+        if kept.pop(run_id, None) != confirmed_at:
+            yield f"run {run_id}: its levels do not count since it was confirmed"
+    for run_id in sorted(kept):
+        yield f"run {run_id}: its levels count, and nobody confirmed them"
     pinned = (
         select(row.id)
         .outerjoin(LevelPin, (LevelPin.id == row.pin_id) & (LevelPin.state == "approved"))

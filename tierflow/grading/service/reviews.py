@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
@@ -22,7 +21,7 @@ from tierflow.common.reference import ProductLine, Region, lines_on
 from tierflow.common.standing import level_column
 from tierflow.common.users import User
 from tierflow.grading.models import GradingRun, Review, ReviewScore
-from tierflow.grading.rules.reviews import Seen, recommend, review_policy, score
+from tierflow.grading.rules.reviews import Seen, breaches_known, recommend, review_policy, score
 from tierflow.grading.service import derived
 from tierflow.grading.service.looking import whose
 from tierflow.kernel.errors import Conflict, Invalid, NotFound, Refusal, Refused
@@ -33,14 +32,16 @@ from tierflow.kernel.text import text
 SUBJECT = "review"
 CLAUSE = "CHEM-16"
 KINDS: tuple[type[Period], ...] = (Quarter, HalfYear, Year)
+REVIEWED = (Review.product_line_id, Review.kind)
+
+
+def _word(kind: type[Period]) -> str:
+    return kind.__name__.lower()
 
 
 def open_due(session: Session, now: datetime) -> dict[str, int]:
-    """Open what ended last and is not open yet, from the 1st working day on; score what is open, freeze what can be."""
-    today = local_day(now)
-    opened = 0
-    for period in _ended(session, today):
-        opened += sum(open_one(session, line, period, now) for line in lines_on(session, today))
+    """Open what has ended and is not open yet, from the 1st working day on; score what is open, freeze what can be."""
+    opened = sum(open_one(session, line, period, now) for line, period in _ended(session, local_day(now)))
     frozen = 0
     for review in session.scalars(select(Review).where(Review.state == "open").order_by(Review.id)).all():
         frozen += refresh(session, review, now)
@@ -49,17 +50,26 @@ def open_due(session: Session, now: datetime) -> dict[str, int]:
 
 def outstanding(session: Session, now: datetime) -> int:
     """How many reviews `open_due` would open then, and how many that are open it would score anew."""
-    today = local_day(now)
-    to_open = sum(
-        _is_to_open(session, line.id, period) for period in _ended(session, today) for line in lines_on(session, today)
-    )
+    to_open = sum(_is_to_open(session, line.id, period) for line, period in _ended(session, local_day(now)))
     return to_open + (session.scalar(select(func.count()).where(Review.state == "open")) or 0)
 
 
-def _ended(session: Session, today: date) -> list[Period]:
-    """The quarter, half-year and year that ended last, each from the 1st working day after it."""
-    calendar, periods = working_calendar(session), [kind.of(today).previous() for kind in KINDS]
-    return [period for period in periods if today >= calendar.nth_working_day(period.last_day, 1).on]
+def _ended(session: Session, today: date) -> list[tuple[ProductLine, Period]]:
+    """By line and kind the period that ended last, from the 1st working day after it; after an outage those missed."""
+    calendar = working_calendar(session)
+    query = select(Review.product_line_id, Review.kind, func.max(Review.last_month)).group_by(*REVIEWED)
+    newest = {(line_id, kind): last for line_id, kind, last in session.execute(query)}
+    found: list[tuple[ProductLine, Period]] = []
+    for line in lines_on(session, today):
+        for kind in KINDS:
+            period = kind.of(today).previous()
+            last = newest.get((line.id, _word(kind)), period.previous().months[-1].start)
+            if today < calendar.nth_working_day(period.last_day, 1).on:
+                period = period.previous()
+            while period.months[-1].start > last:
+                found.append((line, period))
+                period = period.previous()
+    return sorted(found, key=lambda each: each[1].last_day)
 
 
 def _is_to_open(session: Session, line_id: int, period: Period) -> bool:
@@ -73,7 +83,7 @@ def open_one(session: Session, line: ProductLine, period: Period, now: datetime)
         return False
     review = Review(
         product_line_id=line.id,
-        kind=type(period).__name__.lower(),
+        kind=_word(type(period)),
         period=str(period),
         first_month=period.months[0].start,
         last_month=period.months[-1].start,
@@ -148,7 +158,10 @@ def _scored(session: Session, review: Review) -> list[dict[str, Any]]:
             completion=completion,
             evenness=None if row.evenness is None else int(row.evenness),
             payment_discipline=None if row.payment is None else int(row.payment),
-            breaches=int(row.breaches or 0),
+            breaches=breaches_known(
+                None if row.breaches is None else int(row.breaches),
+                had_business=row.grams is not None or bool(row.due),
+            ),
             cooperation=row.cooperation,
             suspended_days=stood_still[row.id],
             days=(span.last - since[row.id]).days + 1,
@@ -339,49 +352,3 @@ def confirm(session: Session, actor: Actor, review_id: int, command: Mapping[str
         audit.record(session, actor, "review.close", SUBJECT, review.id, now)
     session.flush()
     return number
-
-
-def pack(session: Session, actor: Actor, review: Review) -> dict[str, Any]:
-    """What the meeting sees: offtake against plan by month, scores in tens, recommendations, the first and the last."""
-    require(actor, "review.read")
-    months = (review.first_month, review.last_month)
-    lifted = dict(
-        session.execute(
-            select(OfftakeMonth.month, func.sum(OfftakeMonth.grams))
-            .where(OfftakeMonth.product_line_id == review.product_line_id, OfftakeMonth.month.between(*months))
-            .group_by(OfftakeMonth.month)
-        ).all()
-    )
-    planned = dict(
-        session.execute(
-            select(MonthFacts.month, func.sum(MonthFacts.planned_grams))
-            .where(MonthFacts.product_line_id == review.product_line_id, MonthFacts.month.between(*months))
-            .group_by(MonthFacts.month)
-        ).all()
-    )
-    first, last = Month.of(months[0]), Month.of(months[1])
-    every = [first.plus(n) for n in range(first.until(last) + 1)]
-    tens: Counter[int] = Counter()
-    recommended: Counter[str] = Counter()
-    levels: Counter[str] = Counter()
-    keys = (ReviewScore.score // 1000, ReviewScore.recommended, ReviewScore.confirmed, ReviewScore.level)
-    counted = select(*keys, func.count()).where(ReviewScore.review_id == review.id).group_by(*keys)
-    for ten, advised, confirmed, level, number in session.execute(counted):
-        if ten is not None:
-            tens[min(int(ten), 9)] += number
-        recommended[confirmed or advised] += number
-        levels[level] += number
-    ranked = scores(actor, review, {})
-    return {
-        "months": [(str(m), int(lifted.get(m.start) or 0), int(planned.get(m.start) or 0)) for m in every],
-        "tens": [tens[n] for n in range(10)],
-        "recommended": recommended,
-        "levels": levels,
-        "best": session.execute(ranked.order_by(ReviewScore.rank).limit(10)).all(),
-        "worst": session.execute(ranked.order_by(ReviewScore.rank.desc()).limit(10)).all(),
-        "exceptions": session.execute(
-            ranked.where(func.coalesce(ReviewScore.confirmed, ReviewScore.recommended) != "keep")
-            .order_by(ReviewScore.rank)
-            .limit(200)
-        ).all(),
-    }

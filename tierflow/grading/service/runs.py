@@ -11,7 +11,7 @@ from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import func, insert, literal, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgres
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.exc import IntegrityError
@@ -25,8 +25,8 @@ from tierflow.common.indicators import MonthFacts
 from tierflow.common.offtake import Offtake
 from tierflow.common.policies import policy_on
 from tierflow.common.reference import ProductLine
-from tierflow.common.standing import StandingRow
-from tierflow.grading.models import GradingChunk, GradingRun, LevelDecisionRow
+from tierflow.common.standing import StandingRow, StandingRun
+from tierflow.grading.models import GradingChunk, GradingRun, LevelDecisionRow, moved
 from tierflow.grading.rules.levels import level_policy
 from tierflow.grading.service import closing, facts
 from tierflow.kernel.errors import Conflict, NotFound, Refusal, Refused, refuse_if_any
@@ -243,9 +243,8 @@ def confirm(session: Session, actor: Actor, run_id: int, note: str | None, now: 
             session, each, ("proposed",), "confirmed", confirmed_by_id=actor.user_id, confirmed_at=now, note=note or ""
         )
         audit.record(session, actor, "grading.confirm", SUBJECT, each.id, now, after=_sealed(session, each))
-    if run.kind == "monthly":
-        _stand(session, run, Month.of(run.month).end, now)
-    else:
+        session.add(StandingRun(run_id=each.id, recorded_at=now))
+    if run.kind == "adjusting":
         _stand_adjusted(session, run, now)
     _tell_managers(session, run, now)
     return run
@@ -277,24 +276,6 @@ def _sealed(session: Session, run: GradingRun) -> dict[str, Any]:
         **{name: getattr(run, name) for name in ("done", "up", "down", "held", "changed", "policy_version")},
         "sha256": sha256("".join(hashes).encode()).hexdigest(),
     }
-
-
-_STANDING = ("customer_id", "level", "product_line_id", "basis", "from_on", "month", "run_id", "recorded_at")
-
-
-def _stand(session: Session, run: GradingRun, from_on: date, now: datetime) -> None:
-    seen = LevelDecisionRow
-    rows = select(
-        seen.customer_id,
-        seen.level,
-        literal(run.product_line_id),
-        literal("run"),
-        literal(from_on),
-        literal(run.month),
-        literal(run.id),
-        literal(now, StandingRow.recorded_at.type),
-    ).where(seen.run_id == run.id, seen.level != seen.held)
-    session.execute(insert(StandingRow).from_select(_STANDING, rows))
 
 
 def _stand_adjusted(session: Session, run: GradingRun, now: datetime) -> None:
@@ -341,10 +322,11 @@ def _before(session: Session, last: GradingRun, ids: Sequence[int]) -> dict[int,
 def _tell_managers(session: Session, run: GradingRun, now: datetime) -> None:
     """One notice to each account manager whose customers' levels changed."""
     runs = [each.id for each in batch(session, run)]
+    each = LevelDecisionRow.customer_id  # once in a run, in several of an adjustment's perhaps
     rows = session.execute(
-        select(Customer.account_manager_id, func.count(LevelDecisionRow.customer_id.distinct()))
+        select(Customer.account_manager_id, func.count(each.distinct() if len(runs) > 1 else each))
         .join(LevelDecisionRow, LevelDecisionRow.customer_id == Customer.id)
-        .where(LevelDecisionRow.run_id.in_(runs), LevelDecisionRow.level != LevelDecisionRow.held)
+        .where(LevelDecisionRow.run_id.in_(runs), moved(), LevelDecisionRow.level != LevelDecisionRow.held)
         .group_by(Customer.account_manager_id)
     )
     month = str(Month.of(run.month))

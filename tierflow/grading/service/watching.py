@@ -18,7 +18,7 @@ from tierflow.common.notices import Notice
 from tierflow.common.offtake import OfftakeMonth, monthly
 from tierflow.common.policies import policy_on
 from tierflow.common.reference import ProductLine, lines_on
-from tierflow.common.standing import Standing, StandingRow, history, standing_on
+from tierflow.common.standing import Past, Standing, history, standing_on
 from tierflow.grading.models import GradingRun, LevelDecisionRow, LevelPin
 from tierflow.grading.rules.levels import Level, LevelPolicy, level_policy
 from tierflow.grading.rules.outlook import Outlook, outlook
@@ -140,7 +140,7 @@ class Picture:
     policy: LevelPolicy
     outlook: Outlook
     days_left: int
-    history: Sequence[StandingRow]
+    history: Sequence[Past]
     pins: Sequence[LevelPin]
 
 

@@ -83,6 +83,7 @@ def may_sell(*, session: Session, actor: Actor, now: datetime, customer_id: int)
                 "product_line": answer.line.name,
                 "customer_class": answer.customer_class,
                 "may_sell": answer.may_sell,
+                "by_auction_only": answer.by_auction_only,
                 "reasons": [
                     {
                         "clause": refusal.clause,

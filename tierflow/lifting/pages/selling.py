@@ -14,8 +14,10 @@ from tierflow.kernel.text import mark
 from tierflow.lifting.models import LiftingOrder
 from tierflow.lifting.pages import views
 from tierflow.lifting.service import queries, selling
+from tierflow.web import shell
 from tierflow.web.customer_page import Head, Tab
 from tierflow.web.i18n import show
+from tierflow.web.links import link
 from tierflow.web.paging import Sort, page_of
 
 SHOWN = 20
@@ -30,7 +32,10 @@ def head(session: Session, actor: Actor, today: CustomerToday, now: datetime) ->
         if all(reason in answer.reasons for answer in found.answers)
     ]
     shown = {
-        "lines": [{"name": views.named(answer.line), "yes": answer.may_sell} for answer in found.answers],
+        "lines": [
+            {"name": views.named(answer.line), "yes": answer.may_sell, "by_auction": answer.by_auction_only}
+            for answer in found.answers
+        ],
         "reasons": [
             {
                 "line": None if refusal in shared else views.named(answer.line),
@@ -43,10 +48,10 @@ def head(session: Session, actor: Actor, today: CustomerToday, now: datetime) ->
             if refusal not in shared or number == 0
         ],
         "held": found.held,
-        "orders_url": url_for("lifting.listing", customer_id=customer_id, state="open"),
-        "new_url": url_for("lifting.place", customer_id=customer_id),
+        "orders_url": link("lifting.listing", customer_id=customer_id, state="open"),
+        "new_url": link("lifting.place", customer_id=customer_id),
     }
-    return Markup(render_template("lifting/_selling.html", selling=shown))  # noqa: S704 - a template of ours
+    return shell.part("lifting/_selling.html", selling=shown)
 
 
 def part(session: Session, actor: Actor, customer_id: int, now: datetime) -> Markup:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from tierflow.kernel.numerals import NotANumber
 from tierflow.kernel.text import Text, text
@@ -38,14 +37,37 @@ def read_words(cell: Cell, most: int = 80) -> str:
         return ""
     if isinstance(cell, float) or (isinstance(cell, int) and abs(cell) >= 10**15):
         raise BadCell(text("This is stored as a number and may have lost digits: format the column as text."))
-    words = unicodedata.normalize("NFKC", str(cell)).strip()
+    words = str(cell).strip()
+    if not words.isascii():
+        words = unicodedata.normalize("NFKC", words).strip()
     if len(words) > most or not words.isprintable():
         raise BadCell(text("At most %(most)s characters.", most=most))
     return words
 
 
+def read_name(cell: Cell, most: int = 80) -> str:
+    """As `read_words`, for what is looked up: the 7042 that a spreadsheet kept as 7042.0 is the grade of that name."""
+    return read_words(_whole(cell), most)
+
+
+def _whole(cell: Cell) -> Cell:
+    return int(cell) if isinstance(cell, float) and cell.is_integer() and abs(cell) < 10**15 else cell
+
+
+def are_plain(cells: Sequence[Cell], most: int = 80) -> bool:
+    """Whether `read_words` would give every one of these back as it stands: short words without blanks in ASCII."""
+    try:
+        joined = "".join(cells)  # type: ignore[arg-type]
+    except TypeError:  # a number, or nothing
+        return False
+    return (
+        joined.isascii() and joined.isprintable() and " " not in joined and all(cells) and max(map(len, cells)) <= most  # type: ignore[arg-type]
+    )
+
+
 def read_day(cell: Cell, today: date) -> date:
     """The day of the lifting: 2026-11-22, 2026/11/22, 2026年11月22日, 20261122; not one still to come."""
+    cell = _whole(cell)
     written = unicodedata.normalize("NFKC", str(cell if cell is not None else "")).strip()
     found = _DAY.fullmatch(written)
     if found is None or isinstance(cell, bool | float):
@@ -93,9 +115,3 @@ def read_form(cell: Cell) -> str:
 def key(words: str) -> str:
     """A code or name as compared."""
     return unicodedata.normalize("NFKC", words).strip().casefold()
-
-
-def differs(told: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:
-    """Whether a row says something else than the line of its number."""
-    names = ("customer_id", "product_id", "grams", "lifted_on")
-    return any(told[name] != stored[name] for name in names)

@@ -262,6 +262,7 @@ class SellingLineOut(Schema):
     product_line = fields.String()
     customer_class = fields.String(allow_none=True)
     may_sell = fields.Boolean()
+    by_auction_only = fields.Boolean(metadata={"description": "at auction level no planned order is taken"})
     reasons = fields.List(fields.Nested(SellingReasonOut))
 
 

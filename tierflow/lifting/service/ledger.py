@@ -21,7 +21,7 @@ from tierflow.kernel.roles import Actor, require
 from tierflow.kernel.text import text
 from tierflow.kernel.tonnage import format_tonnes
 from tierflow.lifting.rules.ledger import why_not_reverse
-from tierflow.lifting.service.offtake_import import SOURCE
+from tierflow.lifting.service.offtake_rows import SOURCE
 
 SUBJECT = "offtake"
 

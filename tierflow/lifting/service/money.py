@@ -175,6 +175,12 @@ def settle(session: Session, actor: Actor, order_id: int, command: Mapping[str, 
     require(actor, "order.settle")
     order = scope.lock(session, actor, order_id)
     refuse_if_any(rules.why_not_settle(scope.standing(order)))
+    close_account(session, actor, order, command.get("note") or "", now)
+    return order
+
+
+def close_account(session: Session, actor: Actor, order: LiftingOrder, note: str, now: datetime) -> None:
+    """Settle an order that is held and of which nothing is out."""
     order.settled_fen = rules.value_fen(order.lifted_grams, order.price_fen)
     order.closed_at = now
     scope.settle_state(session, order)
@@ -186,7 +192,7 @@ def settle(session: Session, actor: Actor, order_id: int, command: Mapping[str, 
             price_fen=order.price_fen,
             value_fen=order.settled_fen,
             money_fen=order.received_fen - order.paid_out_fen,
-            note=command.get("note") or "",
+            note=note,
             by_id=actor.user_id,
             settled_at=now,
         )
@@ -198,7 +204,6 @@ def settle(session: Session, actor: Actor, order_id: int, command: Mapping[str, 
         "balance": format_yuan(order.owes_fen),
     }
     audit.record(session, actor, "order.settle", SUBJECT, order.id, now, after=after)
-    return order
 
 
 def invoice(session: Session, actor: Actor, order_id: int, command: Mapping[str, Any], now: datetime) -> LiftingOrder:

@@ -43,6 +43,8 @@ def place(session: Session, actor: Actor, command: Mapping[str, Any], now: datet
     customer = get_visible(session, actor, command["customer_id"])
     if not scope.sells_to(actor, customer):
         raise Forbidden("order.write")
+    # A status that is being withdrawn is waited for, so that no order slips in behind it (CHEM-17).
+    session.refresh(customer, with_for_update={"read": True})
     actor = in_name_of(actor, "order.write", customer)
     product, line = _product(session, command["product_id"], today)
     warehouse = _warehouse(session, command["warehouse_id"], today)
@@ -131,14 +133,19 @@ def withdraw(session: Session, actor: Actor, order_id: int, command: Mapping[str
     if slip is None:
         raise NotFound
     session.refresh(slip)
+    refuse_if_any(rules.why_not_withdraw(scope.standing(order), left_on(slip)))
+    take_back(session, actor, order, slip, command["reason"], now)
+    return order
+
+
+def take_back(session: Session, actor: Actor, order: LiftingOrder, slip: Slip, reason: str, now: datetime) -> None:
+    """What is left on a slip of an order that is held goes back to the order."""
     left = left_on(slip)
-    refuse_if_any(rules.why_not_withdraw(scope.standing(order), left))
     slip.withdrawn_grams += left
     order.released_grams -= left
     scope.settle_state(session, order)
     after = {"slip": slip.number, "tonnes": format_tonnes(left)}
-    audit.record(session, actor, "order.withdraw", SUBJECT, order.id, now, after=after, reason=command["reason"])
-    return order
+    audit.record(session, actor, "order.withdraw", SUBJECT, order.id, now, after=after, reason=reason)
 
 
 def cancel(session: Session, actor: Actor, order_id: int, command: Mapping[str, Any], now: datetime) -> LiftingOrder:
@@ -146,13 +153,18 @@ def cancel(session: Session, actor: Actor, order_id: int, command: Mapping[str, 
     require(actor, "order.write")
     order, actor = scope.lock_to_sell(session, actor, order_id)
     refuse_if_any(rules.why_not_cancel(scope.standing(order)))
+    call_off(session, actor, order, command["reason"], now)
+    return order
+
+
+def call_off(session: Session, actor: Actor, order: LiftingOrder, reason: str, now: datetime) -> None:
+    """End an order that is held and of which nothing is out; what was paid is owed back."""
     order.state = rules.State.CANCELLED.value
-    order.cancel_reason = command["reason"]
+    order.cancel_reason = reason
     order.closed_at = now
     scope.settle_state(session, order)
     after = {"owed": format_yuan(order.owes_fen)}
-    audit.record(session, actor, "order.cancel", SUBJECT, order.id, now, after=after, reason=command["reason"])
-    return order
+    audit.record(session, actor, "order.cancel", SUBJECT, order.id, now, after=after, reason=reason)
 
 
 def let_out(session: Session, actor: Actor, order_id: int, command: Mapping[str, Any], now: datetime) -> LiftingOrder:

@@ -10,8 +10,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tierflow.common.customer_today import CustomerToday, lines_held
-from tierflow.common.customers import Customer, get_visible
+from tierflow.common.customers import Customer, CustomerLine, get_visible
 from tierflow.common.reference import ProductLine
+from tierflow.common.standing import level_column
 from tierflow.common.suspension import is_suspended
 from tierflow.kernel.errors import Refusal
 from tierflow.kernel.months import local_day
@@ -31,11 +32,12 @@ REMEDIES = {
 
 @dataclass(frozen=True)
 class Answer:
-    """One line's answer. `may_sell` is no exactly when there is a reason."""
+    """One line's answer. `may_sell` is no exactly when there is a reason; a yes may be by auction alone (CHEM-9.1)."""
 
     line: ProductLine
     customer_class: str | None
     reasons: Sequence[Refusal]
+    by_auction_only: bool = False
 
     @property
     def may_sell(self) -> bool:
@@ -60,13 +62,18 @@ def may_sell(session: Session, actor: Actor, customer_id: int, now: datetime) ->
 
 
 def answers_for(session: Session, today: CustomerToday) -> Selling:
-    """The same for a customer whose day is known already: while nothing stops it, nothing more is asked."""
+    """The same for a customer whose day is known already: while nothing stops it, only its level is asked."""
     customer = today.customer
     is_stopped = today.is_suspended or today.is_disqualified
     found = business.stops(session, [customer.id], today.on).get(customer.id, []) if is_stopped else []
     stopped = [stop.refusal for stop in found]
     answers = [
-        Answer(line, held.customer_class if held else None, [*stopped, *([] if held else [_no_class()])])
+        Answer(
+            line,
+            held.customer_class if held else None,
+            [*stopped, *([] if held else [_no_class()])],
+            by_auction_only=held is not None and not stopped and _is_at_auction(session, line, held, today),
+        )
         for line, held in today.held
     ]
     held = 0
@@ -74,6 +81,12 @@ def answers_for(session: Session, today: CustomerToday) -> Selling:
         query = select(func.count()).where(LiftingOrder.customer_id == customer.id, LiftingOrder.state.in_(OPEN))
         held = session.scalar(query) or 0
     return Selling(sorted(answers, key=lambda answer: answer.customer_class is None), held)
+
+
+def _is_at_auction(session: Session, line: ProductLine, held: CustomerLine, today: CustomerToday) -> bool:
+    if line.scheme != "polyolefin" or held.customer_class == "direct":
+        return False
+    return session.scalar(select(level_column(today.customer.id, line.id, today.on))) == "auction"
 
 
 def remedy(refusal: Refusal) -> Text | None:

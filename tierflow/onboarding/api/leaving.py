@@ -163,6 +163,15 @@ def acknowledge(*, session: Session, actor: Actor, now: datetime, distribution_i
     return distributing.acknowledge(session, actor, distribution_id, now)
 
 
+@blp.route("/distributions/receipts", methods=["POST"])
+@writes("distribution.write")
+@blp.arguments(leaving.ReceiptsSchema)
+@blp.response(201, leaving.AcknowledgedSchema)
+def acknowledge_all(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
+    """Acknowledge many by name; which of them were the caller's and waited still."""
+    return {"ids": distributing.acknowledge_all(session, actor, data["ids"], now)}
+
+
 @blp.route("/inspections", methods=["GET"])
 @reads("inspection.read")
 @blp.arguments(leaving.InspectionsSchema, location="query")

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Response, flash, redirect, render_template, request, url_for
+from flask import Response, flash, redirect, render_template, request
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response as BaseResponse
 
-from tierflow.common.reference import lines_on, regions_on
 from tierflow.kernel.errors import Invalid
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, is_allowed
@@ -20,10 +19,11 @@ from tierflow.kernel.text import mark, text
 from tierflow.onboarding import exports as files
 from tierflow.onboarding.pages import chain, fields_past, reading, standing, takeover, views
 from tierflow.onboarding.pages.blueprint import CUSTOMER, ROW_ID, bp
-from tierflow.onboarding.pages.listing import managers, number
+from tierflow.onboarding.pages.listing import number, options
 from tierflow.onboarding.rules.entry import CLASS_LABELS
 from tierflow.onboarding.schemas import given
 from tierflow.onboarding.service import saved_filters
+from tierflow.onboarding.service.choices import choices
 from tierflow.onboarding.service.customers import (
     SORTS,
     CustomerCard,
@@ -41,6 +41,7 @@ from tierflow.web import customer_page
 from tierflow.web.access import reads, writes
 from tierflow.web.exports import form_of
 from tierflow.web.i18n import show
+from tierflow.web.links import link
 from tierflow.web.schemas import form_data, load
 from tierflow.web.shell import day, moment
 
@@ -52,9 +53,9 @@ YEAR = timedelta(days=365)
 @reads("customer.read")
 def customers(*, session: Session, actor: Actor, now: datetime) -> str:
     """The list, under the filter of its address."""
-    on = local_day(now)
     sort = sorting(request.args)
     page = list_customers(session, actor, asked(request.args), now, cursor=request.args.get("cursor"), sort=sort)
+    offered = choices(session, actor, local_day(now))
     return render_template(
         "onboarding/customers.html",
         rows=[_row(row, now) for row in page.rows],
@@ -62,10 +63,10 @@ def customers(*, session: Session, actor: Actor, now: datetime) -> str:
         sort=sort,
         has_filter=any(request.args.get(name) for name in saved_filters.NARROWING),
         saved=_saved(session, actor),
-        regions=[(row.id, row.name) for row in regions_on(session, on)],
-        managers=managers(session, actor, on),
+        regions=options(offered.regions),
+        managers=options(offered.managers),
         classes=[(name, show(label)) for name, label in CLASS_LABELS.items()],
-        lines=[(line.id, views.line_name(line)) for line in lines_on(session, on)],
+        lines=options(offered.lines),
     )
 
 
@@ -97,7 +98,7 @@ def _row(row: CustomerRow, now: datetime) -> dict[str, Any]:
     customer = row.customer
     ends = row.expires_on
     return {
-        "url": url_for("onboarding.customer", customer_id=customer.id),
+        "url": link("onboarding.customer", customer_id=customer.id),
         "name": customer.name,
         "code": customer.credit_code or customer.organisation_code,
         "number": customer.number,
@@ -119,9 +120,9 @@ def _saved(session: Session, actor: Actor) -> list[dict[str, Any]]:
     return [
         {
             "label": row.name,
-            "url": f"{url_for('onboarding.customers')}?{row.query}",
+            "url": f"{link('onboarding.customers')}?{row.query}",
             "active": saved_filters.read(row.query) == here,
-            "delete_url": url_for("onboarding.forget_filter", filter_id=row.id),
+            "delete_url": link("onboarding.forget_filter", filter_id=row.id),
         }
         for row in saved_filters.kept(session, actor)
     ]
@@ -133,7 +134,7 @@ def save_filter(*, session: Session, actor: Actor, now: datetime) -> BaseRespons
     """Keep the present filter under a name; only what narrows this list is kept."""
     kept = saved_filters.save(session, actor, **load(given.SavedFilterSchema(), form_data()))
     flash(_("The filter is kept."), "ok")
-    return redirect(iri_to_uri(f"{url_for('onboarding.customers')}?{kept.query}"))
+    return redirect(iri_to_uri(f"{link('onboarding.customers')}?{kept.query}"))
 
 
 @bp.post(f"/customers/filters/<{ROW_ID}:filter_id>/forget")
@@ -141,7 +142,7 @@ def save_filter(*, session: Session, actor: Actor, now: datetime) -> BaseRespons
 def forget_filter(*, session: Session, actor: Actor, now: datetime, filter_id: int) -> BaseResponse:
     """Remove a kept filter."""
     saved_filters.forget(session, actor, filter_id)
-    return redirect(url_for("onboarding.customers"))
+    return redirect(link("onboarding.customers"))
 
 
 @bp.post("/customers/export")
@@ -172,7 +173,7 @@ def customer_past(*, session: Session, actor: Actor, now: datetime, customer_id:
     past = customer_history(session, actor, customer_id)
     changes = fields_past.asked(session, actor, customer_id, request.args)
     opened_by = [
-        {"number": one.application.number, "url": url_for("onboarding.application", application_id=one.application.id)}
+        {"number": one.application.number, "url": link("onboarding.application", application_id=one.application.id)}
         for one in past.openings
     ]
     return _page(
@@ -227,7 +228,7 @@ def print_customer(*, session: Session, actor: Actor, now: datetime, customer_id
         rounds=_rounds(found.decisions),
         printed_by=actor.name,
         printed_at=moment(now),
-        back_url=url_for("onboarding.customer", customer_id=customer_id),
+        back_url=link("onboarding.customer", customer_id=customer_id),
     )
 
 
@@ -235,7 +236,7 @@ def _file(found: CustomerFile, now: datetime) -> dict[str, Any]:
     row = found.customer
 
     def url(file_id: int) -> str:
-        return url_for("onboarding.show_customer_file", customer_id=row.id, file_id=file_id)
+        return link("onboarding.show_customer_file", customer_id=row.id, file_id=file_id)
 
     return {
         "name": row.name,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from flask import Response, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -19,6 +18,7 @@ from tierflow.onboarding import exports as files
 from tierflow.onboarding.models import Distribution
 from tierflow.onboarding.pages import views
 from tierflow.onboarding.pages.blueprint import ROW_ID, bp
+from tierflow.onboarding.rules.papers import PAPER_LABELS
 from tierflow.onboarding.schemas import leaving as wanted
 from tierflow.onboarding.service import distributing
 from tierflow.web.access import reads, writes
@@ -47,35 +47,51 @@ def distributions(*, session: Session, actor: Actor, now: datetime) -> str:
     """What was sent to whom, and who acknowledged it."""
     asked = load(wanted.DistributionsSchema(), {"state": request.args.get("state")})
     page = distributing.listing(session, actor, now, state=asked["state"], cursor=request.args.get("cursor"))
-    mine = set(
-        session.scalars(
-            select(Distribution.id).where(
-                Distribution.id.in_([sent.row.id for sent in page.rows]),
-                Distribution.acknowledged_at.is_(None),
-                distributing.mine(actor),
-            )
-        )
-    )
     rows = [
         {
-            "url": url_for("onboarding.customer", customer_id=sent.customer.id),
+            "id": sent.row.id,
+            "url": url_for("onboarding.customer", customer_id=sent.customer.id) if sent.is_visible else None,
             "name": sent.customer.name,
             "number": sent.customer.number,
             "event": _event(sent.row.event),
-            "what": ", ".join(views.label(field) for field in sent.row.what if not field.startswith("line.")),
+            "what": _what(sent.row.what),
             "to": sent.office or _("finance department"),
             "sent": moment(sent.row.sent_at),
             "due": moment(sent.row.due_at),
             "receipt": moment(sent.row.acknowledged_at),
             "by": sent.acknowledged_by,
             "is_late": sent.is_late,
-            "receipt_url": url_for("onboarding.acknowledge", distribution_id=sent.row.id)
-            if sent.row.id in mine
-            else None,
+            "receipt_url": url_for("onboarding.acknowledge", distribution_id=sent.row.id) if sent.is_mine else None,
         }
         for sent in page.rows
     ]
     return render_template("onboarding/distributions.html", rows=rows, page=page, state=asked["state"] or "")
+
+
+def _what(told: Mapping[str, Any]) -> str:
+    """The fields that changed, in words; lines and papers by what they are."""
+    words = {}
+    for field in told:
+        kind, _dot, name = field.partition(".")
+        words[
+            _("product lines")
+            if kind == "line"
+            else show(PAPER_LABELS[name])
+            if kind == "paper"
+            else views.label(field)
+        ] = 1
+    comma: str = _(", ")
+    return comma.join(words)
+
+
+@bp.post("/distributions/receipts")
+@writes("distribution.write")
+def acknowledge_all(*, session: Session, actor: Actor, now: datetime) -> BaseResponse:
+    """Acknowledge the chosen ones, by name."""
+    given = load(wanted.ReceiptsSchema(), {"ids": request.form.getlist("ids")})
+    done = distributing.acknowledge_all(session, actor, given["ids"], now)
+    flash(_("%(count)s acknowledged in your name.", count=len(done)), "ok")
+    return redirect(url_for("onboarding.distributions", state="waiting"))
 
 
 @bp.post(f"/distributions/<{ROW_ID}:distribution_id>/receipt")

@@ -74,13 +74,14 @@ def new_handover(*, session: Session, actor: Actor, now: datetime) -> str:
 
 
 def _new(session: Session, now: datetime, values: Any, errors: Any, refusals: tuple[Refusal, ...]) -> str:
-    people = service.candidates(session, now)
+    givers, takers = service.candidates(session, now)
     return render_template(
         "onboarding/handover_new.html",
         values=values,
         errors=errors,
         refusals=told(refusals),
-        people=[(user.id, user.name) for user in people],
+        givers=[(user.id, user.name) for user in givers],
+        takers=[(user.id, user.name) for user in takers],
         today=local_day(now).isoformat(),
     )
 

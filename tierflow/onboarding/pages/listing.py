@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
-from flask import Response, render_template, request, url_for
+from flask import Response, render_template, request
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from tierflow.common.calendars import working_calendar
-from tierflow.common.reference import regions_on
-from tierflow.common.users import holders
 from tierflow.kernel.approval import State
 from tierflow.kernel.errors import Invalid
 from tierflow.kernel.months import local_day
@@ -21,10 +20,12 @@ from tierflow.onboarding import exports as files
 from tierflow.onboarding.pages import views
 from tierflow.onboarding.pages.blueprint import bp
 from tierflow.onboarding.rules.chain import ACCOUNT_OPENING
+from tierflow.onboarding.service.choices import choices
 from tierflow.onboarding.service.listing import ApplicationRow, Filters, lines_asked, list_applications
 from tierflow.web.access import reads
 from tierflow.web.exports import form_of
 from tierflow.web.i18n import show
+from tierflow.web.links import link
 from tierflow.web.shell import moment
 
 TABS: dict[str, str] = {
@@ -59,12 +60,13 @@ def applications(*, session: Session, actor: Actor, now: datetime) -> str:
     page = list_applications(session, actor, filters, cursor=request.args.get("cursor"))
     calendar = working_calendar(session)
     lines = lines_asked(session, [row.application.id for row in page.rows])
+    offered = choices(session, actor, local_day(now))
     title, words = EMPTY[tab]
     return render_template(
         "onboarding/list.html",
         tab=tab,
         tabs=[
-            {"label": show(label), "url": url_for("onboarding.applications", tab=key), "active": key == tab}
+            {"label": show(label), "url": link("onboarding.applications", tab=key), "active": key == tab}
             for key, label in TABS.items()
         ],
         rows=[
@@ -83,8 +85,8 @@ def applications(*, session: Session, actor: Actor, now: datetime) -> str:
             for row in page.rows
         ],
         page=page,
-        regions=[(row.id, row.name) for row in regions_on(session, local_day(now))],
-        managers=managers(session, actor, local_day(now)),
+        regions=options(offered.regions),
+        managers=options(offered.managers),
         empty_title=show(title),
         empty_text=show(words),
     )
@@ -95,7 +97,7 @@ def _url(row: ApplicationRow, actor: Actor) -> str:
     keeps = row.application.account_manager_id in actor.user_ids_as(Role.ACCOUNT_MANAGER)
     editable = row.case.state in (State.DRAFT, State.RETURNED, State.WITHDRAWN)
     endpoint = "onboarding.edit_application" if keeps and editable else "onboarding.application"
-    return url_for(endpoint, application_id=row.application.id)
+    return link(endpoint, application_id=row.application.id)
 
 
 def asked(args: Any, actor: Actor) -> tuple[str, Filters]:
@@ -122,11 +124,9 @@ def number(args: Any, name: str) -> int | None:
     return int(value)
 
 
-def managers(session: Session, actor: Actor, on: date) -> list[tuple[int, str]]:
-    """The account managers to filter by, for whoever sees those of others."""
-    if actor.roles <= {Role.ACCOUNT_MANAGER}:
-        return []
-    return [(user.id, user.name) for user in holders(session, Role.ACCOUNT_MANAGER, on)]
+def options(rows: Iterable[Any]) -> list[tuple[int, str]]:
+    """Regions, people or product lines for a list's filter, named in the reader's language."""
+    return [(row.id, views.line_name(row)) for row in rows]
 
 
 @bp.post("/applications/export")

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from flask import render_template, request, url_for
+from flask import render_template, request
 from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tierflow.common.acts import act_label
-from tierflow.common.approvals import capacity, facts_of
+from tierflow.common.approvals import capacity
 from tierflow.common.audit import AuditEntry
 from tierflow.common.calendars import working_calendar
 from tierflow.common.users import User
@@ -30,6 +30,7 @@ from tierflow.onboarding.service import reading, showing
 from tierflow.onboarding.service.reading import ApplicationView
 from tierflow.web.access import reads
 from tierflow.web.i18n import show
+from tierflow.web.links import link
 from tierflow.web.shell import day, moment
 
 STOCK = {
@@ -137,7 +138,7 @@ def statement(session: Session, found: ApplicationView, now: datetime) -> dict[s
         "changes_since": _("Against what was handed in in round %(round)d", round=len(found.rounds) - 1)
         if len(found.rounds) > 1
         else None,
-        "customer_url": url_for("onboarding.customer", customer_id=found.customer.id) if found.customer else None,
+        "customer_url": link("onboarding.customer", customer_id=found.customer.id) if found.customer else None,
     }
 
 
@@ -233,7 +234,7 @@ def _handed_in(found: ApplicationView) -> list[dict[str, Any]]:
 def deciding(session: Session, actor: Actor, found: ApplicationView, now: datetime) -> dict[str, Any]:
     """What the approver's page shows beyond the application: their items, what changed for them, in whose name."""
     step = ACCOUNT_OPENING.step(found.case.step or "")
-    holder = capacity(actor, ACCOUNT_OPENING, found.case, facts_of(session, found.case))
+    holder = capacity(actor, ACCOUNT_OPENING, found.case, found.facts)
     principal = holder[0] if holder else None
     changed = latest_changes(found)
     return {

@@ -6,28 +6,29 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from flask import Response, render_template, request, url_for
+from flask import Response, render_template, request
 from flask_babel import gettext as _
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from tierflow.common.imports import ImportBatch
 from tierflow.common.policies import policy_on
-from tierflow.common.reference import regions_on
 from tierflow.kernel.months import local_day
 from tierflow.kernel.qualification import PAPER_LABELS
 from tierflow.kernel.roles import Actor, is_allowed, require
 from tierflow.kernel.text import Text, text
 from tierflow.onboarding.pages.blueprint import bp
-from tierflow.onboarding.pages.listing import managers
+from tierflow.onboarding.pages.listing import options
 from tierflow.onboarding.schemas import keeping as wanted
 from tierflow.onboarding.service import scans as service
+from tierflow.onboarding.service.choices import choices
 from tierflow.onboarding.service.scans import Owed, OwedFilters
 from tierflow.onboarding.terms_keeping import SCAN_DAYS
 from tierflow.web import exports
 from tierflow.web.access import reads
 from tierflow.web.exports import Column
 from tierflow.web.i18n import show
+from tierflow.web.links import link
 from tierflow.web.schemas import load
 from tierflow.web.shell import day
 
@@ -46,14 +47,15 @@ def scans_owed(*, session: Session, actor: Actor, now: datetime) -> str:
     """What is owed, the first due first."""
     filters, on = asked(request.args), local_day(now)
     page = service.owed(session, actor, filters, now, cursor=request.args.get("cursor"))
+    offered = choices(session, actor, on)
     return render_template(
         "onboarding/scans_owed.html",
         rows=[_row(row, actor) for row in page.rows],
         page=page,
         tiles=_tiles(service.tally(session, actor, filters, now), filters),
         days=policy_on(session, on).integer(SCAN_DAYS),
-        regions=[(row.id, row.name) for row in regions_on(session, on)],
-        managers=managers(session, actor, on),
+        regions=options(offered.regions),
+        managers=options(offered.managers),
         batch_id=filters.batch_id,
         has_filter=any(request.args.get(name) for name in NARROWING),
     )
@@ -63,7 +65,7 @@ def _row(row: Owed, actor: Actor) -> dict[str, Any]:
     paper, customer = row.paper, row.customer
     may_renew = is_allowed(actor, "paper.renew") and not row.is_waiting
     return {
-        "url": url_for("onboarding.customer", customer_id=customer.id),
+        "url": link("onboarding.customer", customer_id=customer.id),
         "name": customer.name,
         "number": customer.number,
         "paper": show(PAPER_LABELS[paper.kind]),
@@ -75,9 +77,7 @@ def _row(row: Owed, actor: Actor) -> dict[str, Any]:
         "due": day(row.due_on),
         "days_left": row.days_left,
         "is_waiting": row.is_waiting,
-        "upload_url": url_for("onboarding.renew_paper", customer_id=customer.id, kind=paper.kind)
-        if may_renew
-        else None,
+        "upload_url": link("onboarding.renew_paper", customer_id=customer.id, kind=paper.kind) if may_renew else None,
     }
 
 
@@ -88,12 +88,12 @@ def _tiles(found: service.Tally, filters: OwedFilters) -> list[dict[str, Any]]:
         "batch_id": filters.batch_id,
     }
     return [
-        {"label": _("Scans owed"), "value": found.owed, "url": url_for("onboarding.scans_owed", **kept)},
+        {"label": _("Scans owed"), "value": found.owed, "url": link("onboarding.scans_owed", **kept)},
         {
             "label": _("Overdue"),
             "value": found.overdue,
             "kind": "bad" if found.overdue else "ok",
-            "url": url_for("onboarding.scans_owed", overdue=1, **kept),
+            "url": link("onboarding.scans_owed", overdue=1, **kept),
         },
     ]
 

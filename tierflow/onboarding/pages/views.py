@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
-from flask import get_template_attribute, url_for
+from flask import Flask, current_app, get_template_attribute
 from flask_babel import gettext as _
 from markupsafe import Markup
 
@@ -23,6 +24,7 @@ from tierflow.onboarding.rules.entry import CLASS_LABELS
 from tierflow.onboarding.rules.papers import PAPER_LABELS
 from tierflow.onboarding.service.reading import CheckRow
 from tierflow.web.i18n import language, show
+from tierflow.web.links import link
 from tierflow.web.shell import day, moment
 
 FIELD_LABELS: Mapping[str, str] = {
@@ -153,7 +155,7 @@ def paper_facts(paper: Any) -> str:
 
 def file_url(application_id: int, file_id: int) -> str:
     """Where a scan is shown."""
-    return url_for("onboarding.show_file", application_id=application_id, file_id=file_id)
+    return link("onboarding.show_file", application_id=application_id, file_id=file_id)
 
 
 def papers(
@@ -231,9 +233,9 @@ def lines_in_words(rows: Iterable[tuple[Any, ProductLine]]) -> str:
     return comma.join(f"{line_name(product)} {class_label(line)}" for line, product in rows)
 
 
-def line_name(line: ProductLine) -> str:
+def line_name(line: Any) -> str:
     """A product line's name in the reader's language."""
-    return line.name if language() == "zh" or not line.name_en else line.name_en
+    return str(line.name if language() == "zh" or not line.name_en else line.name_en)
 
 
 def checks(rows: Iterable[CheckRow], url: Callable[[int], str]) -> list[dict[str, Any]]:
@@ -278,8 +280,14 @@ def deadline(shown: Mapping[str, Any] | None) -> Markup | str:
 
 def macro(name: str, **values: Any) -> Markup:
     """A status macro's markup; the template escapes what it is given."""
-    made: Markup = get_template_attribute("macros/status.html", name)(**values)
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    made: Markup = _macro(app, language(), name)(**values)
     return made
+
+
+@lru_cache(maxsize=32)
+def _macro(_app: Flask, _lang: str, name: str) -> Any:
+    return get_template_attribute("macros/status.html", name)
 
 
 def class_label(line: Any) -> str:

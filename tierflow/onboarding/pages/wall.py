@@ -5,24 +5,24 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Response, render_template, request, url_for
+from flask import Response, render_template, request
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from tierflow.common.reference import regions_on
 from tierflow.kernel.months import local_day
 from tierflow.kernel.qualification import DATED, PAPER_LABELS
 from tierflow.kernel.roles import Actor, is_allowed
 from tierflow.onboarding import exports as files
-from tierflow.onboarding.pages import views
+from tierflow.onboarding.pages import listing, views
 from tierflow.onboarding.pages.blueprint import bp
-from tierflow.onboarding.pages.listing import managers
 from tierflow.onboarding.schemas import keeping as wanted
 from tierflow.onboarding.service import wall as service
+from tierflow.onboarding.service.choices import choices
 from tierflow.onboarding.service.wall import WallFilters, WallRow
 from tierflow.web.access import reads
 from tierflow.web.exports import form_of
 from tierflow.web.i18n import show
+from tierflow.web.links import link
 from tierflow.web.schemas import load
 
 YEAR = timedelta(days=365)
@@ -39,15 +39,16 @@ def asked(args: Any) -> WallFilters:
 @reads("customer.read")
 def wall(*, session: Session, actor: Actor, now: datetime) -> str:
     """What expires when, the soonest first."""
-    filters, on = asked(request.args), local_day(now)
+    filters = asked(request.args)
     page = service.wall(session, actor, filters, now, cursor=request.args.get("cursor"))
+    offered = choices(session, actor, local_day(now))
     return render_template(
         "onboarding/wall.html",
         rows=[_row(row, now, actor) for row in page.rows],
         page=page,
         tiles=_tiles(service.tally(session, actor, filters, now), filters),
-        regions=[(row.id, row.name) for row in regions_on(session, on)],
-        managers=managers(session, actor, on),
+        regions=listing.options(offered.regions),
+        managers=listing.options(offered.managers),
         kinds=[(kind, show(PAPER_LABELS[kind])) for kind in DATED],
         has_filter=any(request.args.get(name) for name in NARROWING),
     )
@@ -58,7 +59,7 @@ def _row(row: WallRow, now: datetime, actor: Actor) -> dict[str, Any]:
     ends = cover.valid_to  # a year fills the bar
     may_renew = is_allowed(actor, "paper.renew") and not row.is_waiting
     return {
-        "url": url_for("onboarding.customer", customer_id=customer.id),
+        "url": link("onboarding.customer", customer_id=customer.id),
         "name": customer.name,
         "number": customer.number,
         "paper": show(PAPER_LABELS[cover.kind]),
@@ -68,7 +69,7 @@ def _row(row: WallRow, now: datetime, actor: Actor) -> dict[str, Any]:
         "validity": views.validity(ends - YEAR, ends, False, local_day(now)) if ends else None,
         "is_suspended": row.is_suspended,
         "is_waiting": row.is_waiting,
-        "renew_url": url_for("onboarding.renew_paper", customer_id=customer.id, kind=cover.kind) if may_renew else None,
+        "renew_url": link("onboarding.renew_paper", customer_id=customer.id, kind=cover.kind) if may_renew else None,
     }
 
 
@@ -84,7 +85,7 @@ def _tiles(found: service.Tally, filters: WallFilters) -> list[dict[str, Any]]:
             "value": found.expired,
             "note": _("business suspended unless proof was accepted") if found.expired else "",
             "kind": "bad" if found.expired else "ok",
-            "url": url_for("onboarding.wall", expired=1, **kept),
+            "url": link("onboarding.wall", expired=1, **kept),
         }
     ]
     return tiles + [
@@ -92,7 +93,7 @@ def _tiles(found: service.Tally, filters: WallFilters) -> list[dict[str, Any]]:
             "label": _("Within %(days)s days", days=days),
             "value": count,
             "kind": "warn" if count and days == found.within[0][0] else None,
-            "url": url_for("onboarding.wall", within=days, **kept),
+            "url": link("onboarding.wall", within=days, **kept),
         }
         for days, count in found.within
     ]

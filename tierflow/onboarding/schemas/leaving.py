@@ -57,6 +57,18 @@ class DistributionsSchema(CursorSchema):
     customer_id = RowId(load_default=None, allow_none=True)
 
 
+class ReceiptsSchema(Schema):
+    """Which distributions are acknowledged together; those that wait no more, or for others, are left out."""
+
+    ids = fields.List(RowId(), required=True, validate=length(1, 100))
+
+
+class AcknowledgedSchema(ma.Schema):
+    """Those that were acknowledged."""
+
+    ids = fields.List(fields.Integer())
+
+
 class InspectionsSchema(CursorSchema):
     """How inspections are narrowed."""
 

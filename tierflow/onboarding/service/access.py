@@ -42,10 +42,15 @@ def _asked(actor: Actor) -> Any:
     )
 
 
+def readable(actor: Actor) -> Any:
+    """SQL condition: the applications the actor may see, or was asked about."""
+    return visible(actor) | _asked(actor)
+
+
 def get_visible(session: Session, actor: Actor, application_id: int) -> Application:
     """The application, when the actor may see it or was asked about it; else `NotFound`."""
     require(actor, "application.read")
-    row = session.scalar(select(Application).where(Application.id == application_id, visible(actor) | _asked(actor)))
+    row = session.scalar(select(Application).where(Application.id == application_id, readable(actor)))
     if row is None:
         raise NotFound
     return row
@@ -110,7 +115,7 @@ def file_for(session: Session, actor: Actor, file_id: int) -> StoredFile:
         customers.get_visible(session, actor, stored.subject_id)
         return stored
     if is_allowed(actor, "application.read"):
-        condition = (Application.id == stored.subject_id) & (visible(actor) | _asked(actor))
+        condition = (Application.id == stored.subject_id) & readable(actor)
         if session.scalar(select(Application.id).where(condition)) is not None:
             return stored
     of_customer = (

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ScalarSelect, func, select
+from sqlalchemy import Boolean, Date, Integer, ScalarSelect, Select, bindparam, case, func, select, type_coerce
 from sqlalchemy.orm import Session
 
 from tierflow.common import decisions, identifiers
 from tierflow.common.customers import Customer, CustomerLine
-from tierflow.common.db import in_force
+from tierflow.common.db import Id, in_force
 from tierflow.common.decisions import DecisionRecord
 from tierflow.common.identifiers import BadIdentifier
 from tierflow.common.policies import policy_on
@@ -22,14 +22,13 @@ from tierflow.kernel.errors import NotFound
 from tierflow.kernel.months import local_day
 from tierflow.kernel.policy import Policy
 from tierflow.kernel.roles import Actor, require
-from tierflow.onboarding.models import Application, Paper
+from tierflow.onboarding.models import Application, ApplicationLine, EntryCheck, Paper
 from tierflow.onboarding.rules import admission as rule
 from tierflow.onboarding.rules.admission import AdmissionFacts, CheckFact, LineFact
 from tierflow.onboarding.rules.duplicates import Match
 from tierflow.onboarding.rules.papers import PaperFact
 from tierflow.onboarding.service import particulars
 from tierflow.onboarding.service.access import SUBJECT, get_visible
-from tierflow.onboarding.service.drafts import checks_of, lines_of, papers_of
 from tierflow.onboarding.service.matching import Keys, matches_of
 from tierflow.onboarding.service.papers import PRINTED
 
@@ -68,11 +67,13 @@ def preview_admission(session: Session, actor: Actor, application_id: int, now: 
     return admission_of(session, actor, get_visible(session, actor, application_id), now)
 
 
-def admission_of(session: Session, actor: Actor, application: Application, now: datetime) -> Admission:
-    """The admission of an application as it stands in the tables."""
+def admission_of(
+    session: Session, actor: Actor, application: Application, now: datetime, lines: Sequence[LineFact] | None = None
+) -> Admission:
+    """The admission of an application as it stands in the tables. `lines`: when they were read already."""
     on = local_day(now)
     policy = policy_on(session, on)
-    facts = facts_of(session, actor, application, on)
+    facts = facts_of(session, actor, application, on, lines)
     return Admission(rule.admission(facts, policy), facts, policy)
 
 
@@ -128,32 +129,25 @@ def preview_facts(session: Session, actor: Actor, data: Mapping[str, Any], now: 
     return Admission(rule.admission(facts, policy), facts, policy)
 
 
-def facts_of(session: Session, actor: Actor, application: Application, on: date) -> AdmissionFacts:
-    """Everything the admission rule reads, from the tables."""
+def facts_of(
+    session: Session, actor: Actor, application: Application, on: date, lines: Sequence[LineFact] | None = None
+) -> AdmissionFacts:
+    """Everything the admission rule reads, from the tables. `lines`: when they were read already."""
     region = session.get(Region, application.region_id) if application.region_id else None
     columns = {field: getattr(application, field) for field in particulars.FIELDS}
     columns |= {key: getattr(application, key) for key in ("name_key", "phone_key", "account_key")}
-    rows = [
-        (line.product_line_id, line.customer_class, line.struck_at is not None)
-        for line in lines_of(session, application.id)
-    ]
+    of_application = {"application_id": application.id}
+    codes = (application.credit_code, application.organisation_code)
     return AdmissionFacts(
         on=on,
         **_typed(columns),
         region=region.code if region else "",
-        lines=_line_facts(session, application.region_id, rows, on),
+        lines=tuple(lines_asked(session, application.id, on) if lines is None else lines),
         checks=tuple(
             CheckFact(row.customer_class, row.item, row.answer, bool(row.evidence), row.file_id is not None)
-            for row in checks_of(session, application.id)
+            for row in session.execute(_CHECKS, of_application)
         ),
-        papers=tuple(
-            _paper_fact(
-                {name: getattr(paper, name) for name in ("kind", *PRINTED)},
-                application.credit_code,
-                application.organisation_code,
-            )
-            for paper in papers_of(session, application.id)
-        ),
+        papers=tuple(_paper_fact(row._asdict(), *codes) for row in session.execute(_PAPERS, of_application)),
         matches=matches_of(
             session, actor, Keys.of(columns), application.id, besides_customer=application.supplements_id
         ),
@@ -191,10 +185,6 @@ def _is_sound(credit_code: str, organisation_code: str) -> bool:
         return not organisation_code or bool(identifiers.organisation_code(organisation_code))
     except BadIdentifier:
         return False
-
-
-def _row(paper: Paper) -> dict[str, Any]:
-    return {name: getattr(paper, name) for name in ("kind", *PRINTED)}
 
 
 def _paper_fact(row: Mapping[str, Any], credit_code: str | None, organisation_code: str | None) -> PaperFact:
@@ -245,19 +235,23 @@ def _line_facts(
     return tuple(facts)
 
 
-# Far beyond any number of places; counting on in a crowd would make every approval wait.
-MOST_COUNTED = 1_000
-
-
 def _dealers(session: Session, region_id: int | None, line_ids: Sequence[int], on: date) -> dict[int, int]:
-    """How many dealers a region has of each line today, counted up to `MOST_COUNTED`."""
+    """How many dealers a region has of each line today, as far as is worth counting."""
     if region_id is None or not line_ids:
         return {}
-    counts = [_dealers_counted(region_id, line_id, on).label(f"line_{line_id}") for line_id in line_ids]
+    most = rule.dealers_worth_counting(policy_on(session, on))
+    counts = [_dealers_counted(region_id, line_id, on, most).label(f"line_{line_id}") for line_id in line_ids]
     return dict(zip(line_ids, session.execute(select(*counts)).one(), strict=True))
 
 
-def _dealers_counted(region_id: int, line_id: int, on: date) -> ScalarSelect[int]:
+def lines_asked(session: Session, application_id: int, on: date) -> tuple[LineFact, ...]:
+    """The lines an application asks for, as the rules see them. One query."""
+    most = rule.dealers_worth_counting(policy_on(session, on))
+    asked = session.execute(_LINES, {"application_id": application_id, "on_day": on, "most": most})
+    return tuple(LineFact(**row._asdict()) for row in asked)
+
+
+def _dealers_counted(region_id: Any, line_id: Any, on: Any, most: Any) -> ScalarSelect[int]:
     some = (
         select(CustomerLine.customer_id)
         .join(Customer, Customer.id == CustomerLine.customer_id)
@@ -267,6 +261,50 @@ def _dealers_counted(region_id: int, line_id: int, on: date) -> ScalarSelect[int
             CustomerLine.customer_class == "dealer",
             in_force(CustomerLine.from_on, CustomerLine.to_on, on),
         )
-        .limit(MOST_COUNTED)
+        .correlate(Application, ApplicationLine)
+        .limit(most)
     )
     return select(func.count()).select_from(some.subquery()).scalar_subquery()
+
+
+def _asked() -> Select[Any]:
+    line: Any = ApplicationLine.__table__
+    product: Any = ProductLine.__table__
+    application: Any = Application.__table__
+    on = bindparam("on_day", type_=Date())
+    is_wanted = (line.c["class"] == "dealer") & line.c.struck_at.is_(None)
+    dealers = _dealers_counted(application.c.region_id, line.c.product_line_id, on, bindparam("most", type_=Integer()))
+    return (
+        select(
+            line.c.product_line_id,
+            product.c.name,
+            product.c.scheme,
+            line.c["class"].label("customer_class"),
+            type_coerce(in_force(product.c.from_on, product.c.to_on, on), Boolean()).label("in_force"),
+            case((is_wanted, dealers), else_=0).label("dealers_in_region"),
+            type_coerce(line.c.struck_at.is_not(None), Boolean()).label("is_struck"),
+        )
+        .join_from(line, application, application.c.id == line.c.application_id)
+        .join(product, product.c.id == line.c.product_line_id)
+        .where(line.c.application_id == _APPLICATION_ID)
+        .order_by(line.c.product_line_id)
+    )
+
+
+# Written once and by the tables: an admission is decided with every approval, and asks six times.
+_APPLICATION_ID = bindparam("application_id", type_=Id)
+_LINES = _asked()
+_CHECK: Any = EntryCheck.__table__
+_CHECKS = (
+    select(
+        _CHECK.c["class"].label("customer_class"), _CHECK.c.item, _CHECK.c.answer, _CHECK.c.evidence, _CHECK.c.file_id
+    )
+    .where(_CHECK.c.application_id == _APPLICATION_ID)
+    .order_by(_CHECK.c["class"], _CHECK.c.item)
+)
+_PAPER: Any = Paper.__table__
+_PAPERS = (
+    select(_PAPER.c.kind, *(_PAPER.c[name] for name in PRINTED))
+    .where(_PAPER.c.application_id == _APPLICATION_ID)
+    .order_by(_PAPER.c.kind)
+)

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from tierflow.common import audit, files, lookup, uploads
+from tierflow.common import approvals, audit, files, lookup, uploads
 from tierflow.common.approvals import ApprovalCase, Seen
 from tierflow.common.customers import Customer, get_visible, in_name_of
 from tierflow.common.files import StoredFile
@@ -63,8 +63,7 @@ def propose(
         raise Forbidden("change.write")
     actor = in_name_of(actor, "change.write", customer)
     session.refresh(customer, with_for_update=True)
-    if customer.disqualified_on is not None:
-        raise Refused(Refusal("CHEM-17", text("This customer is disqualified already.")))
+    examining.in_business(customer)
     waiting = select(CustomerChange.id).where(
         CustomerChange.customer_id == customer.id, CustomerChange.outcome.is_(None)
     )
@@ -125,8 +124,6 @@ def correct(
 
 def withdraw(session: Session, actor: Actor, change_id: int, now: datetime) -> CustomerChange:
     """Take back a change that came back or waits; another can be proposed."""
-    from tierflow.common import approvals
-
     require(actor, "change.write")
     row, customer = get(session, actor, change_id)
     if not examining.keeper(session, actor, customer):

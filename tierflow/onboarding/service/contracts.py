@@ -23,6 +23,7 @@ from tierflow.kernel.roles import Actor, Role, require
 from tierflow.kernel.text import text
 from tierflow.onboarding.models import Contract
 from tierflow.onboarding.rules.contracts import days_left, refusals_to_enter, state_of
+from tierflow.onboarding.service import examining
 from tierflow.web.paging import Page, Sort, page_of
 
 SUBJECT = "contract"
@@ -160,6 +161,7 @@ def enter(session: Session, actor: Actor, data: Mapping[str, Any], upload: uploa
     require(actor, "contract.write")
     customer = _customer_to_work(session, actor, data["customer_id"])
     actor = in_name_of(actor, "contract.write", customer)
+    examining.in_business(customer)
     _check_keeper(session, data["custodian_id"], now)
     to_on = data["last_on"] + timedelta(days=1)
     renewed = _renewed(session, actor, data.get("renews_id"), now)
@@ -282,7 +284,9 @@ def near_their_end(session: Session, now: datetime) -> list[str]:
         )
         query = (
             select(Contract.id)
+            .join(Customer, Customer.id == Contract.customer_id)
             .where(Contract.ended_at.is_(None), Contract.to_on > first, Contract.to_on <= beyond, ~renewed, ~warned)
+            .where(Customer.disqualified_on.is_(None))  # nothing is renewed with them (CHEM-17)
             .order_by(Contract.to_on, Contract.id)
         )
         found += [f"{contract_id}.{distance}" for contract_id in session.scalars(query)]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Date, Select, bindparam, func, select
+from sqlalchemy import Date, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from tierflow.common import approvals, lookup
@@ -23,12 +22,13 @@ from tierflow.common.suspension import PaperCover, is_suspended
 from tierflow.common.users import User
 from tierflow.kernel.errors import NotFound
 from tierflow.kernel.months import local_day
+from tierflow.kernel.qualification import Cover, uncovered
 from tierflow.kernel.roles import Actor, is_allowed, require
 from tierflow.onboarding.models import Application, CustomerChange, Disqualification, Paper
 from tierflow.onboarding.service.access import SUBJECT
 from tierflow.onboarding.service.creating import CUSTOMER
 from tierflow.onboarding.service.reading import DecisionSeen, ScannedPaper, papers_with_files
-from tierflow.web.paging import Page, Sort, page_of
+from tierflow.web.paging import Page, Sort, once, page_of
 
 EVENTS_SHOWN = 20
 
@@ -141,24 +141,19 @@ def list_customers(
     size: int = 30,
     sort: str = "number",
 ) -> Page[CustomerRow]:
-    """The customers the actor may see, a page by key; three queries.
+    """The customers the actor may see, a page by key; three queries. Whether one is suspended follows from its papers.
 
     `sort`: one of `SORTS`: by number, the order they were opened in, or by name in the order of pinyin; `-` downwards.
     """
     require(actor, "customer.read")
     on = local_day(now)
-    query: Any = (
-        select(Customer, User.name, Region.name, is_suspended(on).label("is_suspended"))
-        .join(User, User.id == Customer.account_manager_id)
-        .join(Region, Region.id == Customer.region_id)
-        .where(visible(actor), *_narrowed(session, filters, on))
-    )
-    page = page_of(session, query, _order(sort), cursor=cursor, size=size)
+    soon = max(policy_on(session, on).integers("papers.warn_days")) if filters.papers == "expiring" else 0
+    page = page_of(session, _listed(actor, filters, on, soon), _order(sort), cursor=cursor, size=size, given={})
     ids = [row[0].id for row in page.rows]
-    lines, ends = _lines(session, ids, on), _ends(session, ids)
+    lines, papers = _lines(session, ids, on), _papers(session, ids)
     rows = [
-        CustomerRow(customer, manager, region, lines.get(customer.id, []), ends.get(customer.id), bool(stopped))
-        for customer, manager, region, stopped in page.rows
+        CustomerRow(customer, manager, region, lines.get(customer.id, []), *_stands(papers.get(customer.id, ()), on))
+        for customer, manager, region in page.rows
     ]
     return Page(rows, page.after, page.before, page.size)
 
@@ -168,7 +163,18 @@ def _order(sort: str) -> list[Sort]:
     return [Sort("name", Customer.name_sort, by_number.descending), by_number] if "name" in sort else [by_number]
 
 
-def _narrowed(session: Session, filters: CustomerFilters, on: date) -> list[Any]:
+@once
+def _listed(actor: Actor, filters: CustomerFilters, on: date, soon: int) -> Any:
+    return (
+        select(Customer, User.name, Region.name)
+        .join(User, User.id == Customer.account_manager_id)
+        .join(Region, Region.id == Customer.region_id)
+        .where(visible(actor), *_narrowed(filters, on, soon))
+    )
+
+
+def _narrowed(filters: CustomerFilters, on: date, soon: int) -> list[Any]:
+    """`soon`: days to the end of a paper that counts as expiring."""
     exact = {
         Customer.region_id: filters.region_id,
         Customer.account_manager_id: filters.account_manager_id,
@@ -188,7 +194,7 @@ def _narrowed(session: Session, filters: CustomerFilters, on: date) -> list[Any]
         last = on - timedelta(days=1)
         first = None
         if filters.papers == "expiring":
-            first, last = on, on + timedelta(days=max(policy_on(session, on).integers("papers.warn_days")))
+            first, last = on, on + timedelta(days=soon)
         ending = select(PaperCover.customer_id).where(PaperCover.superseded_at.is_(None), PaperCover.valid_to <= last)
         if first is not None:
             ending = ending.where(PaperCover.valid_to >= first)
@@ -207,15 +213,24 @@ def _lines(session: Session, customer_ids: Sequence[int], on: date) -> Mapping[i
     return found
 
 
-def _ends(session: Session, customer_ids: Sequence[int]) -> Mapping[int, date]:
-    """When the first paper that is waited for runs out, by customer."""
-    query = (
-        select(PaperCover.customer_id, func.min(PaperCover.valid_to))
-        .where(PaperCover.customer_id.in_(customer_ids), PaperCover.superseded_at.is_(None))
-        .where(PaperCover.valid_to.is_not(None))
-        .group_by(PaperCover.customer_id)
-    )
-    return {of: end for of, end in session.execute(query) if end is not None}
+def _papers(session: Session, customer_ids: Sequence[int]) -> Mapping[int, list[Any]]:
+    """What covers the customers' papers, by customer: kind, first and last day, since when it is not waited for."""
+    found: dict[int, list[Any]] = {}
+    for row in session.execute(_COVERS, {"customer_ids": list(customer_ids)}):
+        found.setdefault(row.customer_id, []).append(row)
+    return found
+
+
+def _stands(papers: Sequence[Any], on: date) -> tuple[date | None, bool]:
+    """When the first paper that is waited for runs out, and whether business is suspended (CHEM-15)."""
+    ends = [row.valid_to for row in papers if row.superseded_at is None and row.valid_to is not None]
+    covers = [Cover(row.kind, row.counts_from, row.valid_to) for row in papers]
+    return min(ends, default=None), bool(uncovered(covers, on))
+
+
+_COVERS = select(
+    PaperCover.customer_id, PaperCover.kind, PaperCover.counts_from, PaperCover.valid_to, PaperCover.superseded_at
+).where(PaperCover.customer_id.in_(bindparam("customer_ids", expanding=True)))
 
 
 def customer_card(session: Session, actor: Actor, customer_id: int, now: datetime) -> CustomerCard:
@@ -240,8 +255,7 @@ def customer_file(session: Session, actor: Actor, customer_id: int, now: datetim
     )
 
 
-# Writing these statements costs more than running them; they depend on the reader's offices alone.
-@lru_cache(maxsize=512)
+@once
 def _card(actor: Actor) -> Select[Any]:
     stands = is_suspended(bindparam("on_day", type_=Date())).label("is_suspended")
     changing = (CustomerChange.customer_id == Customer.id) & CustomerChange.outcome.is_(None)

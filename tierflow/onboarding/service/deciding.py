@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from tierflow.common import approvals, decisions
-from tierflow.common.approvals import ApprovalCase, ApprovalDecision, AskedOpinion, Seen
+from tierflow.common import approvals, customers, decisions
+from tierflow.common.approvals import ApprovalCase, ApprovalDecision, ApprovalRound, AskedOpinion, Seen, Turn
 from tierflow.common.policies import policy_on
+from tierflow.common.reference import Region
 from tierflow.common.users import User
 from tierflow.kernel.approval import State, Verdict
-from tierflow.kernel.errors import Forbidden, NotFound, Refusal, refuse_if_any
+from tierflow.kernel.errors import Forbidden, NotFound, Refusal, Refused, refuse_if_any
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, require
 from tierflow.kernel.text import Text, text
 from tierflow.onboarding.models import Application
 from tierflow.onboarding.rules import chain
-from tierflow.onboarding.rules.admission import as_json, is_over_quota
+from tierflow.onboarding.rules.admission import LineFact, as_json, is_over_quota
 from tierflow.onboarding.rules.chain import Given, Item
 from tierflow.onboarding.service import supplementing, telling
 from tierflow.onboarding.service.access import SUBJECT, case_of, editing, for_manager, get_visible, keeping
-from tierflow.onboarding.service.admitting import KIND, Admission, admission_of
+from tierflow.onboarding.service.admitting import KIND, Admission, admission_of, lines_asked
 from tierflow.onboarding.service.content import content_of
 from tierflow.onboarding.service.creating import admit
 from tierflow.onboarding.service.drafts import lines_of, stale_version
@@ -78,43 +81,116 @@ def decide(
     `seen` is the case as the page showed it; `struck` maps product lines to reasons. Raises `Forbidden`, `Conflict`
     (the case has moved on), `Refused` (four eyes, items without verdict, a paper that ran out meanwhile).
     """
+    taken = _take(session, actor, application_id, seen, now)
+    return _carry_out(session, actor, taken, verdict, now, reason=reason, items=items, struck=dict(struck or {}))
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """An application before somebody whose turn it is, read once for the verdict and all that follows from it."""
+
+    application: Application
+    region: Region | None  # held, so that the admission finds it by its id
+    turn: Turn
+    lines: tuple[LineFact, ...]
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """What a verdict must be given on; struck lines are left out."""
+        content = self.turn.content
+        kept = {str(line.product_line_id): line.name for line in self.lines if not line.is_struck}
+        asked = {line_id: row for line_id, row in content["lines"].items() if line_id in kept}
+        names = {int(line_id): name for line_id, name in kept.items()}
+        return chain.items_of(self.turn.facts.step or "", {**content, "lines": asked}, names)
+
+
+def _take(session: Session, actor: Actor, application_id: int, seen: Seen, now: datetime) -> _Taken:
+    """Raises `NotFound`, and whatever keeps the actor from deciding now."""
+    return _take_up(session, actor, _file_of(session, actor, application_id), seen, now)
+
+
+def _file_of(session: Session, actor: Actor, application_id: int) -> Any:
     require(actor, "application.decide")
-    application = get_visible(session, actor, application_id)
-    case = case_of(session, application_id)
-    struck = dict(struck or {})
-    lines = {line.product_line_id: line for line in lines_of(session, application.id)}
-    # Whoever is too late or not entitled learns that from `approvals.decide`, and nothing else.
-    if (case.version, case.step) == (seen.version, seen.step) and not approvals.why_not(session, case, actor):
-        gone = {line_id: line.struck_at is not None for line_id, line in lines.items()}
-        refuse_if_any(
-            [
-                *chain.verdict_refusals(items_for(session, case, seen.step), verdict, reason, items, struck),
-                *chain.strike_refusals(seen.step, gone, struck),
-            ]
-        )
+    require(actor, "application.read")
+    found = session.execute(_FILE, {"application_id": application_id}).one_or_none()
+    if found is None:
+        raise NotFound
+    if not customers.sees(actor, found.Application.region_id, found.Application.account_manager_id):
+        get_visible(session, actor, application_id)  # who was asked about it sees it too
+    return found
+
+
+def _take_up(session: Session, actor: Actor, found: Any, seen: Seen, now: datetime) -> _Taken:
     on = local_day(now)
-    row = approvals.decide(
+    turn = approvals.take_turn(session, found.ApprovalCase, seen, actor, on, found.content)
+    return _Taken(found.Application, found.Region, turn, lines_asked(session, found.Application.id, on))
+
+
+# The application with its region, its case and what was handed in last; written once.
+_FILE = (
+    select(Application, ApprovalCase, ApprovalRound.content, Region)
+    .outerjoin(Region, Region.id == Application.region_id)
+    .join(ApprovalCase, (ApprovalCase.subject_type == SUBJECT) & (ApprovalCase.subject_id == Application.id))
+    .outerjoin(ApprovalRound, (ApprovalRound.case_id == ApprovalCase.id) & (ApprovalRound.round == ApprovalCase.round))
+    .where(Application.id == bindparam("application_id"))
+)
+
+
+def _carry_out(
+    session: Session,
+    actor: Actor,
+    taken: _Taken,
+    verdict: Verdict,
+    now: datetime,
+    *,
+    reason: str,
+    items: Sequence[Given],
+    struck: Mapping[int, str],
+) -> ApprovalDecision:
+    application, case, step = taken.application, taken.turn.case, taken.turn.facts.step or ""
+    gone = {line.product_line_id: line.is_struck for line in taken.lines}
+    refuse_if_any(
+        [
+            *chain.verdict_refusals(taken.items, verdict, reason, items, struck),
+            *chain.strike_refusals(step, gone, struck),
+        ]
+    )
+    row = approvals.give(
         session,
-        case,
-        seen,
+        taken.turn,
         verdict,
         actor,
         now,
-        on=on,
-        policy_version=policy_on(session, on).version,
+        policy_version=policy_on(session, local_day(now)).version,
         reason=_reason(verdict, reason, items),
-        items=[asdict(item) for item in items],
+        items=[dict(vars(item)) for item in items],
         details={"struck": {str(line_id): why for line_id, why in struck.items()}} if struck else {},
     )
-    for line_id, why in struck.items():
-        line = lines[line_id]
-        line.struck_at, line.struck_by_id = now, actor.user_id
-        line.struck_step, line.struck_reason = seen.step, why
-    session.flush()
+    lines = _strike(session, application, taken.lines, struck, step, actor, now)
     if verdict is Verdict.APPROVE:
-        _approve(session, application, case, actor, now)
+        _approve(session, application, case, lines, actor, now)
     telling.decided(session, application, case, row, actor, now)
     return row
+
+
+def _strike(
+    session: Session,
+    application: Application,
+    lines: tuple[LineFact, ...],
+    struck: Mapping[int, str],
+    step: str,
+    actor: Actor,
+    now: datetime,
+) -> tuple[LineFact, ...]:
+    """Strike lines with reasons; the lines as they are then."""
+    if not struck:
+        return lines
+    for line in lines_of(session, application.id):
+        if line.product_line_id in struck:
+            line.struck_at, line.struck_by_id = now, actor.user_id
+            line.struck_step, line.struck_reason = step, struck[line.product_line_id]
+    session.flush()
+    return lines_asked(session, application.id, local_day(now))
 
 
 def _reason(verdict: Verdict, reason: str, items: Sequence[Given]) -> str:
@@ -124,8 +200,15 @@ def _reason(verdict: Verdict, reason: str, items: Sequence[Given]) -> str:
     return "; ".join(item.remark for item in items if item.verdict == "fail")
 
 
-def _approve(session: Session, application: Application, case: ApprovalCase, actor: Actor, now: datetime) -> None:
-    found = admission_of(session, actor, application, now)
+def _approve(
+    session: Session,
+    application: Application,
+    case: ApprovalCase,
+    lines: Sequence[LineFact],
+    actor: Actor,
+    now: datetime,
+) -> None:
+    found = admission_of(session, actor, application, now, lines)
     refuse_if_any(found.decision.refusals)
     if case.state == State.APPROVED:
         _store(session, application, found, actor, now)
@@ -193,41 +276,46 @@ def bulk_approve(
     Only cases that wait for the actor and whose every check is green, today. Raises `Refused` naming each that is not.
     """
     require(actor, "application.decide")
-    refusals = [
-        refusal for application_id, seen in cases for refusal in _not_in_bulk(session, actor, application_id, seen, now)
-    ]
+    taken: list[_Taken] = []
+    refusals: list[Refusal] = []
+    for application_id, seen in cases:
+        found = _in_bulk(session, actor, application_id, seen, now)
+        if isinstance(found, _Taken):
+            taken.append(found)
+        else:
+            refusals += found
     if len({application_id for application_id, _ in cases}) != len(cases):
         refusals.append(Refusal("CHEM-7.2", text("Each application once."), "applications"))
     refuse_if_any(refusals)
-    return [
-        decide(
-            session,
-            actor,
-            application_id,
-            seen,
-            Verdict.APPROVE,
-            now,
-            reason=reason,
-            items=[Given(item.key, "pass") for item in items_for(session, case_of(session, application_id), seen.step)],
-        )
-        for application_id, seen in cases
-    ]
+    return [_approve_in_bulk(session, actor, one, reason, now) for one in taken]
 
 
-def _not_in_bulk(session: Session, actor: Actor, application_id: int, seen: Seen, now: datetime) -> list[Refusal]:
+def _in_bulk(session: Session, actor: Actor, application_id: int, seen: Seen, now: datetime) -> _Taken | list[Refusal]:
+    """The application taken up to be approved with others, or why it cannot be."""
     field = f"applications.{application_id}"
     try:
-        application = get_visible(session, actor, application_id)
+        found = _file_of(session, actor, application_id)
     except NotFound:
         return [Refusal("access", text("There is nothing here."), field)]
-    case = case_of(session, application_id)
 
     def refuse(clause: str, reason: Text) -> Refusal:
-        return Refusal(clause, text("%(number)s: %(reason)s", number=application.number, reason=reason), field)
+        number = found.Application.number
+        return Refusal(clause, text("%(number)s: %(reason)s", number=number, reason=reason), field)
 
-    found = [refuse(r.clause, r.reason) for r in approvals.why_not(session, case, actor)]
-    if (case.version, case.step) != (seen.version, seen.step):
-        found.append(refuse("conflict", text("The case has moved on.")))
-    elif not found and not (case.all_green and admission_of(session, actor, application, now).is_all_green):
-        found.append(refuse("CHEM-7.2", text("Not every check is green: look at it by itself.")))
-    return found
+    try:
+        taken = _take_up(session, actor, found, seen, now)
+    except Forbidden:
+        return [refuse("access", text("This step belongs to another office."))]
+    except Refused as refused:
+        return [refuse(one.clause, one.reason) for one in refused.refusals]
+    admission = admission_of(session, actor, taken.application, now, taken.lines)
+    if not (taken.turn.case.all_green and admission.is_all_green):
+        return [refuse("CHEM-7.2", text("Not every check is green: look at it by itself."))]
+    return taken
+
+
+def _approve_in_bulk(session: Session, actor: Actor, taken: _Taken, reason: str, now: datetime) -> ApprovalDecision:
+    # Those approved just before may have taken dealers' places.
+    taken = replace(taken, lines=lines_asked(session, taken.application.id, local_day(now)))
+    items = [Given(item.key, "pass") for item in taken.items]
+    return _carry_out(session, actor, taken, Verdict.APPROVE, now, reason=reason, items=items, struck={})

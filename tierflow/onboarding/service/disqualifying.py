@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from tierflow.common import approvals, audit, files, uploads
 from tierflow.common.approvals import ApprovalCase, Seen
-from tierflow.common.customers import Customer, get_visible, name_key
+from tierflow.common.customers import Customer, get_visible, in_name_of, name_key
 from tierflow.common.files import StoredFile
 from tierflow.common.notices import notify
 from tierflow.common.policies import policy_on
@@ -43,6 +43,10 @@ SUBJECT = "disqualification"
 
 approvals.register(DISQUALIFICATION)
 
+# What other domains end at once when a status is withdrawn (CHEM-17), and how much of it; `app.py` composes them.
+Stop = Callable[[Session, Customer, Actor, datetime], int]
+STOPS: dict[str, Stop] = {}
+
 
 @dataclass(frozen=True)
 class DisqualificationView:
@@ -63,6 +67,7 @@ def propose(
     customer = get_visible(session, actor, customer_id)
     if not actor.holds(Role.SALES_MANAGER, customer.region_id):
         raise Forbidden("disqualification.write")
+    actor = in_name_of(actor, "disqualification.write", customer)
     if data["ground"] not in GROUNDS:
         raise Invalid({"ground": [text("Choose one of the list.")]})
     session.refresh(customer, with_for_update=True)
@@ -155,6 +160,7 @@ def _withdraw_status(session: Session, row: Disqualification, customer: Customer
         session.add(DisqualifiedName(disqualified_id=listed.id, name=name, name_key=name_key(name)))
     closed = _close_what_is_open(session, customer, actor, now)
     after = {"ground": row.ground, "since": on.isoformat(), "closed": closed}
+    after |= {what: number for what, stop in STOPS.items() if (number := stop(session, customer, actor, now))}
     audit.record(session, actor, "customer.disqualify", CUSTOMER, customer.id, now, after=after, reason=row.facts)
     distribute(session, customer, "disqualified", {"ground": row.ground}, now)
     message = text(

@@ -1,67 +1,121 @@
-"""Customer information to finance and the resident offices, with a receipt by name (CHEM-8.2)."""
+"""Customer information to finance and the resident offices it concerns, with a receipt by name (CHEM-8.2)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from tierflow.common import audit
+from tierflow.common import audit, offices
 from tierflow.common.calendars import working_calendar
 from tierflow.common.customers import Customer, CustomerOffice, visible
-from tierflow.common.db import in_force
+from tierflow.common.db import insert_rows
+from tierflow.common.desks import Desk
 from tierflow.common.policies import policy_on
+from tierflow.common.portfolios import count_rows
 from tierflow.common.reference import Office
 from tierflow.common.users import User
 from tierflow.kernel.errors import Conflict, NotFound, Refusal
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, Role, require
-from tierflow.kernel.text import text
+from tierflow.kernel.text import mark, text
 from tierflow.onboarding.models import Distribution
 from tierflow.web.paging import Page, Sort, page_of
 
 SUBJECT = "distribution"
+AT_ONCE = 500  # customers an office is sent in one transaction, when it has many to catch up with
 
 
 @dataclass(frozen=True)
 class Sent:
-    """A distribution as lists show it."""
+    """A distribution as lists show it. `is_visible`: the customer is the reader's to see; `is_mine`: to acknowledge."""
 
     row: Distribution
     customer: Customer
     office: str | None
     acknowledged_by: str | None
     is_late: bool
+    is_visible: bool
+    is_mine: bool
 
 
-def distribute(session: Session, customer: Customer, event: str, what: Mapping[str, Any], now: datetime) -> None:
-    """Send it to finance and to every resident office in force, in the transaction that causes it."""
+def distribute(
+    session: Session, customer: Customer, event: str, what: Mapping[str, Any], now: datetime, *, is_new: bool = False
+) -> None:
+    """Send it to finance and to the offices it concerns, in the transaction that causes it.
+
+    An office that it concerned until yesterday is sent this last change: it must know that it is out.
+    `is_new`: a customer that no office was ever sent.
+    """
     on = local_day(now)
-    policy = policy_on(session, on)
-    days = policy.integer("distribution.acknowledge_working_days")
-    due = working_calendar(session).deadline_at(now, days, policy.time("office.closes_at")).at
-    offices = session.scalars(select(Office.id).where(in_force(Office.from_on, Office.to_on, on))).all()
-    of_customer = select(CustomerOffice.office_id).where(CustomerOffice.customer_id == customer.id)
-    known = set(session.scalars(of_customer))
-    for office_id in (None, *sorted(offices)):
-        if office_id is not None and office_id not in known:
-            session.add(CustomerOffice(customer_id=customer.id, office_id=office_id, since=now))
-        session.add(
-            Distribution(
-                customer_id=customer.id,
-                event=event,
-                what=dict(what),
-                recipient="finance" if office_id is None else "office",
-                office_id=office_id,
-                sent_at=now,
-                due_at=due,
-            )
-        )
+    concerned = offices.offices_of(session, customer.id, on)
+    held = {} if is_new else {row.office_id: row for row in _held(session, customer.id)}
+    dropped = held.keys() - concerned
+    last = dropped & offices.offices_of(session, customer.id, on - timedelta(days=1)) if dropped else set()
+    reached = [{"customer_id": customer.id, "office_id": each, "since": now} for each in concerned - held.keys()]
+    insert_rows(session, CustomerOffice, reached)
+    for office_id in dropped:
+        session.delete(held[office_id])
+    due = _due(session, now)
+    recipients = (None, *sorted(concerned | last))
+    insert_rows(session, Distribution, [_sent(customer.id, event, dict(what), each, now, due) for each in recipients])
     session.flush()
+
+
+def _held(session: Session, customer_id: int) -> Sequence[CustomerOffice]:
+    return session.scalars(select(CustomerOffice).where(CustomerOffice.customer_id == customer_id)).all()
+
+
+def _due(session: Session, now: datetime) -> datetime:
+    policy = policy_on(session, local_day(now))
+    days = policy.integer("distribution.acknowledge_working_days")
+    return working_calendar(session).deadline_at(now, days, policy.time("office.closes_at")).at
+
+
+def _sent(
+    customer_id: int, event: str, what: dict[str, Any], office_id: int | None, now: datetime, due: datetime
+) -> dict[str, Any]:
+    return {
+        "customer_id": customer_id,
+        "event": event,
+        "what": what,
+        "recipient": "finance" if office_id is None else "office",
+        "office_id": office_id,
+        "sent_at": now,
+        "due_at": due,
+    }
+
+
+# Customers an office was never sent, because it was tied to their line or region later, or they were taken over.
+
+
+def untold(session: Session, now: datetime) -> list[str]:
+    """What the offices have not been sent yet, as "office.first-last" customer, so many customers each."""
+    found = []
+    for office_id, pairs in groupby(offices.untold(session, local_day(now)), key=itemgetter(0)):
+        ids = [customer_id for _office_id, customer_id in pairs]
+        chunks = (ids[first : first + AT_ONCE] for first in range(0, len(ids), AT_ONCE))
+        found += [f"{office_id}.{chunk[0]}-{chunk[-1]}" for chunk in chunks]
+    return found
+
+
+def tell_office(session: Session, item: str, now: datetime) -> int:
+    """Send an office the customers of one item that it still was not sent. Returns how many."""
+    office, _, span = item.partition(".")
+    first, last = (int(one) for one in span.split("-"))
+    office_id = int(office)
+    ids = [row[1] for row in offices.untold(session, local_day(now), (office_id, first, last))]
+    due = _due(session, now)
+    reached = [{"customer_id": customer_id, "office_id": office_id, "since": now} for customer_id in ids]
+    insert_rows(session, CustomerOffice, reached)
+    insert_rows(session, Distribution, [_sent(each, "approved", {}, office_id, now, due) for each in ids])
+    return len(ids)
 
 
 def mine(actor: Actor) -> Any:
@@ -77,25 +131,29 @@ def mine(actor: Actor) -> Any:
 def acknowledge(session: Session, actor: Actor, distribution_id: int, now: datetime) -> Distribution:
     """The receipt, by name. Raises `Conflict` when a colleague was faster."""
     require(actor, "distribution.write")
-    row = session.scalar(
-        select(Distribution)
-        .join(Customer, Customer.id == Distribution.customer_id)
-        .where(Distribution.id == distribution_id, visible(actor), mine(actor))
-    )
+    row = session.scalar(select(Distribution).where(Distribution.id == distribution_id, mine(actor)))
     if row is None:  # what was sent to another office is theirs alone
         raise NotFound
-    query = (
-        update(Distribution)
-        .where(Distribution.id == row.id, Distribution.acknowledged_at.is_(None))
-        .values(acknowledged_at=now, acknowledged_by_id=actor.user_id)
-        .returning(Distribution.id)
-    )
-    if session.execute(query, execution_options={"synchronize_session": False}).scalar_one_or_none() is None:
+    if not acknowledge_all(session, actor, [row.id], now):
         raise Conflict(Refusal("conflict", text("A colleague acknowledged it already.")))
     session.refresh(row)
-    after = {"distribution": row.id, "event": row.event, "recipient": row.recipient}
-    audit.record(session, actor, "distribution.acknowledge", "customer", row.customer_id, now, after=after)
     return row
+
+
+def acknowledge_all(session: Session, actor: Actor, ids: Sequence[int], now: datetime) -> list[int]:
+    """Receipts, by name, for those of them that are the actor's and wait still; which they were."""
+    require(actor, "distribution.write")
+    query = (
+        update(Distribution)
+        .where(Distribution.id.in_(ids), mine(actor), Distribution.acknowledged_at.is_(None))
+        .values(acknowledged_at=now, acknowledged_by_id=actor.user_id)
+        .returning(Distribution.id, Distribution.customer_id, Distribution.event, Distribution.recipient)
+    )
+    done = sorted(session.execute(query, execution_options={"synchronize_session": False}).all())
+    for row in done:
+        after = {"distribution": row.id, "event": row.event, "recipient": row.recipient}
+        audit.record(session, actor, "distribution.acknowledge", "customer", row.customer_id, now, after=after)
+    return [row.id for row in done]
 
 
 def listing(
@@ -111,11 +169,11 @@ def listing(
     """Distributions of the customers the actor may see, newest first. `state`: "waiting", or "late" past its time."""
     require(actor, "distribution.read")
     query: Any = (
-        select(Distribution, Customer, Office.name, User.name)
+        select(Distribution, Customer, Office.name, User.name, visible(actor), mine(actor))
         .join(Customer, Customer.id == Distribution.customer_id)
         .outerjoin(Office, Office.id == Distribution.office_id)
         .outerjoin(User, User.id == Distribution.acknowledged_by_id)
-        .where(visible(actor))
+        .where(visible(actor) | mine(actor))  # an office has what it was sent, though the customer be no longer its own
     )
     if state in ("waiting", "late"):
         query = query.where(Distribution.acknowledged_at.is_(None))
@@ -127,7 +185,31 @@ def listing(
         query = query.where(mine(actor))
     page = page_of(session, query, [Sort("id", Distribution.id, True)], cursor=cursor, size=size)
     rows = [
-        Sent(row, customer, office, who, (row.acknowledged_at or now) > row.due_at)
-        for row, customer, office, who in page.rows
+        Sent(
+            row,
+            customer,
+            office,
+            who,
+            is_late=(row.acknowledged_at or now) > row.due_at,
+            is_visible=bool(seen),
+            is_mine=bool(own) and row.acknowledged_at is None,
+        )
+        for row, customer, office, who, seen, own in page.rows
     ]
     return Page(rows, page.after, page.before, page.size)
+
+
+def _waiting_for(session: Session, recipient: str, *where: Any) -> int:
+    return count_rows(session, Distribution, Distribution.recipient == recipient, _UNREAD, *where)
+
+
+_UNREAD = Distribution.acknowledged_at.is_(None)
+_RECEIPTS = mark("Customer information to acknowledge")
+DESKS = (
+    Desk(Role.FINANCE_REVIEWER, _RECEIPTS, lambda session, _scope: _waiting_for(session, "finance")),
+    Desk(
+        Role.RESIDENT_OFFICE,
+        _RECEIPTS,
+        lambda session, office: _waiting_for(session, "office", Distribution.office_id == office),
+    ),
+)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tierflow.common import approvals
-from tierflow.common.approvals import ApprovalCase, ApprovalDecision, ApprovalSeat, Seen
+from tierflow.common.approvals import ApprovalCase, ApprovalDecision, ApprovalSeat, Seen, deciders
 from tierflow.common.customers import Customer
 from tierflow.common.notices import notify
 from tierflow.common.policies import policy_on
@@ -21,7 +21,6 @@ from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, Role
 from tierflow.kernel.text import Text, text
 from tierflow.onboarding.rules.examining import CHAINS
-from tierflow.onboarding.service.telling import deciders
 
 Subject = tuple[str, int]
 
@@ -32,6 +31,12 @@ for _chain in CHAINS.values():
 def keeper(session: Session, actor: Actor, customer: Customer) -> bool:
     """Whether the customer is the actor's own, or that of somebody they stand in for."""
     return customer.account_manager_id in actor.user_ids_as(Role.ACCOUNT_MANAGER)
+
+
+def in_business(customer: Customer) -> None:
+    """Raise `Refused` once its status was withdrawn: it comes back by a new application only (CHEM-17)."""
+    if customer.disqualified_on is not None:
+        raise Refused(Refusal("CHEM-17", text("This customer is disqualified already.")))
 
 
 def case_of(session: Session, subject: Subject) -> ApprovalCase:

@@ -9,105 +9,29 @@ scheduler, or by either side's own word when the scheduler stands still. What is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from tierflow.common import audit, portfolios
-from tierflow.common.approvals import ApprovalCase
 from tierflow.common.customers import Customer
 from tierflow.common.notices import notify
-from tierflow.common.portfolios import Change, Held, Share, count_rows, move_rows
+from tierflow.common.portfolios import Change, Held
 from tierflow.common.users import User, holders
-from tierflow.kernel.approval import ENDED
 from tierflow.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal, Refused, refuse_if_any
 from tierflow.kernel.months import local_day
-from tierflow.kernel.roles import SYSTEM, Actor, Role, require
-from tierflow.kernel.text import mark, text
-from tierflow.onboarding.models import Application, Contract, Handover
+from tierflow.kernel.roles import SYSTEM, Actor, Role, in_name_of, require
+from tierflow.kernel.text import text
+from tierflow.onboarding.models import Application, Handover
 from tierflow.onboarding.rules.handover import CLAUSE, Standing, refusals_to_propose, standing
-from tierflow.onboarding.service.access import SUBJECT as APPLICATION
-from tierflow.onboarding.service.creating import CUSTOMER
+from tierflow.onboarding.service import portfolio
 from tierflow.web.paging import Page, Sort, page_of
 
 SUBJECT = "handover"
-
-
-# The shares of this domain.
-
-
-def _count_customers(session: Session, user_id: int, _on: date) -> int:
-    return count_rows(session, Customer, Customer.account_manager_id == user_id)
-
-
-def _move_customers(session: Session, change: Change) -> int:
-    """Each customer's file says who had it before."""
-    query = select(Customer.id).where(Customer.account_manager_id == change.giver_id).order_by(Customer.id)
-    ids = list(session.scalars(query))
-    names = {user.id: user.name for user in (session.get_one(User, i) for i in (change.giver_id, change.taker_id))}
-    session.execute(
-        update(Customer)
-        .where(Customer.account_manager_id == change.giver_id)
-        .values(account_manager_id=change.taker_id, version=Customer.version + 1)
-        .execution_options(synchronize_session=False)
-    )
-    session.expire_all()
-    for customer_id in ids:
-        audit.record(
-            session,
-            change.actor,
-            "customer.hand_over",
-            CUSTOMER,
-            customer_id,
-            change.now,
-            before={"account_manager": names[change.giver_id]},
-            after={"account_manager": names[change.taker_id]},
-        )
-    return len(ids)
-
-
-def _open_applications(user_id: int) -> tuple[Any, ...]:
-    alive = select(ApprovalCase.subject_id).where(
-        ApprovalCase.subject_type == APPLICATION, ApprovalCase.state.not_in([state.value for state in ENDED])
-    )
-    return (Application.account_manager_id == user_id, Application.id.in_(alive))
-
-
-def _count_applications(session: Session, user_id: int, _on: date) -> int:
-    return count_rows(session, Application, *_open_applications(user_id))
-
-
-def _move_applications(session: Session, change: Change) -> int:
-    return move_rows(session, Application.account_manager_id, change, *_open_applications(change.giver_id)[1:])
-
-
-def _kept(user_id: int) -> tuple[Any, ...]:
-    return (Contract.custodian_id == user_id, Contract.ended_at.is_(None))
-
-
-def _count_contracts(session: Session, user_id: int, on: date) -> int:
-    return count_rows(session, Contract, *_kept(user_id), Contract.to_on > on)
-
-
-def _move_contracts(session: Session, change: Change) -> int:
-    return move_rows(session, Contract.custodian_id, change, *_kept(change.giver_id)[1:])
-
-
-SHARES = (
-    Share("customers", mark("Customers"), _count_customers, _move_customers, role=Role.ACCOUNT_MANAGER),
-    Share(
-        "applications",
-        mark("Open applications and drafts"),
-        _count_applications,
-        _move_applications,
-        role=Role.ACCOUNT_MANAGER,
-    ),
-    Share("contracts", mark("Contracts in custody"), _count_contracts, _move_contracts),
-)
 
 
 @dataclass(frozen=True)
@@ -139,15 +63,29 @@ def _directs(session: Session, actor: Actor, giver_id: int) -> bool:
     """Whether the actor answers for all the giver's customers: general manager, or sales manager of all regions."""
     if actor.holds(Role.GENERAL_MANAGER):
         return True
+    regions = _regions(session, giver_id)
+    return bool(actor.scopes(Role.SALES_MANAGER)) and all(actor.holds(Role.SALES_MANAGER, one) for one in regions)
+
+
+def _for_region(session: Session, actor: Actor, row: Handover) -> Actor:
+    """Who directs a handover, in the name of the absent sales manager of one of its regions; a party as themselves."""
+    if actor.user_id not in (row.giver_id, row.taker_id):
+        for region_id in sorted(_regions(session, row.giver_id)):
+            named = in_name_of(actor, "handover.write", region_id=region_id, manager_id=0)
+            if named.acts_for is not None:
+                return named
+    return replace(actor, acts_for=None)
+
+
+def _regions(session: Session, giver_id: int) -> set[int]:
+    """The regions of the giver's customers and open applications."""
     regions = set(session.scalars(select(Customer.region_id).where(Customer.account_manager_id == giver_id).distinct()))
     regions |= {
         region
-        for region in session.scalars(
-            select(Application.region_id).where(*_open_applications(giver_id), Application.region_id.is_not(None))
-        )
+        for region in session.scalars(select(Application.region_id).where(*portfolio.open_applications(giver_id)))
         if region is not None
     }
-    return bool(actor.scopes(Role.SALES_MANAGER)) and all(actor.holds(Role.SALES_MANAGER, one) for one in regions)
+    return regions
 
 
 def _query() -> Any:
@@ -208,9 +146,18 @@ def view(session: Session, actor: Actor, handover_id: int, now: datetime) -> Han
     )
 
 
-def candidates(session: Session, now: datetime) -> list[User]:
-    """The account managers of today, to choose giver and taker from."""
-    return list(holders(session, Role.ACCOUNT_MANAGER, local_day(now)))
+def candidates(session: Session, now: datetime) -> tuple[list[User], list[User]]:
+    """Who can give and who can take: the account managers of today, and as givers whoever still has a portfolio."""
+    takers = list(holders(session, Role.ACCOUNT_MANAGER, local_day(now)))
+    left = session.scalars(
+        select(User)
+        .where(
+            User.id.in_(select(Customer.account_manager_id).union(portfolio.managers_of_open_applications())),
+            User.id.not_in([user.id for user in takers]),
+        )
+        .order_by(User.id)
+    )
+    return [*takers, *left], takers
 
 
 def propose(session: Session, actor: Actor, data: Mapping[str, Any], now: datetime) -> Handover:
@@ -230,6 +177,7 @@ def propose(session: Session, actor: Actor, data: Mapping[str, Any], now: dateti
         [
             *refusals_to_propose(giver.person_id, taker.person_id, day, on),
             *portfolios.why_not_take(session, taker.id, max(day, on), is_enabled=taker.disabled_at is None),
+            *portfolios.why_not_own(session, giver.id, taker.person_id),
         ]
     )
     handover = Handover(
@@ -247,6 +195,7 @@ def propose(session: Session, actor: Actor, data: Mapping[str, Any], now: dateti
     except IntegrityError as error:
         reason = text("A handover of this portfolio is under way already.")
         raise Conflict(Refusal("conflict", reason, "giver_id")) from error
+    actor = _for_region(session, actor, handover)
     after = {"giver": giver.name, "taker": taker.name, "effective_on": day.isoformat()}
     audit.record(session, actor, "handover.propose", SUBJECT, handover.id, now, after=after, reason=data["reason"])
     message = text(
@@ -275,6 +224,7 @@ def sign(session: Session, actor: Actor, handover_id: int, side: str, now: datet
     require(actor, "handover.write")
     row = _locked(session, actor, handover_id, now)
     handover = row.handover
+    actor = _for_region(session, actor, handover)
     if side == "giver":
         _sign_giver(session, actor, row, now, absence)
     else:
@@ -312,7 +262,7 @@ def complete(session: Session, actor: Actor, handover_id: int, now: datetime) ->
         raise Forbidden("handover.write")
     if row.standing is not Standing.DUE:
         raise Refused(Refusal(CLAUSE, text("Both must have signed, and the day must have come.")))
-    _complete(session, actor, row, now)
+    _complete(session, _for_region(session, actor, row.handover), row, now)
     return row.handover
 
 
@@ -351,7 +301,10 @@ def complete_due(session: Session, handover_id: int, now: datetime) -> bool:
 
 
 def _why_not(session: Session, row: HandoverRow, on: date) -> list[Refusal]:
-    return portfolios.why_not_take(session, row.taker.id, on, is_enabled=row.taker.disabled_at is None)
+    return [
+        *portfolios.why_not_take(session, row.taker.id, on, is_enabled=row.taker.disabled_at is None),
+        *portfolios.why_not_own(session, row.giver.id, row.taker.person_id),
+    ]
 
 
 def _complete(session: Session, actor: Actor, row: HandoverRow, now: datetime) -> None:
@@ -372,6 +325,7 @@ def end(session: Session, actor: Actor, handover_id: int, reason: str, now: date
     handover = row.handover
     if actor.user_id not in (row.giver.id, row.taker.id) and not _directs(session, actor, row.giver.id):
         raise Forbidden("handover.write")
+    actor = _for_region(session, actor, handover)
     handover.ended_at, handover.ended_by_id, handover.end_reason = now, actor.user_id, reason
     session.flush()
     audit.record(session, actor, "handover.end", SUBJECT, handover.id, now, reason=reason)

@@ -40,6 +40,7 @@ def make(
     customer = get_visible(session, actor, customer_id)
     if not examining.keeper(session, actor, customer):
         raise Forbidden("paper.renew")
+    examining.in_business(customer)
     if kind not in DATED:
         raise Invalid({"kind": [text("Choose one of the list.")]})
     if not 1 <= days <= LONGEST_DAYS:

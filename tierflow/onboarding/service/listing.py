@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import false, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import bindparam, false, or_, select
+from sqlalchemy.orm import Session
 
 from tierflow.common import approvals, lookup
 from tierflow.common.approvals import ApprovalCase
@@ -17,7 +17,7 @@ from tierflow.kernel.approval import EDITABLE, State
 from tierflow.kernel.roles import Actor, Role, require
 from tierflow.onboarding.models import Application, ApplicationLine
 from tierflow.onboarding.service.access import SUBJECT, visible
-from tierflow.web.paging import Page, Sort, page_of
+from tierflow.web.paging import Page, Sort, once, page_of
 
 
 @dataclass(frozen=True)
@@ -53,29 +53,30 @@ def list_applications(
 ) -> Page[ApplicationRow]:
     """The applications the actor may see, newest first, a page by key."""
     require(actor, "application.read")
-    manager = aliased(User)
-    query: Any = (
-        select(Application, ApprovalCase, manager.name, Region.name)
-        .join(ApprovalCase, (ApprovalCase.subject_type == SUBJECT) & (ApprovalCase.subject_id == Application.id))
-        .join(manager, manager.id == Application.account_manager_id)
-        .outerjoin(Region, Region.id == Application.region_id)
-        .where(visible(actor), *_narrowed(filters, actor))
-    )
-    page = page_of(session, query, [Sort("id", Application.id, descending=True)], cursor=cursor, size=size)
+    page = page_of(session, _listed(actor, filters), NEWEST_FIRST, cursor=cursor, size=size, given={})
     return Page([ApplicationRow(*row) for row in page.rows], page.after, page.before, page.size)
+
+
+NEWEST_FIRST = (Sort("id", Application.id, descending=True),)
+
+
+@once
+def _listed(actor: Actor, filters: Filters) -> Any:
+    return _ROWS.where(visible(actor), *_narrowed(filters, actor))
+
+
+_ROWS = (
+    select(Application, ApprovalCase, User.name, Region.name)
+    .join(ApprovalCase, (ApprovalCase.subject_type == SUBJECT) & (ApprovalCase.subject_id == Application.id))
+    .join(User, User.id == Application.account_manager_id)
+    .outerjoin(Region, Region.id == Application.region_id)
+)
 
 
 def waiting_all_green(session: Session, actor: Actor, limit: int = 100) -> list[ApplicationRow]:
     """The applications the actor can approve in bulk, most urgent first: theirs to decide, every check green."""
     require(actor, "application.decide")
-    manager = aliased(User)
-    query = (
-        select(Application, ApprovalCase, manager.name, Region.name)
-        .join(ApprovalCase, (ApprovalCase.subject_type == SUBJECT) & (ApprovalCase.subject_id == Application.id))
-        .join(manager, manager.id == Application.account_manager_id)
-        .outerjoin(Region, Region.id == Application.region_id)
-        .where(or_(false(), *approvals.waiting_conditions(actor)), ApprovalCase.all_green.is_(True))
-    )
+    query = _ROWS.where(or_(false(), *approvals.waiting_conditions(actor)), ApprovalCase.all_green.is_(True))
     rows = session.execute(query.order_by(ApprovalCase.due_at, ApprovalCase.id).limit(limit))
     return [ApplicationRow(*row) for row in rows]
 
@@ -85,15 +86,17 @@ def lines_asked(
 ) -> dict[int, list[tuple[ApplicationLine, ProductLine]]]:
     """The lines of several applications, for lists. One query."""
     found: dict[int, list[tuple[ApplicationLine, ProductLine]]] = {}
-    rows = session.execute(
-        select(ApplicationLine, ProductLine)
-        .join(ProductLine, ProductLine.id == ApplicationLine.product_line_id)
-        .where(ApplicationLine.application_id.in_(application_ids))
-        .order_by(ProductLine.code)
-    )
-    for row in rows:
+    for row in session.execute(_LINES, {"application_ids": list(application_ids)}):
         found.setdefault(row.ApplicationLine.application_id, []).append((row.ApplicationLine, row.ProductLine))
     return found
+
+
+_LINES = (
+    select(ApplicationLine, ProductLine)
+    .join(ProductLine, ProductLine.id == ApplicationLine.product_line_id)
+    .where(ApplicationLine.application_id.in_(bindparam("application_ids", expanding=True)))
+    .order_by(ProductLine.code)
+)
 
 
 def _narrowed(filters: Filters, actor: Actor) -> list[Any]:

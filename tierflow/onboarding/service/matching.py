@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, cast
 
-from sqlalchemy import Select, false, or_, select, union_all
+from sqlalchemy import Select, String, bindparam, func, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from tierflow.common import customers
 from tierflow.common.approvals import ApprovalCase
 from tierflow.common.customers import Customer
+from tierflow.common.db import Id
 from tierflow.common.users import User
 from tierflow.kernel.approval import EDITABLE, State
 from tierflow.kernel.roles import Actor, require
 from tierflow.onboarding.models import Application, Disqualified, DisqualifiedName, FormerName
-from tierflow.onboarding.rules.duplicates import Field, Match
+from tierflow.onboarding.rules.duplicates import Field, Match, Source
 from tierflow.onboarding.service import particulars
-from tierflow.onboarding.service.access import SUBJECT, visible
+from tierflow.onboarding.service.access import SUBJECT
 
 MOST_MATCHES = 20
 
@@ -61,14 +62,6 @@ class Keys:
         )
         return found + [field for field, mine, theirs in pairs if mine and mine == theirs]
 
-    def agreeing_ids(self, table: Any) -> list[Select[int]]:
-        """The ids of the rows that agree, a query for each field: each has its index, and an OR of them has none."""
-        return [
-            select(table.id).where(getattr(table, name) == value)
-            for name in ("credit_code", "organisation_code", "name_key", "phone_key", "account_key")
-            if (value := getattr(self, name))
-        ]
-
 
 def find_matches(
     session: Session, actor: Actor, typed: Mapping[str, Any], *, besides: int | None = None
@@ -84,84 +77,114 @@ def find_matches(
 def matches_of(
     session: Session, actor: Actor, keys: Keys, besides: int | None, *, besides_customer: int | None = None
 ) -> tuple[Match, ...]:
-    """As `find_matches`, for keys read already. `besides_customer`: whose supplement it is. Four queries."""
+    """As `find_matches`, for keys read already. `besides_customer`: whose supplement it is.
+
+    One query where nothing agrees; one more for each list that something agrees on.
+    """
+    given = {**asdict(keys), "besides": besides or 0, "besides_customer": besides_customer or 0}
+    found = set(session.scalars(_SOURCES, given))
     return (
-        *_customers(session, actor, keys, besides_customer),
-        *_applications(session, actor, keys, besides),
-        *_disqualified(session, keys),
+        *(_customers(session, actor, keys, given) if "customer" in found else ()),
+        *(_applications(session, actor, keys, given) if "application" in found else ()),
+        *(_disqualified(session, keys, given) if "disqualified" in found else ()),
     )
 
 
-def _customers(session: Session, actor: Actor, keys: Keys, besides_customer: int | None) -> list[Match]:
-    query = (
-        select(Customer, User.name, customers.visible(actor))
-        .join(User, User.id == Customer.account_manager_id)
-        .where(_known_as(keys), Customer.disqualified_on.is_(None))  # those have a list of their own (CHEM-17)
-        .order_by(Customer.id)
-        .limit(MOST_MATCHES)
+def _agreeing(id_column: Any, *names: str, besides: str | None = None) -> list[Select[int]]:
+    """The ids of the rows that agree, a query for each key: each has its index, and an OR of them has none.
+
+    A key that is not given is NULL here, and agrees with nothing: so these queries, dear to write down, are written
+    once for whatever is typed.
+    """
+    columns = id_column.table.c
+    query = select(id_column)
+    if besides is not None:
+        query = query.where(id_column != bindparam(besides, type_=Id))
+    return [query.where(columns[name] == func.nullif(bindparam(name, type_=String()), "")) for name in names]
+
+
+_COMPARED = ("credit_code", "organisation_code", "name_key", "phone_key", "account_key")
+_CUSTOMER, _APPLICATION, _LISTED, _CASE, _HOLDER = (
+    cast(Any, table.__table__) for table in (Customer, Application, Disqualified, ApprovalCase, User)
+)
+_IDS: dict[Source, list[Select[int]]] = {
+    "customer": [
+        *_agreeing(_CUSTOMER.c.id, *_COMPARED, besides="besides_customer"),
+        *_agreeing(FormerName.__table__.c.customer_id, "name_key", besides="besides_customer"),
+    ],
+    "application": _agreeing(_APPLICATION.c.id, *_COMPARED, besides="besides"),
+    "disqualified": [
+        *_agreeing(_LISTED.c.id, "credit_code", "organisation_code", "legal_representative"),
+        *_agreeing(DisqualifiedName.__table__.c.disqualified_id, "name_key"),
+    ],
+}
+_SOURCES = union_all(
+    *(select(literal(source)).select_from(union_all(*ids).limit(1).subquery()) for source, ids in _IDS.items())
+)
+_SHOWN = ("id", "number", "name", "region_id", "account_manager_id", *_COMPARED)
+_CUSTOMERS = (
+    select(*(_CUSTOMER.c[name] for name in _SHOWN), _HOLDER.c.name.label("holder"))
+    .join(_HOLDER, _HOLDER.c.id == _CUSTOMER.c.account_manager_id)
+    .where(
+        _CUSTOMER.c.id.in_(union_all(*_IDS["customer"])),
+        _CUSTOMER.c.disqualified_on.is_(None),  # those have a list of their own (CHEM-17)
     )
+    .order_by(_CUSTOMER.c.id)
+    .limit(MOST_MATCHES)
+)
+_APPLICATIONS = (
+    select(*(_APPLICATION.c[name] for name in _SHOWN), _HOLDER.c.name.label("holder"), _CASE.c.state)
+    .join(_HOLDER, _HOLDER.c.id == _APPLICATION.c.account_manager_id)
+    .join(_CASE, (_CASE.c.subject_type == SUBJECT) & (_CASE.c.subject_id == _APPLICATION.c.id))
+    .where(
+        _APPLICATION.c.id.in_(union_all(*_IDS["application"])),
+        _CASE.c.state.in_(sorted(state.value for state in {State.IN_APPROVAL, *EDITABLE})),
+    )
+    .order_by(_APPLICATION.c.id)
+    .limit(MOST_MATCHES)
+)
+_DISQUALIFIED = (
+    select(_LISTED)
+    .where(_LISTED.c.id.in_(union_all(*_IDS["disqualified"])), _LISTED.c.readmitted_on.is_(None))
+    .order_by(_LISTED.c.id)
+    .limit(MOST_MATCHES)
+)
+
+
+def _customers(session: Session, actor: Actor, keys: Keys, given: Mapping[str, Any]) -> list[Match]:
+    rows = session.execute(_CUSTOMERS, given).all()
+    seen = {row.id for row in rows if customers.sees(actor, row.region_id, row.account_manager_id)}
+    if unseen := {row.id for row in rows} - seen:  # a resident office may have been sent them
+        seen |= set(session.scalars(select(Customer.id).where(Customer.id.in_(unseen), customers.visible(actor))))
     return [
-        Match("customer", field, row.id, f"{row.number} {row.name}" if seen else row.number, holder)
-        for row, holder, seen in session.execute(query)
+        Match("customer", field, row.id, _label(row, seen=row.id in seen), row.holder)
+        for row in rows
         for field in keys.agreeing(row) or ["name"]  # a former name
-        if row.id != besides_customer
     ]
 
 
-def _known_as(keys: Keys) -> Any:
-    """Customers that agree today, or did under a former name."""
-    ids = keys.agreeing_ids(Customer)
-    if keys.name_key:
-        ids.append(select(FormerName.customer_id).where(FormerName.name_key == keys.name_key))
-    return _among(Customer.id, ids)
+def _label(row: Any, *, seen: bool) -> str:
+    """What the actor may not see is named by its number alone."""
+    return f"{row.number} {row.name}" if seen else str(row.number)
 
 
-def _among(column: Any, queries: Sequence[Select[int]]) -> Any:
-    return column.in_(union_all(*queries)) if queries else false()
-
-
-def _applications(session: Session, actor: Actor, keys: Keys, besides: int | None) -> list[Match]:
-    alive = {State.IN_APPROVAL, *EDITABLE}
-    query = (
-        select(Application, User.name, ApprovalCase.state, visible(actor))
-        .join(User, User.id == Application.account_manager_id)
-        .join(ApprovalCase, (ApprovalCase.subject_type == SUBJECT) & (ApprovalCase.subject_id == Application.id))
-        .where(
-            _among(Application.id, keys.agreeing_ids(Application)),
-            ApprovalCase.state.in_([state.value for state in alive]),
-        )
-        .order_by(Application.id)
-        .limit(MOST_MATCHES)
-    )
-    if besides is not None:
-        query = query.where(Application.id != besides)
+def _applications(session: Session, actor: Actor, keys: Keys, given: Mapping[str, Any]) -> list[Match]:
     return [
         Match(
             "application",
             field,
             row.id,
-            f"{row.number} {row.name}" if seen else row.number,
-            holder,
-            state == State.IN_APPROVAL.value,
+            _label(row, seen=customers.sees(actor, row.region_id, row.account_manager_id)),
+            row.holder,
+            is_open=row.state == State.IN_APPROVAL.value,
         )
-        for row, holder, state, seen in session.execute(query)
+        for row in session.execute(_APPLICATIONS, given)
         for field in keys.agreeing(row)
     ]
 
 
-def _disqualified(session: Session, keys: Keys) -> list[Match]:
-    parts: list[Any] = []
-    if keys.credit_code:
-        parts.append(Disqualified.credit_code == keys.credit_code)
-    if keys.organisation_code:
-        parts.append(Disqualified.organisation_code == keys.organisation_code)
-    if keys.legal_representative:
-        parts.append(Disqualified.legal_representative == keys.legal_representative)
-    if keys.name_key:
-        named = select(DisqualifiedName.disqualified_id).where(DisqualifiedName.name_key == keys.name_key)
-        parts.append(Disqualified.id.in_(named))
-    query = select(Disqualified).where(or_(false(), *parts), Disqualified.readmitted_on.is_(None))
-    rows = session.scalars(query.order_by(Disqualified.id).limit(MOST_MATCHES)).all()
+def _disqualified(session: Session, keys: Keys, given: Mapping[str, Any]) -> list[Match]:
+    rows = session.execute(_DISQUALIFIED, given).all()
     names = _names_of(session, [row.id for row in rows]) if rows else {}
     found = []
     for row in rows:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, bindparam, select
 from sqlalchemy.orm import Session, aliased
 
 from tierflow.common import approvals
@@ -18,17 +18,18 @@ from tierflow.common.files import StoredFile
 from tierflow.common.reference import ProductLine, Region
 from tierflow.common.users import User
 from tierflow.kernel.approval import ENDED, SUBMIT_SEAT, State, Verdict
-from tierflow.kernel.errors import Refusal
-from tierflow.kernel.roles import Actor, Role, is_allowed
+from tierflow.kernel.approval import Case as Facts
+from tierflow.kernel.errors import NotFound, Refusal
+from tierflow.kernel.roles import Actor, Role, is_allowed, require
 from tierflow.onboarding.models import Application, ApplicationLine, EntryCheck, Paper
 from tierflow.onboarding.rules import chain
 from tierflow.onboarding.rules.chain import Given, Item
 from tierflow.onboarding.rules.changes import Change, changes, examined_by
 from tierflow.onboarding.rules.entry import Condition, conditions_for
 from tierflow.onboarding.rules.papers import PAPER_LABELS
-from tierflow.onboarding.service.access import SUBJECT, case_of, get_visible, may_edit
+from tierflow.onboarding.service.access import SUBJECT, case_of, may_edit, readable
 from tierflow.onboarding.service.admitting import KIND
-from tierflow.onboarding.service.drafts import checks_of
+from tierflow.web.paging import once
 
 
 class DecisionSeen(NamedTuple):
@@ -107,17 +108,19 @@ class ApplicationView:
     changes: Sequence[Change]
     returned: Mapping[str, str]
     admission: DecisionRecord | None
+    facts: Facts
     may: Abilities
 
 
 def view(session: Session, actor: Actor, application_id: int) -> ApplicationView:
     """One application whole, in a fixed number of queries."""
-    application = get_visible(session, actor, application_id)
-    around = _around(session, application_id)
-    case = around.case
+    require(actor, "application.read")
+    around = _around(session, actor, application_id)
+    application, case = around.application, around.case
     lines = lines_with_names(session, application.id)
     decided = [DecisionSeen(*row) for row in approvals.decisions_of(session, case.id)]
     rounds = rounds_of(session, case.id)
+    facts = approvals.facts_from(session, case, (row.decision for row in decided))
     return ApplicationView(
         application=application,
         case=case,
@@ -128,7 +131,7 @@ def view(session: Session, actor: Actor, application_id: int) -> ApplicationView
         copied_from=around.copied_from,
         lines=lines,
         checks=_checks(session, application, [row.line.customer_class for row in lines]),
-        papers=papers_with_files(session, Paper.application_id == application.id),
+        papers=papers_with_files(session, _IS_OF_APPLICATION, {"application_id": application.id}),
         decisions=decided,
         opinions=[OpinionSeen(*row) for row in approvals.opinions_of(session, case.id)],
         rounds=rounds,
@@ -136,13 +139,18 @@ def view(session: Session, actor: Actor, application_id: int) -> ApplicationView
         changes=_changes_for(case, decided, rounds),
         returned=_returned(case, decided, rounds, lines),
         admission=latest_admission(session, application.id),
-        may=_abilities(session, actor, application, case),
+        facts=facts,
+        may=_abilities(actor, application, case, facts),
     )
 
 
-class _Around(NamedTuple):
-    """What one application refers to."""
+_IS_OF_APPLICATION = Paper.application_id == bindparam("application_id")
 
+
+class _Around(NamedTuple):
+    """One application and what it refers to."""
+
+    application: Application
     case: ApprovalCase
     account_manager: User
     submitter: User
@@ -151,10 +159,18 @@ class _Around(NamedTuple):
     copied_from: Application | None
 
 
-def _around(session: Session, application_id: int) -> _Around:
+def _around(session: Session, actor: Actor, application_id: int) -> _Around:
+    row = session.execute(_seen_by(actor), {"application_id": application_id}).one_or_none()
+    if row is None:
+        raise NotFound
+    return _Around(*row)
+
+
+@once
+def _seen_by(actor: Actor) -> Any:
     manager, submitter, source = aliased(User), aliased(User), aliased(Application)
-    row = session.execute(
-        select(ApprovalCase, manager, submitter, Region, Customer, source)
+    return (
+        select(Application, ApprovalCase, manager, submitter, Region, Customer, source)
         .select_from(Application)
         .join(ApprovalCase, (ApprovalCase.subject_type == SUBJECT) & (ApprovalCase.subject_id == Application.id))
         .join(manager, manager.id == Application.account_manager_id)
@@ -162,9 +178,8 @@ def _around(session: Session, application_id: int) -> _Around:
         .outerjoin(Region, Region.id == Application.region_id)
         .outerjoin(Customer, Customer.id == Application.customer_id)
         .outerjoin(source, source.id == Application.copied_from_id)
-        .where(Application.id == application_id)
-    ).one()
-    return _Around(*row)
+        .where(Application.id == bindparam("application_id"), readable(actor))
+    )
 
 
 def items_in(step: str, content: Mapping[str, Any], lines: Sequence[AskedLine]) -> tuple[Item, ...]:
@@ -177,52 +192,71 @@ def items_in(step: str, content: Mapping[str, Any], lines: Sequence[AskedLine]) 
 
 def lines_with_names(session: Session, application_id: int) -> list[AskedLine]:
     """The lines asked for, with what they are."""
-    rows = session.execute(
-        select(ApplicationLine, ProductLine)
-        .join(ProductLine, ProductLine.id == ApplicationLine.product_line_id)
-        .where(ApplicationLine.application_id == application_id)
-        .order_by(ProductLine.code)
-    )
+    rows = session.execute(_LINES, {"application_id": application_id})
     return [AskedLine(row.ApplicationLine, row.ProductLine) for row in rows]
+
+
+_LINES = (
+    select(ApplicationLine, ProductLine)
+    .join(ProductLine, ProductLine.id == ApplicationLine.product_line_id)
+    .where(ApplicationLine.application_id == bindparam("application_id"))
+    .order_by(ProductLine.code)
+)
 
 
 def papers_with_files(
     session: Session, condition: ColumnElement[bool], given: dict[str, Any] | None = None
 ) -> list[ScannedPaper]:
     """Papers and their scans, in the order of the form. `given`: values of the condition's parameters."""
-    scanned = select(Paper, StoredFile).join(StoredFile, StoredFile.id == Paper.file_id)
     order = {kind: place for place, kind in enumerate(PAPER_LABELS)}
-    found = [ScannedPaper(row.Paper, row.StoredFile) for row in session.execute(scanned.where(condition), given)]
+    found = [ScannedPaper(row.Paper, row.StoredFile) for row in session.execute(_scanned(condition), given)]
     return sorted(found, key=lambda row: (order[row.paper.kind], row.paper.id))
 
 
+@once
+def _scanned(condition: ColumnElement[bool]) -> Any:
+    return select(Paper, StoredFile).join(StoredFile, StoredFile.id == Paper.file_id).where(condition)
+
+
 def _checks(session: Session, application: Application, classes: Sequence[str]) -> list[CheckRow]:
-    given = {(row.customer_class, row.item): row for row in checks_of(session, application.id)}
-    ids = {row.file_id for row in given.values() if row.file_id}
-    files = {row.id: row for row in session.scalars(select(StoredFile).where(StoredFile.id.in_(ids)))} if ids else {}
-    found = []
-    for customer_class, condition in conditions_for(classes):
-        check = given.get((customer_class, condition.item))
-        file = files.get(check.file_id) if check is not None and check.file_id else None
-        found.append(CheckRow(customer_class, condition, check, file))
-    return found
+    rows = session.execute(_CHECKS, {"application_id": application.id})
+    given = {(check.customer_class, check.item): (check, file) for check, file in rows}
+    return [
+        CheckRow(customer_class, condition, *given.get((customer_class, condition.item), (None, None)))
+        for customer_class, condition in conditions_for(classes)
+    ]
+
+
+_CHECKS = (
+    select(EntryCheck, StoredFile)
+    .outerjoin(StoredFile, StoredFile.id == EntryCheck.file_id)
+    .where(EntryCheck.application_id == bindparam("application_id"))
+)
 
 
 def rounds_of(session: Session, case_id: int) -> list[ApprovalRound]:
     """What was handed in, round by round."""
-    return list(
-        session.scalars(select(ApprovalRound).where(ApprovalRound.case_id == case_id).order_by(ApprovalRound.round))
-    )
+    return list(session.scalars(_ROUNDS, {"case_id": case_id}))
+
+
+_ROUNDS = select(ApprovalRound).where(ApprovalRound.case_id == bindparam("case_id")).order_by(ApprovalRound.round)
 
 
 def latest_admission(session: Session, application_id: int) -> DecisionRecord | None:
     """The admission as last decided, with its indicators."""
-    query = select(DecisionRecord).where(
+    return session.scalar(_ADMISSION, {"application_id": application_id})
+
+
+_ADMISSION = (
+    select(DecisionRecord)
+    .where(
         DecisionRecord.subject_type == SUBJECT,
-        DecisionRecord.subject_id == application_id,
+        DecisionRecord.subject_id == bindparam("application_id"),
         DecisionRecord.kind == KIND,
     )
-    return session.scalar(query.order_by(DecisionRecord.id.desc()).limit(1))
+    .order_by(DecisionRecord.id.desc())
+    .limit(1)
+)
 
 
 def _changes_for(
@@ -257,12 +291,11 @@ def _returned(
     return chain.returned_fields(items_in(last.step, rounds[-1].content, lines), [Given(**item) for item in last.items])
 
 
-def _abilities(session: Session, actor: Actor, application: Application, case: ApprovalCase) -> Abilities:
+def _abilities(actor: Actor, application: Application, case: ApprovalCase, facts: Facts) -> Abilities:
     keeps = is_allowed(actor, "application.write") and application.account_manager_id in actor.user_ids_as(
         Role.ACCOUNT_MANAGER
     )
     in_approval = case.state == State.IN_APPROVAL
-    facts = approvals.facts_of(session, case)
     seat = (facts.seats or {}).get(actor.person_id)
     found = approvals.capacity(actor, chain.ACCOUNT_OPENING, case, facts) if in_approval else None
     if not is_allowed(actor, "application.decide"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from tierflow.common import audit, files, identifiers, suspension, uploads
@@ -30,6 +30,7 @@ from tierflow.onboarding.rules.papers import PaperFact, label
 from tierflow.onboarding.rules.renewal import OnFile, Terms, renewal_refusals
 from tierflow.onboarding.service import examining
 from tierflow.onboarding.service.creating import CUSTOMER
+from tierflow.onboarding.service.distributing import distribute
 from tierflow.onboarding.service.scans import is_placeholder
 
 SUBJECT = "paper_renewal"
@@ -72,6 +73,7 @@ def renew(
         raise Forbidden("paper.renew")
     actor = in_name_of(actor, "paper.renew", customer)
     session.refresh(customer, with_for_update=True)  # of two at once, the second finds the first
+    examining.in_business(customer)
     if kind not in DATED:
         raise Invalid({"kind": [text("Choose one of the list.")]})
     _none_waits(session, customer, kind)
@@ -180,6 +182,8 @@ def _accept(session: Session, row: PaperRenewal, customer: Customer, actor: Acto
         customer.credit_code, customer.needs_credit_code = row.number, False
         after["credit_code"] = row.number
     audit.record(session, actor, "paper.accept", CUSTOMER, customer.id, now, after=after)
+    told = {f"paper.{row.kind}": after["valid_to"], **{key: after[key] for key in ("credit_code",) if key in after}}
+    distribute(session, customer, "changed", told, now)
 
 
 def get(session: Session, actor: Actor, renewal_id: int) -> tuple[PaperRenewal, Customer]:
@@ -216,14 +220,17 @@ def of_customer(session: Session, actor: Actor, customer_id: int) -> Sequence[tu
 
 def handed_in(session: Session, customer_id: int) -> Sequence[tuple[PaperRenewal, ApprovalCase]]:
     """The same for a customer found visible before. One query."""
-    query = (
-        select(PaperRenewal, ApprovalCase)
-        .join(ApprovalCase, (ApprovalCase.subject_type == SUBJECT) & (ApprovalCase.subject_id == PaperRenewal.id))
-        .where(PaperRenewal.customer_id == customer_id)
-        .order_by(PaperRenewal.id.desc())
-        .limit(50)
-    )
-    return [(row.PaperRenewal, row.ApprovalCase) for row in session.execute(query)]
+    rows = session.execute(_HANDED_IN, {"customer_id": customer_id})
+    return [(row.PaperRenewal, row.ApprovalCase) for row in rows]
+
+
+_HANDED_IN = (
+    select(PaperRenewal, ApprovalCase)
+    .join(ApprovalCase, (ApprovalCase.subject_type == SUBJECT) & (ApprovalCase.subject_id == PaperRenewal.id))
+    .where(PaperRenewal.customer_id == bindparam("customer_id"))
+    .order_by(PaperRenewal.id.desc())
+    .limit(50)
+)
 
 
 def latest(session: Session, customer_id: int, kind: str, *, before: PaperRenewal | None = None) -> Paper | None:

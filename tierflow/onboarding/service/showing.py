@@ -73,6 +73,8 @@ def show_changes(session: Session, found: Iterable[Change]) -> list[ShownChange]
 def line_names(session: Session, ids: Iterable[str]) -> dict[int, str]:
     """Product lines' names, by id."""
     wanted = [int(line_id) for line_id in ids]
+    if not wanted:
+        return {}
     rows = session.execute(select(ProductLine.id, ProductLine.name).where(ProductLine.id.in_(wanted)))
     return {row.id: row.name for row in rows}
 

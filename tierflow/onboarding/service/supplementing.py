@@ -32,8 +32,7 @@ def begin(session: Session, actor: Actor, customer_id: int, now: datetime) -> Ap
     if not examining.keeper(session, actor, customer):
         raise Forbidden("application.write")
     session.refresh(customer, with_for_update=True)
-    if customer.disqualified_on is not None:
-        raise Refused(Refusal("CHEM-17", text("This customer is disqualified already.")))
+    examining.in_business(customer)
     if (number := _open(session, customer.id)) is not None:
         raise Refused(Refusal(CLAUSE, text("A supplementary application is open already: %(number)s.", number=number)))
     held = session.scalars(

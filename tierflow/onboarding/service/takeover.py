@@ -17,7 +17,7 @@ from tierflow.common import files, lookup
 from tierflow.common.approvals import ApprovalCase
 from tierflow.common.customers import Customer, CustomerLine
 from tierflow.common.db import UtcDateTime, among, insert_rows
-from tierflow.common.imports import Finding, ImportBatch, Importer, Row, register
+from tierflow.common.imports import Finding, ImportBatch, Importer, Row, by_row, register
 from tierflow.common.imports.importer import Chunks
 from tierflow.common.imports.service import SUBJECT as IMPORT
 from tierflow.common.numbering import next_number
@@ -349,7 +349,7 @@ CUSTOMERS = register(
         promise=mark("Each becomes a customer of the account manager named in its row."),
         columns=COLUMNS,
         begin=begin,
-        parse=parse,
+        parse=by_row(parse),
         compare=compare,
         apply=apply,
         settle=settle,

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tierflow.common.approvals import ApprovalCase, ApprovalDecision, ApprovalSeat, AskedOpinion
+from tierflow.common.approvals import ApprovalCase, ApprovalDecision, AskedOpinion, deciders
 from tierflow.common.notices import notify
-from tierflow.common.users import User, holders, stand_ins
 from tierflow.kernel.approval import State
-from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor
 from tierflow.kernel.text import Text, text
 from tierflow.onboarding.models import Application
@@ -78,17 +75,6 @@ def asked(session: Session, application: Application, row: AskedOpinion, actor: 
         now,
         dedupe_key=f"opinion/{row.id}",
     )
-
-
-def deciders(session: Session, case: ApprovalCase, key: str, now: datetime) -> set[int]:
-    """Accounts that can decide a step today; four eyes leave out whoever has another seat already."""
-    step = ACCOUNT_OPENING.step(key)
-    on = local_day(now)
-    own = [user.id for user in holders(session, step.role, on, case.region_id if step.scoped else None)]
-    ids = {*own, *(stand_in for found in stand_ins(session, own, on).values() for stand_in in found)}
-    seated = select(ApprovalSeat.person_id).where(ApprovalSeat.case_id == case.id, ApprovalSeat.step != key)
-    free = select(User.id).where(User.id.in_(ids), User.disabled_at.is_(None), User.person_id.not_in(seated))
-    return set(session.scalars(free))
 
 
 def _tell(

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import accumulate, pairwise
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import Date, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from tierflow.common.customers import Customer, visible
+from tierflow.common.customers import Customer, visible_by
 from tierflow.common.policies import policy_on
 from tierflow.common.reference import Region
-from tierflow.common.suspension import PaperCover, suspended
+from tierflow.common.suspension import PaperCover, is_suspended
 from tierflow.common.users import User
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, require
 from tierflow.onboarding.models import PaperRenewal
-from tierflow.web.paging import Page, Sort, page_of
+from tierflow.web.paging import Page, Sort, once, page_of
 
 
 @dataclass(frozen=True)
@@ -61,41 +62,74 @@ class Tally:
 def wall(
     session: Session, actor: Actor, filters: WallFilters, now: datetime, *, cursor: str | None = None, size: int = 30
 ) -> Page[WallRow]:
-    """The papers with an end, by it; a page by key; four queries whatever the number."""
+    """The papers with an end, by it; a page by key; two queries whatever the number."""
     require(actor, "customer.read")
     on = local_day(now)
-    query: Any = (
-        select(PaperCover, Customer, Region.name, User.name)
-        .join(Customer, Customer.id == PaperCover.customer_id)
-        .join(Region, Region.id == Customer.region_id)
-        .join(User, User.id == Customer.account_manager_id)
-        .where(PaperCover.superseded_at.is_(None), PaperCover.valid_to.is_not(None), visible(actor))
-        .where(Customer.disqualified_on.is_(None), *_narrowed(filters, on))
-    )
-    sorts = [Sort("valid_to", PaperCover.valid_to), Sort("id", PaperCover.id)]
-    page = page_of(session, query, sorts, cursor=cursor, size=size)
-    ids = {row[1].id for row in page.rows}
-    stopped = suspended(session, ids, on)
-    waiting = _waiting(session, ids)
-    rows = [
-        WallRow(
-            cover,
-            customer,
-            region,
-            manager,
-            (cover.valid_to - on).days,
-            customer.id in stopped,
-            (customer.id, cover.kind) in waiting,
-        )
-        for cover, customer, region, manager in page.rows
-    ]
+    page = page_of(session, _covers(actor, filters, on), SORTS, cursor=cursor, size=size, given={})
+    whose = _whose(session, {cover.customer_id for cover in page.rows}, on)
+    rows = [_row(cover, whose[cover.customer_id], on) for cover in page.rows]
     return Page(rows, page.after, page.before, page.size)
+
+
+SORTS = (Sort("valid_to", PaperCover.valid_to), Sort("id", PaperCover.id))
+
+
+@once
+def _covers(actor: Actor, filters: WallFilters, on: date) -> Select[Any]:
+    return select(PaperCover).where(*_awaited(actor), PaperCover.valid_to.is_not(None), *_narrowed(filters, on))
+
+
+def _row(cover: PaperCover, whose: _Whose, on: date) -> WallRow:
+    return WallRow(
+        cover,
+        whose.customer,
+        whose.region,
+        whose.account_manager,
+        (cover.valid_to - on).days if cover.valid_to else 0,
+        whose.is_suspended,
+        cover.kind in whose.waiting,
+    )
+
+
+@dataclass(frozen=True)
+class _Whose:
+    """Whose a paper is; `waiting`: the kinds of which a renewal is handed in."""
+
+    customer: Customer
+    region: str
+    account_manager: str
+    is_suspended: bool
+    waiting: set[str]
+
+
+def _whose(session: Session, customer_ids: set[int], on: date) -> dict[int, _Whose]:
+    """What a line of the wall says of each customer. One query, a row for each renewal handed in."""
+    found: dict[int, _Whose] = {}
+    rows = session.execute(_WHOSE, {"customer_ids": list(customer_ids), "on_day": on}) if customer_ids else ()
+    for customer, region, manager, stopped, kind in rows:
+        found.setdefault(customer.id, _Whose(customer, region, manager, bool(stopped), set())).waiting.add(kind)
+    return found
+
+
+_WHOSE = (
+    select(Customer, Region.name, User.name, is_suspended(bindparam("on_day", type_=Date())), PaperRenewal.kind)
+    .join(Region, Region.id == Customer.region_id)
+    .join(User, User.id == Customer.account_manager_id)
+    .outerjoin(PaperRenewal, (PaperRenewal.customer_id == Customer.id) & PaperRenewal.outcome.is_(None))
+    .where(Customer.id.in_(bindparam("customer_ids", expanding=True)))
+)
+
+
+def _awaited(actor: Actor) -> tuple[Any, ...]:
+    """The papers whose renewal is waited for, of the customers the actor may see: a stretch of an index."""
+    mine = visible_by(actor, PaperCover.customer_id, PaperCover.region_id, PaperCover.account_manager_id)
+    return PaperCover.superseded_at.is_(None), PaperCover.disqualified_on.is_(None), mine
 
 
 def _narrowed(filters: WallFilters, on: date) -> list[Any]:
     exact = {
-        Customer.region_id: filters.region_id,
-        Customer.account_manager_id: filters.account_manager_id,
+        PaperCover.region_id: filters.region_id,
+        PaperCover.account_manager_id: filters.account_manager_id,
         PaperCover.kind: filters.kind,
     }
     conditions: list[Any] = [column == value for column, value in exact.items() if value is not None]
@@ -106,28 +140,21 @@ def _narrowed(filters: WallFilters, on: date) -> list[Any]:
     return conditions
 
 
-def _waiting(session: Session, customer_ids: set[int]) -> set[tuple[int, str]]:
-    query = select(PaperRenewal.customer_id, PaperRenewal.kind).where(
-        PaperRenewal.customer_id.in_(customer_ids), PaperRenewal.outcome.is_(None)
-    )
-    return {(customer_id, kind) for customer_id, kind in session.execute(query)}
-
-
 def tally(session: Session, actor: Actor, filters: WallFilters, now: datetime) -> Tally:
-    """The wall's figures, each for the whole of the filter's region and manager. One query over the index."""
+    """The wall's figures, each for the whole of the filter's region and manager. One query; stretches of an index."""
     require(actor, "customer.read")
     on = local_day(now)
     distances = sorted(policy_on(session, on).integers("papers.warn_days"))
     of = WallFilters(filters.region_id, filters.account_manager_id, filters.kind)
-    columns = [func.count(case((PaperCover.valid_to < on, 1)))]
-    for days in distances:
-        ends = (PaperCover.valid_to >= on) & (PaperCover.valid_to <= on + timedelta(days=days))
-        columns.append(func.count(case((ends, 1))))
-    query = (
-        select(*columns)
-        .join(Customer, Customer.id == PaperCover.customer_id)
-        .where(PaperCover.superseded_at.is_(None), PaperCover.valid_to <= on + timedelta(days=max(distances)))
-        .where(visible(actor), Customer.disqualified_on.is_(None), *_narrowed(of, on))
-    )
-    expired, *within = session.execute(query).one()
-    return Tally(expired, list(zip(distances, within, strict=True)))
+    expired, *more = session.execute(_counts(actor, of, on, tuple(distances))).one()
+    return Tally(expired, list(zip(distances, accumulate(more), strict=True)))
+
+
+@once
+def _counts(actor: Actor, of: WallFilters, on: date, distances: tuple[int, ...]) -> Select[Any]:
+    """Side by side and not one within the other: no paper is counted twice."""
+    of_these = (*_awaited(actor), *_narrowed(of, on))
+    edges = [on, *(on + timedelta(days=days + 1) for days in distances)]
+    stretches = [PaperCover.valid_to < on]
+    stretches += [(PaperCover.valid_to >= first) & (PaperCover.valid_to < after) for first, after in pairwise(edges)]
+    return select(*(select(func.count()).where(*of_these, stretch).scalar_subquery() for stretch in stretches))
