@@ -66,7 +66,7 @@ class Desk:
             self.complaints.append(f"{message.type}: {message.text}")
 
     def _asked(self, request: Request) -> None:
-        if not request.url.startswith((self.server, "data:", "blob:", "chrome-extension:")):
+        if not request.url.startswith((self.server, "data:", "blob:", "chrome-extension:", "chrome:")):
             self.complaints.append(f"outside: {request.url}")
 
 

@@ -102,18 +102,21 @@ class Place:
     is_first: bool
 
 
-def pages(app: Flask, user_id: int) -> tuple[list[Place], set[str]]:
-    """For each rule of a page a place that opens it whole; and the rules for which none was found."""
+def pages(app: Flask, user_id: int, besides: set[str]) -> tuple[list[Place], set[str]]:
+    """For each rule but `besides` a place that opens its page; and the rules met in vain, or not met at all."""
     with app.app_context():
         ids = {row.login: row.id for row in db.session().execute(select(User.login, User.id))}
         db.session.remove()
     clients: dict[int, FlaskClient] = {}
     found: list[Place] = []
-    without: set[str] = set()
+    without = set(besides)
     met: set[str] = set()
     with _rendered(app) as templates:
         for rule, method, access in calls(app):
             if method != "GET" or access.action is None or rule.rule.startswith("/api/") or rule.arguments & FILES:
+                continue
+            if plain(rule) in besides:
+                without.remove(plain(rule))
                 continue
             who = ids[OWN[plain(rule)]] if plain(rule) in OWN else user_id
             client = clients.get(who) or clients.setdefault(who, builders.sign_in(app, who))

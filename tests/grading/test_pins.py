@@ -15,6 +15,7 @@ from tests.grading.scenes import FEB, JAN, Scene, at
 from tests.grading.test_runs import level, lies
 from tierflow.common import approvals, verify
 from tierflow.common.approvals import ApprovalCase, ApprovalDecision
+from tierflow.common.audit import AuditEntry
 from tierflow.common.db import make_engine, transaction
 from tierflow.common.notices import Notice
 from tierflow.common.schema import downgrade, upgrade
@@ -145,6 +146,18 @@ def test_four_eyes_hold_for_a_level_by_hand_and_a_stand_in_leaves_both_names(sce
     scene.act(pins.decide, "finance", "2026-02-07 10:00", pin, YES)
     decided: ApprovalDecision = scene.ask(lambda session: session.scalars(select(ApprovalDecision)).one())
     assert (decided.user_id, decided.on_behalf_of_id) == (scene.people["finance"], scene.people["gm"])
+
+
+@pytest.mark.rule("CHEM-7.2", "CHEM-9.5")
+def test_a_level_by_hand_asked_for_in_another_region_names_both(scene: Scene) -> None:
+    scene.close(JAN)
+    with scene.app.app_context(), transaction() as session:
+        sm, sm2 = (session.get_one(User, scene.people[who]) for who in ("sm", "sm2"))
+        builders.delegation(session, sm, sm2, date(2026, 2, 1), date(2026, 3, 1))
+    command = {"product_line_id": scene.line, "level": Level.ORDINARY, "from_on": None, "to_on": date(2026, 5, 1)}
+    scene.act(pins.ask, "sm2", "2026-02-06 10:00", scene.customers["a"], {**command, "reason": "新建装置"})
+    asked = scene.ask(lambda session: session.scalars(select(AuditEntry).where(AuditEntry.action == "pin.ask")).one())
+    assert (asked.actor_id, asked.on_behalf_of_id) == (scene.people["sm2"], scene.people["sm"])
 
 
 @pytest.mark.rule("CHEM-9.5")

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from tests import builders
 from tests.conftest import NOW
-from tests.onboarding import scenes
+from tests.onboarding import keeping, scenes
 from tests.onboarding.doors import Scene
 from tests.onboarding.stages import Stage
 from tierflow.common import approvals
@@ -21,7 +21,9 @@ from tierflow.common.users import User
 from tierflow.kernel.errors import Refused
 from tierflow.kernel.roles import Actor
 from tierflow.onboarding import service
-from tierflow.onboarding.models import Application, EntryCheck, Paper
+from tierflow.onboarding.models import Application, EntryCheck, Inspection, InspectionFinding, Paper
+from tierflow.onboarding.rules.inspection import ITEMS
+from tierflow.onboarding.service import disqualifying, handover, inspecting
 
 
 def _saves(stage: Stage, application: Application, actor: Actor) -> None:
@@ -144,3 +146,33 @@ def test_any_door_that_opens_by_a_lent_office_alone_names_the_lender(scene: Scen
         told = {row.actor_id: row.on_behalf_of_id for row in entries}
     sales = place.id_of("sales")
     assert told == {place.id_of("finance"): sales, place.id_of("sales_west"): None, sales: None}
+
+
+@pytest.mark.rule("CHEM-7.2")
+def test_a_colleague_of_the_same_office_is_named_with_whom_they_stand_in_for(stage: Stage) -> None:
+    """Inspections, findings, disqualifications and handovers: the matter's region or account manager tells whose."""
+    session, place, day = stage.session, stage.place, date(2026, 11, 23)
+    customer_id = keeping.admitted(session, place)
+    for absent, stand_in in (("sales", "sales_west"), ("li", "wang")):
+        builders.delegation(session, place.users[absent], place.users[stand_in], day, day + timedelta(days=5))
+    west, wang = stage.actor("sales_west"), stage.actor("wang")
+    inspecting.open_round(session, NOW, seed="seed")
+    inspection = session.scalars(select(Inspection.id)).first() or 0
+    answers = [{"key": key, "verdict": "fail", "remark": "缺"} for key in ITEMS]
+    inspecting.inspect(session, west, inspection, answers, NOW)
+    finding = session.scalars(select(InspectionFinding.id)).first() or 0
+    inspecting.mend(session, wang, finding, "已补", NOW)
+    inspecting.close(session, west, finding, NOW)
+    wanted = {"giver_id": place.id_of("li"), "taker_id": place.id_of("wang"), "effective_on": day, "reason": "调岗"}
+    proposed = handover.propose(session, west, wanted, NOW)
+    handover.sign(session, west, proposed.id, "giver", NOW, absence="出差")
+    handover.end(session, wang, proposed.id, "不接", NOW)  # a party, in nobody else's name
+    facts = {"ground": "law", "facts": "立案"}
+    disqualifying.propose(session, west, customer_id, facts, keeping.scan(), NOW)
+    write_pending(session)
+    told = {row.action: (row.actor_id, row.on_behalf_of_id) for row in session.scalars(select(AuditEntry))}
+    for_sales = (place.id_of("sales_west"), place.id_of("sales"))
+    acts = ("inspection.inspect", "inspection.close", "handover.propose", "handover.sign", "disqualification.propose")
+    assert {act: told[act] for act in acts} == dict.fromkeys(acts, for_sales)
+    assert told["inspection.mend"] == (place.id_of("wang"), place.id_of("li"))
+    assert told["handover.end"] == (place.id_of("wang"), None)

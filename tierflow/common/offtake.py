@@ -230,9 +230,7 @@ def record_import(
     for chunk in chunks:
         write_rows(session, Offtake, names, ((*line, f"{line[3][:8]}01", *shared) for line in chunk))
         count += len(chunk)
-    key = (Offtake.customer_id, Offtake.product_line_id, Offtake.month)
-    grams = cast(func.sum(Offtake.grams), BigInteger).label("grams")
-    _add_from(session, select(*key, grams).where(Offtake.import_id == import_id).group_by(*key))
+    _add_from(session, sums_of(select(Offtake).where(Offtake.import_id == import_id).subquery()))
     return count
 
 

@@ -294,6 +294,13 @@ def in_name_of(actor: Actor, action: str, *, region_id: int | None = None, manag
     return replace(actor, acts_for=next(lenders, None))
 
 
+def for_owner(actor: Actor, owner_id: int) -> Actor:
+    """The actor, `acts_for` the absent colleague a matter is laid upon by name; nobody when it is their own."""
+    if owner_id == actor.user_id:
+        return replace(actor, acts_for=None)
+    return replace(actor, acts_for=owner_id) if any(one.user_id == owner_id for one in actor.principals) else actor
+
+
 def _scope_of(permission: Permission) -> str:
     return f"{permission.action.partition('.')[0]}:{'write' if permission.writes else 'read'}"
 

@@ -22,7 +22,7 @@ from tierflow.complaints.service.intake import SUBJECT, announce, check_said_at
 from tierflow.complaints.service.recipients import Recipients
 from tierflow.kernel.errors import Conflict, Invalid, NotFound, Refusal, Refused, refuse_if_any
 from tierflow.kernel.months import local_day
-from tierflow.kernel.roles import Actor, require
+from tierflow.kernel.roles import Actor, for_owner, require
 from tierflow.kernel.text import text
 
 
@@ -32,7 +32,7 @@ def tell(session: Session, actor: Actor, complaint_id: int, command: Mapping[str
     In time is judged by when the customer was told; both that and the recording are kept.
     """
     require(actor, "complaint.write")
-    complaint, clock = scope.lock_to_work(session, actor, complaint_id)
+    complaint, clock, actor = scope.lock_to_work(session, actor, complaint_id)
     clocks.catch_up(session, clock, now)
     told_at = command["told_at"]
     refuse_if_any(acts.why_not_tell(clocks.standing_of(session, complaint, clock), told_at, now))
@@ -68,7 +68,7 @@ def tell(session: Session, actor: Actor, complaint_id: int, command: Mapping[str
 def respond(session: Session, actor: Actor, complaint_id: int, command: Mapping[str, Any], now: datetime) -> Complaint:
     """Record what the customer answered after it was told: who, when, in what words, and whether it accepts."""
     require(actor, "complaint.write")
-    complaint, clock = scope.lock_to_work(session, actor, complaint_id)
+    complaint, clock, actor = scope.lock_to_work(session, actor, complaint_id)
     refuse_if_any(acts.why_not_respond(clocks.standing_of(session, complaint, clock)))
     said_at = command["said_at"]
     if said_at > now:
@@ -125,6 +125,7 @@ def complete(
     """Report a measure as done, with the proof. The sales manager checks it."""
     require(actor, "measure.write")
     measure = get_measure(session, actor, measure_id)
+    actor = for_owner(actor, measure.owner_id)
     if measure.agreed_at is None:
         raise Refused(Refusal("CHEM-12.1", text("The opinion this measure belongs to is not approved.")))
     done = session.execute(
@@ -153,7 +154,7 @@ def check(session: Session, actor: Actor, measure_id: int, command: Mapping[str,
     measure = session.get(Measure, measure_id)
     if measure is None:
         raise NotFound
-    complaint, _clock = scope.lock_to_direct(session, actor, measure.complaint_id)
+    complaint, _clock, actor = scope.lock_to_direct(session, actor, measure.complaint_id)
     session.refresh(measure)
     if measure.done_at is None or measure.checked_at is not None:
         raise Conflict(Refusal("conflict", text("This measure does not wait for a check.")))
@@ -190,7 +191,7 @@ def unchecked(session: Session, complaint_id: int) -> int:
 def close(session: Session, actor: Actor, complaint_id: int, command: Mapping[str, Any], now: datetime) -> Complaint:
     """Close a complaint whose measures are all done and checked, with the customer's satisfaction."""
     require(actor, "complaint.write")
-    complaint, clock = scope.lock_to_work(session, actor, complaint_id)
+    complaint, clock, actor = scope.lock_to_work(session, actor, complaint_id)
     refuse_if_any(acts.why_not_close(clocks.standing_of(session, complaint, clock), unchecked(session, complaint.id)))
     complaint.state = State.CLOSED.value
     complaint.closed_at, complaint.closed_by_id = now, actor.user_id
@@ -205,7 +206,7 @@ def close(session: Session, actor: Actor, complaint_id: int, command: Mapping[st
 def reopen(session: Session, actor: Actor, complaint_id: int, command: Mapping[str, Any], now: datetime) -> Complaint:
     """It recurs: a new clock from the new receipt, linked to the old one (CHEM-12.3)."""
     require(actor, "complaint.write")
-    complaint, clock = scope.lock_to_work(session, actor, complaint_id)
+    complaint, clock, actor = scope.lock_to_work(session, actor, complaint_id)
     refuse_if_any(acts.why_not_reopen(clocks.standing_of(session, complaint, clock)))
     check_said_at(command["said_at"], now)
     if command["said_at"] < clock.received_at:
@@ -232,7 +233,7 @@ def uphold_breach(
 ) -> CustomerBreach:
     """The complaint shows a breach *by* the customer: an indicator for grading (CHEM-9.6)."""
     require(actor, "complaint.direct")
-    complaint, _clock = scope.lock_to_direct(session, actor, complaint_id)
+    complaint, _clock, actor = scope.lock_to_direct(session, actor, complaint_id)
     if complaint.customer_id is None:
         raise Refused(Refusal("CHEM-9.6", text("The customer is not known; say first who it is.")))
     if session.scalar(select(CustomerBreach.id).where(CustomerBreach.complaint_id == complaint.id)) is not None:

@@ -43,7 +43,7 @@ CHAIN = approvals.register(
 def ask(session: Session, actor: Actor, complaint_id: int, command: Mapping[str, Any], now: datetime) -> Complaint:
     """Ask for the time until working day `to_day`, stating the circumstance."""
     require(actor, "complaint.write")
-    complaint, clock = scope.lock_to_work(session, actor, complaint_id)
+    complaint, clock, actor = scope.lock_to_work(session, actor, complaint_id)
     clocks.catch_up(session, clock, now)
     terms = clocks.terms_of(session, clock)
     standing = clocks.standing_of(session, complaint, clock)

@@ -25,14 +25,14 @@ from tierflow.complaints.service.intake import SUBJECT, call_meeting
 from tierflow.complaints.service.recipients import Recipients
 from tierflow.kernel.errors import Conflict, Invalid, NotFound, Refusal, refuse_if_any
 from tierflow.kernel.months import local_day
-from tierflow.kernel.roles import Actor, require
+from tierflow.kernel.roles import Actor, for_owner, require
 from tierflow.kernel.text import text
 
 
 def consult(session: Session, actor: Actor, complaint_id: int, command: Mapping[str, Any], now: datetime) -> Complaint:
     """Ask a department, with a due time of its own, never after the complaint's."""
     require(actor, "complaint.write")
-    complaint, clock = scope.lock_to_work(session, actor, complaint_id)
+    complaint, clock, actor = scope.lock_to_work(session, actor, complaint_id)
     clocks.catch_up(session, clock, now)
     refuse_if_any(acts.why_not_consult(clocks.standing_of(session, complaint, clock)))
     department = session.scalar(
@@ -107,6 +107,7 @@ def answer(
     row = session.scalar(select(Consultation).where(Consultation.id == consultation_id, consultation_visible(actor)))
     if row is None:
         raise NotFound
+    actor = _for_department(session, actor, row.department_id)
     done = session.execute(
         update(Consultation)
         .where(Consultation.id == row.id, Consultation.answered_at.is_(None), Consultation.lapsed_at.is_(None))
@@ -132,6 +133,14 @@ def answer(
         dedupe_key=f"complaint.answered.{row.id}",
     )
     return row
+
+
+def _for_department(session: Session, actor: Actor, department_id: int) -> Actor:
+    """The actor, in the name of the absent colleague whose department is asked, unless it is the actor's own."""
+    mine = {actor.user_id, *(principal.user_id for principal in actor.principals)}
+    query = select(User.id).where(User.id.in_(mine), User.department_id == department_id)
+    speak = set(session.scalars(query))
+    return for_owner(actor, actor.user_id if actor.user_id in speak else min(speak))
 
 
 def record_meeting(
@@ -177,7 +186,7 @@ def classify(session: Session, actor: Actor, complaint_id: int, command: Mapping
     An opinion that another office approves for the new severity must be handed in again.
     """
     require(actor, "complaint.direct")
-    complaint, clock = scope.lock_to_direct(session, actor, complaint_id)
+    complaint, clock, actor = scope.lock_to_direct(session, actor, complaint_id)
     clocks.catch_up(session, clock, now)
     severity = Severity(command["severity"])
     standing = clocks.standing_of(session, complaint, clock)
@@ -217,7 +226,7 @@ def classify(session: Session, actor: Actor, complaint_id: int, command: Mapping
 def pause(session: Session, actor: Actor, complaint_id: int, command: Mapping[str, Any], now: datetime) -> Complaint:
     """Stop the clock while the customer's sample is awaited, where policy allows it; never past day 7."""
     require(actor, "complaint.direct")
-    complaint, clock = scope.lock_to_direct(session, actor, complaint_id)
+    complaint, clock, actor = scope.lock_to_direct(session, actor, complaint_id)
     clocks.catch_up(session, clock, now)
     terms = clocks.terms_of(session, clock)
     refuse_if_any(acts.why_not_pause(clocks.standing_of(session, complaint, clock), terms))
@@ -230,7 +239,7 @@ def pause(session: Session, actor: Actor, complaint_id: int, command: Mapping[st
 def resume(session: Session, actor: Actor, complaint_id: int, command: Mapping[str, Any], now: datetime) -> Complaint:
     """Let the clock run on; the working days lost are added, never past day 7."""
     require(actor, "complaint.direct")
-    complaint, clock = scope.lock_to_direct(session, actor, complaint_id)
+    complaint, clock, actor = scope.lock_to_direct(session, actor, complaint_id)
     clocks.catch_up(session, clock, now)
     refuse_if_any(acts.why_not_resume(clocks.standing_of(session, complaint, clock)))
     terms = clocks.terms_of(session, clock)

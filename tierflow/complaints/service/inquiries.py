@@ -25,7 +25,7 @@ from tierflow.complaints.rules.errands import ErrandKind
 from tierflow.complaints.service import intake, raising, scope
 from tierflow.kernel.errors import Conflict, Invalid, NotFound, Refusal
 from tierflow.kernel.months import local_day
-from tierflow.kernel.roles import Actor, Role, require
+from tierflow.kernel.roles import Actor, Role, for_owner, require
 from tierflow.kernel.text import text
 
 SUBJECT = "inquiry"
@@ -118,6 +118,7 @@ def answer(session: Session, actor: Actor, inquiry_id: int, command: Mapping[str
     """Record the answer given, once; closed too when the customer's satisfaction is known already."""
     require(actor, "inquiry.write")
     inquiry = _open(session, actor, inquiry_id)
+    actor = for_owner(actor, inquiry.owner_id)
     inquiry.answer, inquiry.answered_at, inquiry.answered_by_id = command["answer"], now, actor.user_id
     audit.record(session, actor, "inquiry.answer", SUBJECT, inquiry.id, now, after={"answer": inquiry.answer})
     if command.get("satisfaction") is not None:
@@ -134,6 +135,7 @@ def close(session: Session, actor: Actor, inquiry_id: int, command: Mapping[str,
         raise Conflict(Refusal("CHEM-4", text("An inquiry is answered before it is closed.")))
     if inquiry.closed_at is not None or inquiry.turned_at is not None:
         raise Conflict(Refusal("conflict", text("This inquiry is closed already, or became a complaint.")))
+    actor = for_owner(actor, inquiry.owner_id)
     _close(session, actor, inquiry, command, now)
     return inquiry
 

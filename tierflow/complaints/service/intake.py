@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tierflow.common import audit, lookup
-from tierflow.common.customers import Customer, get_visible
+from tierflow.common.customers import Customer, get_visible, in_name_of
 from tierflow.common.db import in_force
 from tierflow.common.notices import notify
 from tierflow.common.numbering import next_number
@@ -51,6 +51,8 @@ def take(
     today = local_day(now)
     product = _product(session, command["product_id"], today)
     customer = get_visible(session, actor, command["customer_id"]) if command.get("customer_id") else None
+    if customer is not None:
+        actor = in_name_of(actor, "complaint.write", customer)
     complaint = Complaint(
         number=f"TS-{today.year}-{next_number(session, f'complaint/{today.year}'):05d}",
         was_suspended=customer is not None and bool(suspended(session, [customer.id], today)),
@@ -128,7 +130,7 @@ def whose(
 def identify(session: Session, actor: Actor, complaint_id: int, command: Mapping[str, Any], now: datetime) -> Complaint:
     """Say which customer an unknown one is. The complaint goes over to that customer's account manager."""
     require(actor, "complaint.write")
-    complaint, _clock = scope.lock_to_work(session, actor, complaint_id)
+    complaint, _clock, actor = scope.lock_to_work(session, actor, complaint_id)
     if complaint.customer_id is not None:
         raise Refused(Refusal("CHEM-12.1", text("The customer is known already."), "customer_id"))
     customer = get_visible(session, actor, command["customer_id"])
@@ -148,7 +150,7 @@ def identify(session: Session, actor: Actor, complaint_id: int, command: Mapping
 def add_photos(session: Session, actor: Actor, complaint_id: int, photos: Sequence[Upload], now: datetime) -> Complaint:
     """Photos and papers that come in later."""
     require(actor, "complaint.write")
-    complaint, _clock = scope.lock_to_work(session, actor, complaint_id)
+    complaint, _clock, actor = scope.lock_to_work(session, actor, complaint_id)
     if not photos:
         raise Invalid({"photos": [text("Choose a file.")]})
     names = [kept.name for kept in papers.keep(session, photos, complaint.id, actor, now)]

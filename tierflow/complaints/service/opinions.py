@@ -62,7 +62,7 @@ def save(session: Session, actor: Actor, complaint_id: int, command: Mapping[str
     A draft may be changed until it is handed in, and again after it was returned or withdrawn.
     """
     require(actor, "complaint.write")
-    complaint, clock = scope.lock_to_work(session, actor, complaint_id)
+    complaint, clock, actor = scope.lock_to_work(session, actor, complaint_id)
     clocks.catch_up(session, clock, now)
     terms = clocks.terms_of(session, clock)
     standing = clocks.standing_of(session, complaint, clock)
@@ -86,7 +86,7 @@ def save(session: Session, actor: Actor, complaint_id: int, command: Mapping[str
 def withdraw(session: Session, actor: Actor, complaint_id: int, command: Mapping[str, Any], now: datetime) -> Complaint:
     """Take the opinion back, to change it. Only who handed it in."""
     require(actor, "complaint.write")
-    complaint, clock = scope.lock_to_work(session, actor, complaint_id)
+    complaint, clock, actor = scope.lock_to_work(session, actor, complaint_id)
     opinion = present(session, clock)
     if opinion is None:
         raise NotFound

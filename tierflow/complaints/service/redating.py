@@ -153,7 +153,7 @@ def proposed(session: Session, actor: Actor, limit: int = 200) -> list[Proposed]
 def settle(session: Session, actor: Actor, complaint_id: int, command: Mapping[str, Any], now: datetime) -> Complaint:
     """A person moves a firm due time as an amended calendar has it, or keeps it; both values stay on record."""
     require(actor, "complaint.direct")
-    complaint, clock = scope.lock_to_direct(session, actor, complaint_id)
+    complaint, clock, actor = scope.lock_to_direct(session, actor, complaint_id)
     clocks.catch_up(session, clock, now)
     found = _redated(session, clock) if clock.told_at is None else None
     if found is None or clock.calendar_version >= working_calendar(session).version or found.outcome is Outcome.SAME:

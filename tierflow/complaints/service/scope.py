@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from tierflow.common.customers import SEES_ALL, Customer, is_with_office_of
 from tierflow.complaints.models import Clock, Complaint
 from tierflow.kernel.errors import Forbidden, NotFound
-from tierflow.kernel.roles import Actor, Role
+from tierflow.kernel.roles import Actor, Role, in_name_of
 
 
 def handlers(actor: Actor, region: Any, *people: Any) -> ColumnElement[bool]:
@@ -64,20 +64,31 @@ def lock(session: Session, actor: Actor, complaint_id: int) -> tuple[Complaint, 
     return found, present_clock(session, found)
 
 
-def lock_to_work(session: Session, actor: Actor, complaint_id: int) -> tuple[Complaint, Clock]:
-    """Likewise, for the acts of sales. Raises `Forbidden` for who may only look."""
+def lock_to_work(session: Session, actor: Actor, complaint_id: int) -> tuple[Complaint, Clock, Actor]:
+    """Likewise, for the acts of sales, and in whose name the actor acts. Raises `Forbidden` for who may only look."""
     complaint, clock = lock(session, actor, complaint_id)
     if not actor.is_system and not _works_on(actor, complaint):
         raise Forbidden("complaint.write")
-    return complaint, clock
+    return complaint, clock, for_sales(actor, "complaint.write", complaint)
 
 
-def lock_to_direct(session: Session, actor: Actor, complaint_id: int) -> tuple[Complaint, Clock]:
+def lock_to_direct(session: Session, actor: Actor, complaint_id: int) -> tuple[Complaint, Clock, Actor]:
     """Likewise, for the sales manager of the complaint's region."""
     complaint, clock = lock(session, actor, complaint_id)
     if not directs(actor, complaint):
         raise Forbidden("complaint.direct")
-    return complaint, clock
+    return complaint, clock, for_sales(actor, "complaint.direct", complaint)
+
+
+def for_sales(actor: Actor, action: str, complaint: Complaint) -> Actor:
+    """Who acts for sales, in the name of the absent colleague whose complaint or region it is: the record names both.
+
+    A complaint is its account manager's first, and then whoever took it.
+    """
+    own = actor.user_ids_as(Role.ACCOUNT_MANAGER)
+    taken = complaint.account_manager_id not in own and complaint.taken_by_id in own
+    manager = complaint.taken_by_id if taken else complaint.account_manager_id
+    return in_name_of(actor, action, region_id=complaint.region_id, manager_id=manager)
 
 
 def directs(actor: Actor, complaint: Complaint) -> bool:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from tierflow.common import approvals, audit
 from tierflow.common.approvals import ApprovalCase, Seen
-from tierflow.common.customers import Customer, get_visible, visible
+from tierflow.common.customers import Customer, get_visible, in_name_of, visible
 from tierflow.common.notices import notify
 from tierflow.common.policies import policy_on
 from tierflow.common.standing import StandingRow, standing_on
@@ -35,6 +35,7 @@ def ask(session: Session, actor: Actor, customer_id: int, command: Mapping[str, 
     """Ask for a level by hand: product_line_id, level, from_on, to_on, reason. Raises `Refused` with every reason."""
     require(actor, "grading.pin")
     customer = get_visible(session, actor, customer_id)
+    actor = in_name_of(actor, "grading.pin", customer)
     line = runs.scheme_line(session, command["product_line_id"])
     today = local_day(now)
     stands = standing_on(session, [customer_id], line.id, today).get(customer_id)

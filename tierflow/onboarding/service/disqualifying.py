@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from tierflow.common import approvals, audit, files, uploads
 from tierflow.common.approvals import ApprovalCase, Seen
-from tierflow.common.customers import Customer, get_visible, name_key
+from tierflow.common.customers import Customer, get_visible, in_name_of, name_key
 from tierflow.common.files import StoredFile
 from tierflow.common.notices import notify
 from tierflow.common.policies import policy_on
@@ -75,6 +75,7 @@ def propose(
     customer = get_visible(session, actor, customer_id)
     if not actor.holds(Role.SALES_MANAGER, customer.region_id):
         raise Forbidden("disqualification.write")
+    actor = in_name_of(actor, "disqualification.write", customer)
     if data["ground"] not in GROUNDS:
         raise Invalid({"ground": [text("Choose one of the list.")]})
     session.refresh(customer, with_for_update=True)

@@ -9,7 +9,7 @@ scheduler, or by either side's own word when the scheduler stands still. What is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -24,7 +24,7 @@ from tierflow.common.portfolios import Change, Held
 from tierflow.common.users import User, holders
 from tierflow.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal, Refused, refuse_if_any
 from tierflow.kernel.months import local_day
-from tierflow.kernel.roles import SYSTEM, Actor, Role, require
+from tierflow.kernel.roles import SYSTEM, Actor, Role, in_name_of, require
 from tierflow.kernel.text import text
 from tierflow.onboarding.models import Application, Handover
 from tierflow.onboarding.rules.handover import CLAUSE, Standing, refusals_to_propose, standing
@@ -63,13 +63,29 @@ def _directs(session: Session, actor: Actor, giver_id: int) -> bool:
     """Whether the actor answers for all the giver's customers: general manager, or sales manager of all regions."""
     if actor.holds(Role.GENERAL_MANAGER):
         return True
+    regions = _regions(session, giver_id)
+    return bool(actor.scopes(Role.SALES_MANAGER)) and all(actor.holds(Role.SALES_MANAGER, one) for one in regions)
+
+
+def _for_region(session: Session, actor: Actor, row: Handover) -> Actor:
+    """Who directs a handover, in the name of the absent sales manager of one of its regions; a party as themselves."""
+    if actor.user_id not in (row.giver_id, row.taker_id):
+        for region_id in sorted(_regions(session, row.giver_id)):
+            named = in_name_of(actor, "handover.write", region_id=region_id, manager_id=0)
+            if named.acts_for is not None:
+                return named
+    return replace(actor, acts_for=None)
+
+
+def _regions(session: Session, giver_id: int) -> set[int]:
+    """The regions of the giver's customers and open applications."""
     regions = set(session.scalars(select(Customer.region_id).where(Customer.account_manager_id == giver_id).distinct()))
     regions |= {
         region
         for region in session.scalars(select(Application.region_id).where(*portfolio.open_applications(giver_id)))
         if region is not None
     }
-    return bool(actor.scopes(Role.SALES_MANAGER)) and all(actor.holds(Role.SALES_MANAGER, one) for one in regions)
+    return regions
 
 
 def _query() -> Any:
@@ -179,6 +195,7 @@ def propose(session: Session, actor: Actor, data: Mapping[str, Any], now: dateti
     except IntegrityError as error:
         reason = text("A handover of this portfolio is under way already.")
         raise Conflict(Refusal("conflict", reason, "giver_id")) from error
+    actor = _for_region(session, actor, handover)
     after = {"giver": giver.name, "taker": taker.name, "effective_on": day.isoformat()}
     audit.record(session, actor, "handover.propose", SUBJECT, handover.id, now, after=after, reason=data["reason"])
     message = text(
@@ -207,6 +224,7 @@ def sign(session: Session, actor: Actor, handover_id: int, side: str, now: datet
     require(actor, "handover.write")
     row = _locked(session, actor, handover_id, now)
     handover = row.handover
+    actor = _for_region(session, actor, handover)
     if side == "giver":
         _sign_giver(session, actor, row, now, absence)
     else:
@@ -244,7 +262,7 @@ def complete(session: Session, actor: Actor, handover_id: int, now: datetime) ->
         raise Forbidden("handover.write")
     if row.standing is not Standing.DUE:
         raise Refused(Refusal(CLAUSE, text("Both must have signed, and the day must have come.")))
-    _complete(session, actor, row, now)
+    _complete(session, _for_region(session, actor, row.handover), row, now)
     return row.handover
 
 
@@ -307,6 +325,7 @@ def end(session: Session, actor: Actor, handover_id: int, reason: str, now: date
     handover = row.handover
     if actor.user_id not in (row.giver.id, row.taker.id) and not _directs(session, actor, row.giver.id):
         raise Forbidden("handover.write")
+    actor = _for_region(session, actor, handover)
     handover.ended_at, handover.ended_by_id, handover.end_reason = now, actor.user_id, reason
     session.flush()
     audit.record(session, actor, "handover.end", SUBJECT, handover.id, now, reason=reason)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from tierflow.common import audit
 from tierflow.common.calendars import working_calendar
-from tierflow.common.customers import Customer, visible
+from tierflow.common.customers import Customer, in_name_of, visible
 from tierflow.common.policies import policy_on
 from tierflow.common.users import User
 from tierflow.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
@@ -98,6 +98,7 @@ def inspect(
     row, customer = get(session, actor, inspection_id)
     if not may_inspect(actor, customer):
         raise Forbidden("inspection.write")
+    actor = in_name_of(actor, "inspection.write", customer)
     session.refresh(row, with_for_update=True)
     if row.inspected_at is not None:
         raise Conflict(Refusal("conflict", text("A colleague has inspected this file already.")))
@@ -133,6 +134,7 @@ def mend(session: Session, actor: Actor, finding_id: int, how: str, now: datetim
     finding, _row, customer = _finding(session, actor, finding_id)
     if not examining.keeper(session, actor, customer):
         raise Forbidden("finding.write")
+    actor = in_name_of(actor, "finding.write", customer)
     if finding.closed_at is not None:
         raise Conflict(Refusal("conflict", text("This finding is closed.")))
     finding.mended, finding.mended_at, finding.mended_by_id = how, now, actor.user_id
@@ -148,6 +150,7 @@ def close(session: Session, actor: Actor, finding_id: int, now: datetime) -> Ins
     finding, _row, customer = _finding(session, actor, finding_id)
     if not may_inspect(actor, customer):
         raise Forbidden("inspection.write")
+    actor = in_name_of(actor, "inspection.write", customer)
     if finding.mended_at is None or finding.closed_at is not None:
         raise Conflict(Refusal("conflict", text("It is not mended yet, or closed already.")))
     mender = session.get_one(User, finding.mended_by_id)
