@@ -65,6 +65,7 @@ class Figures:
     waits: list[float] = field(default_factory=list)
     others: dict[str, float] = field(default_factory=dict)
     peak_mib: int | None = None
+    cpu: list[tuple[float, float, float]] = field(default_factory=list)  # the process's, of floors and close
 
 
 def timed(act: Callable[[], object]) -> float:
@@ -185,9 +186,15 @@ def measure(app: Flask, url: str, customers: int, months: int, *, whole: bool = 
         newest = select(GradingRun.changed).order_by(GradingRun.id.desc()).limit(1)
         for n in range(months - 1):
             month = FIRST.plus(n)
-            found.floor_liftings.append(floor(url, FLOOR_LIFTINGS))
-            found.floor.append(floor(url, FLOOR))
-            found.close.append(timed(lambda at=month: close(session, line_id, at, now, 0.0)))
+            marks = [time.process_time()]
+            for act, kept in (
+                (lambda: floor(url, FLOOR_LIFTINGS), found.floor_liftings),
+                (lambda: floor(url, FLOOR), found.floor),
+                (lambda at=month: timed(lambda: close(session, line_id, at, now, 0.0)), found.close),
+            ):
+                kept.append(act())
+                marks.append(time.process_time())
+            found.cpu.append((marks[1] - marks[0], marks[2] - marks[1], marks[3] - marks[2]))
             found.changed.append(session.scalar(newest) or 0)
             session.rollback()
         found.peak_mib = peak()
@@ -242,6 +249,10 @@ def show(engine: str, small: Figures, found: Figures) -> None:
         ratios = [each / bare_ for each, bare_ in zip(found.close[1:], floors[1:], strict=True)]
         middle = statistics.median(ratios)
         print(f"| close / bare over the {name} | **{middle:.2f}** ({min(ratios):.2f}..{max(ratios):.2f}) |")
+    if engine == "sqlite":  # the database runs in this process: what it took of the processor, whoever else was busy
+        for at, name in enumerate(("liftings", "monthly sums")):
+            middle = statistics.median(each[2] / each[at] for each in found.cpu[1:])
+            print(f"| the same in CPU seconds, over the {name} | {middle:.2f} |")
     print(f"| the first close, everybody new | {found.close[0]:.2f} s |")
     growth = took / statistics.median(small.close[1:])
     print(f"| close of {found.customers:,} / of {small.customers:,} customers | {growth:.1f} times |")

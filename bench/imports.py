@@ -14,19 +14,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from python_calamine import CalamineWorkbook
-from sqlalchemy import Engine, delete, func, insert, select
+from sqlalchemy import Engine, func, insert, select
 
+from bench.measure import row_of, server_of, timed
 from tests.conftest import NOW, StandingClock
 from tests.databases import fresh_databases
 from tests.onboarding import lists, scenes
 from tierflow import create_app
-from tierflow.common import identifiers, seeds
+from tierflow.common import files, identifiers, seeds
+from tierflow.common.approvals import Seen
 from tierflow.common.customers import Customer, CustomerLine, name_key
 from tierflow.common.db import db, make_engine, transaction, write_access
 from tierflow.common.imports import ImportBatch, reading, service, work
@@ -123,89 +125,86 @@ def bare_import(engine: Engine, content: bytes, place: scenes.Company, file_id: 
     return count
 
 
-def our_import(content: bytes, place: scenes.Company, clock: StandingClock) -> tuple[dict[str, float], int]:
-    """Upload, check, hand in, approve, apply: seconds by step, and the batch."""
-    seconds: dict[str, float] = {}
+Step = tuple[str, Callable[[], object]]
 
-    def timed(name: str, act: Callable[[], Any]) -> Any:
-        begun = time.perf_counter()
-        found = act()
-        seconds[name] = time.perf_counter() - begun
-        return found
 
-    def received() -> int:
+def our_import(content: bytes, place: scenes.Company, clock: StandingClock) -> Iterator[Step]:
+    """The steps of an import by name, each to be done when it comes: upload to applied, and what follows."""
+    held: dict[str, int] = {}
+
+    def received() -> None:
         with transaction() as session:
             actor = place.actor(session, "sales")
-            return service.receive(session, actor, CUSTOMERS, "list", content, NOW, spoken=str).id
+            held["id"] = service.receive(session, actor, CUSTOMERS, "list", content, NOW, spoken=str).id
 
-    batch_id = timed("upload", received)
-    timed("open", lambda: work.work_off(clock, pause=0))
-    with transaction() as session:
-        mapping = session.get_one(ImportBatch, batch_id).mapping
-        service.set_mapping(session, place.actor(session, "sales"), CUSTOMERS, batch_id, mapping, NOW)
-    timed("check", lambda: work.work_off(clock, pause=0))
-    with transaction() as session:
-        service.hand_in(session, place.actor(session, "sales"), CUSTOMERS, batch_id, {}, NOW)
-        service.apply(session, place.actor(session, "gm"), CUSTOMERS, batch_id, NOW)
-    settle = work._STEPS.pop("applied")  # search keys follow in chunks; timed by themselves
-    work._STEPS["applied"] = lambda *_args: None
-    timed("apply", lambda: _one_step(clock))
-    work._STEPS["applied"] = settle
-    return seconds, batch_id
-
-
-def _one_step(clock: StandingClock) -> None:
-    claimed = work._claim(clock())
-    assert claimed is not None
-    work._apply(claimed[0], importer_of(CUSTOMERS.kind), clock, str, 0)
-
-
-def empty(engine: Engine) -> None:
-    """Take the bare loop's rows away again."""
-    with write_access(), engine.begin() as connection:
-        for table in (Paper, CustomerLine, Customer):
-            connection.execute(delete(table))
-
-
-def measure(url: str, rows: int, rounds: int) -> None:
-    """Floor and product in turn."""
-    clock = StandingClock()
-    app = create_app({"SQLALCHEMY_DATABASE_URI": url, "SECRET_KEY": "bench", "CLOCK": clock})
-    engine = make_engine(url)
-    with app.app_context():
+    def checked() -> None:
         with transaction() as session:
-            seeds.plant(session, NOW, policy={"second_factor.roles": []})
-            place = scenes.company(session)
-            from tierflow.common import files
+            mapping = session.get_one(ImportBatch, held["id"]).mapping
+            service.set_mapping(session, place.actor(session, "sales"), CUSTOMERS, held["id"], mapping, NOW)
+        work.work_off(clock)
 
-            file_id = files.store(session, b"x", "x.pdf", "pdf", ("bench", 1), place.id_of("gm"), NOW).id
-        for round_ in range(rounds):
-            listed = [lists.customer(number + round_ * rows) for number in range(1, rows + 1)]
-            content = lists.as_csv(listed)
-            begun = time.perf_counter()
-            assert bare_import(engine, content, place, file_id) == rows
-            floor = time.perf_counter() - begun
-            empty(engine)
-            seconds, batch_id = our_import(content, place, clock)
-            total = sum(seconds.values())
-            steps = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
-            print(f"| {rows:,} rows | {floor:.1f} | {total:.1f} | {total / floor:.2f} | {steps} |", flush=True)
-            begun = time.perf_counter()
-            work.work_off(clock, pause=0)
-            print(f"  search keys afterwards: {time.perf_counter() - begun:.1f} s", flush=True)
-            if round_ + 1 < rounds:
-                with transaction() as session:
-                    service.revert(session, place.actor(session, "gm"), CUSTOMERS, batch_id, "bench", NOW)
-                begun = time.perf_counter()
-                work.work_off(clock, pause=0)
-                print(f"  reverted: {time.perf_counter() - begun:.1f} s", flush=True)
-        db.session.remove()
-    engine.dispose()
+    def applied() -> None:
+        with transaction() as session:
+            batch = service.hand_in(session, place.actor(session, "sales"), CUSTOMERS, held["id"], {}, NOW)
+            case = service.case_of(session, batch)
+            assert case is not None
+            seen = Seen(case.version, case.step or "")
+            service.apply(session, place.actor(session, "gm"), CUSTOMERS, held["id"], seen, NOW)
+        settle = work._STEPS["applied"]  # search keys follow in chunks; timed by themselves
+        work._STEPS["applied"] = lambda *_args: None
+        claimed = work._claim(clock())
+        assert claimed is not None
+        work._apply(claimed[0], importer_of(CUSTOMERS.kind), clock, str, 0)
+        work._STEPS["applied"] = settle
+
+    def reverted() -> None:
+        with transaction() as session:
+            service.revert(session, place.actor(session, "gm"), CUSTOMERS, held["id"], "bench", NOW)
+        work.work_off(clock)
+        db.session().rollback()
+        assert db.session().get_one(ImportBatch, held["id"], populate_existing=True).state == "reverted"
+
+    yield "upload", received
+    yield "open", lambda: work.work_off(clock)
+    yield "check", checked
+    yield "hand in, decide, apply", applied
+    yield "search keys, afterwards", lambda: work.work_off(clock)
+    yield "taken back whole, afterwards", reverted
 
 
-def measure_xlsx(rows: int, rounds: int) -> None:
-    """Reading alone: our limited process beside calamine in this one."""
-    content = lists.as_xlsx(lists.customer(number) for number in range(1, rows + 1))
+def measure(fresh: Callable[[], str], rows: int, *, quiet: bool = False) -> None:
+    """Floor and product, each on a database of its own."""
+    clock, content = StandingClock(), lists.as_csv(lists.customer(number) for number in range(1, rows + 1))
+    took: list[tuple[str, tuple[float, float]]] = []
+    for which in ("floor", "ours"):
+        url = fresh()
+        server, engine = server_of(url), make_engine(url)
+        app = create_app({"SQLALCHEMY_DATABASE_URI": url, "SECRET_KEY": "bench", "CLOCK": clock})
+        with app.app_context():
+            with transaction() as session:
+                seeds.plant(session, NOW, policy={"second_factor.roles": []})
+                place = scenes.company(session)
+                file_id = files.store(session, b"x", "x.pdf", "pdf", ("bench", 1), place.id_of("gm"), NOW).id
+            if which == "floor":
+                floor = timed(server, lambda: bare_import(engine, content, place, file_id))  # noqa: B023
+            else:
+                took = [(name, timed(server, act)) for name, act in our_import(content, place, clock)]
+                assert db.session().scalar(select(func.count()).select_from(Customer)) == 0
+            db.session.remove()
+            db.engine.dispose()
+        engine.dispose()
+    if quiet:
+        return
+    steps, later = took[:4], took[4:]
+    whole = (sum(wall for _name, (wall, _cpu) in steps), sum(worked for _name, (_wall, worked) in steps))
+    print(f"| floor: parse, validate, insert, {rows:,} rows | {row_of(floor, floor)} |")
+    print(f"| **tierflow: upload to applied** | {row_of(whole, floor)} |")
+    for name, each in [*((f"— {name}", each) for name, each in steps), *later]:
+        print(f"| {name} | {row_of(each, floor)} |", flush=True)
+
+
+def measure_xlsx(content: bytes, rows: int, rounds: int) -> None:
+    """Reading alone: our limited process beside calamine in this one; seconds, ratio, the process's peak memory."""
     floors, ours = [], []
     for _ in range(rounds):
         begun = time.perf_counter()
@@ -220,8 +219,9 @@ def measure_xlsx(rows: int, rounds: int) -> None:
             assert len(book.get_sheet_by_index(0).to_python()) == rows + 1
             floors.append(time.perf_counter() - begun)
     floor, our = statistics.median(floors), statistics.median(ours)
-    what = f"xlsx {rows:,} rows, {len(content) / 1e6:.1f} MB"
-    print(f"| {what} | {floor:.2f} | {our:.2f} | {our / floor:.2f} | {_peak(content)} MB |")
+    what = f"read xlsx, {rows:,} rows, {len(content) / 1e6:.1f} MB"
+    print("| what | floor s | tierflow s | ratio | peak memory of the reading process |\n|---|---|---|---|---|")
+    print(f"| {what} | {floor:.2f} | {our:.2f} | {our / floor:.2f} | {_peak(content)} MB |", flush=True)
 
 
 # A process counts the memory of whoever forked it as its own: a small one in between keeps this bench out of it.
@@ -248,15 +248,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--engines", default="sqlite,postgresql")
     given = parser.parse_args()
-    print("| what | floor s | tierflow s | ratio | peak memory of the reading process |\n|---|---|---|---|---|")
-    measure_xlsx(given.rows, max(given.rounds, 3))
+    measure_xlsx(lists.as_xlsx(lists.customer(number) for number in range(1, given.rows + 1)), given.rows, 3)
     for engine in filter(None, given.engines.split(",")):
-        print(
-            f"\n{engine}\n\n| what | floor s | tierflow s | ratio | seconds by step |\n|---|---|---|---|---|",
-            flush=True,
-        )
+        print(f"\n{engine}\n\n| what | s | CPU s | × the floor | × in CPU |\n|---|---|---|---|---|", flush=True)
         with fresh_databases(engine) as fresh:
-            measure(fresh(), given.rows, given.rounds)
+            measure(fresh, 500, quiet=True)  # a warm-up
+            for _ in range(given.rounds):
+                measure(fresh, given.rows)
 
 
 if __name__ == "__main__":

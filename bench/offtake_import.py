@@ -12,19 +12,19 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import os
 import random
 import resource
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
+import xlsxwriter
 from flask import Flask
 from sqlalchemy import Connection, func, select, text
 
+from bench.imports import measure_xlsx
+from bench.measure import row_of, server_of, timed
 from tests.builders import actor, line, region, user
 from tests.databases import fresh_databases
 from tierflow import create_app
@@ -71,6 +71,16 @@ def as_csv(rows: Iterable[tuple[str, ...]]) -> bytes:
     return out.getvalue().encode()
 
 
+def as_xlsx(rows: Iterable[tuple[str, ...]]) -> bytes:
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out, {"constant_memory": True}) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, HEADS)
+        for at, row in enumerate(rows, start=1):
+            sheet.write_row(at, 0, (*row[:4], float(row[4]), row[5]))
+    return out.getvalue()
+
+
 def fill(url: str, customers: int) -> int:
     """The company, its products and customers; the id of who imports."""
     app = create_app({"SQLALCHEMY_DATABASE_URI": url, "SECRET_KEY": "bench", "CLOCK": lambda: NOW})
@@ -114,7 +124,7 @@ def write(connection: Connection, table: str, rows: list[tuple[Any, ...]]) -> No
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
         for row in rows:
-            copy.write_row(row)
+            copy.writerow_of(row)
 
 
 def ready(connection: Connection, content: bytes, today: date) -> Iterator[tuple[tuple[Any, ...], Any]]:
@@ -182,7 +192,7 @@ def _copy_sums(connection: Connection, kept: list[tuple[Any, ...]]) -> None:
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy("COPY sums FROM STDIN") as copy:
         for row in kept:
-            copy.write_row(row)
+            copy.writerow_of(row)
     names = "customer_id, product_line_id, month"
     connection.exec_driver_sql(
         f"INSERT INTO offtake_month SELECT * FROM sums ON CONFLICT ({names})"
@@ -263,46 +273,6 @@ def ours(app: Flask, importer: int, content: bytes, rows: int) -> Iterator[tuple
         db.engine.dispose()
 
 
-def cpu(server: int | None) -> float:
-    """CPU seconds of this process, of what it started and has ended, and of a local PostgreSQL with all its own."""
-    mine, children = time.process_time(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    total = mine + children.ru_utime + children.ru_stime
-    if server is None:
-        return total
-    tick = os.sysconf("SC_CLK_TCK")
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(entry.name) == server:
-            total += sum(map(int, fields[11:15])) / tick  # with those of its processes that have ended
-        elif int(fields[1]) == server:
-            total += sum(map(int, fields[11:13])) / tick
-    return total
-
-
-def server_of(url: str) -> int | None:
-    """The process all others of a local PostgreSQL come from."""
-    if url.startswith("sqlite"):
-        return None
-    engine = make_engine(url)
-    with engine.connect() as connection:
-        own = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
-    engine.dispose()
-    stat = Path(f"/proc/{own}/stat")
-    return int(stat.read_text().rpartition(")")[2].split()[1]) if stat.exists() else None
-
-
-def timed(server: int | None, act: Callable[[], object]) -> tuple[float, float]:
-    """Seconds by the clock, and of CPU."""
-    began, worked = time.perf_counter(), cpu(server)
-    act()
-    return time.perf_counter() - began, cpu(server) - worked
-
-
 def measure(fresh: Callable[[], str], rows: int, customers: int, *, quiet: bool = False) -> None:
     """Floor and product, each on a database of its own, and the engine alone."""
     content = as_csv(lines(rows, customers))
@@ -314,7 +284,7 @@ def measure(fresh: Callable[[], str], rows: int, customers: int, *, quiet: bool 
     fill(url, customers)
     server = server_of(url)
     floor = timed(server, lambda: bare(url, content, rows))
-    said(f"| floor: parse, validate, write, {rows:,} rows, {len(content) / 1e6:.0f} MB | {_row(floor, floor)} |")
+    said(f"| floor: parse, validate, write, {rows:,} rows, {len(content) / 1e6:.0f} MB | {row_of(floor, floor)} |")
 
     url = fresh()
     importer = fill(url, customers)
@@ -323,11 +293,11 @@ def measure(fresh: Callable[[], str], rows: int, customers: int, *, quiet: bool 
     for name, act in ours(app, importer, content, rows):
         took = timed(server, act)
         if name == "revert":
-            later.append(f"| taken back whole, afterwards | {_row(took, floor)} |")
+            later.append(f"| taken back whole, afterwards | {row_of(took, floor)} |")
             continue
         total = [total[0] + took[0], total[1] + took[1]]
-        steps.append(f"| — {name} | {_row(took, floor)} |")
-    said(f"| **tierflow: upload to applied** | {_row((total[0], total[1]), floor)} |")
+        steps.append(f"| — {name} | {row_of(took, floor)} |")
+    said(f"| **tierflow: upload to applied** | {row_of((total[0], total[1]), floor)} |")
     for step in [*steps, *later]:
         said(step)
     for table, name in (("offtake", "the ledger"), ("bench_bare", "a table without indexes")):
@@ -335,13 +305,8 @@ def measure(fresh: Callable[[], str], rows: int, customers: int, *, quiet: bool 
         fill(url, customers)
         took = timed(server, alone(url, content, rows, table))
         verb = "executemany" if url.startswith("sqlite") else "COPY"
-        said(f"| {verb} alone, into {name} | {_row(took, floor)} |")
+        said(f"| {verb} alone, into {name} | {row_of(took, floor)} |")
     said(f"\npeak memory of the process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
-
-
-def _row(took: tuple[float, float], floor: tuple[float, float]) -> str:
-    wall, worked = took
-    return f"{wall:.1f} | {worked:.1f} | {wall / floor[0]:.2f} | {worked / floor[1]:.2f}"
 
 
 def main() -> None:
@@ -350,7 +315,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--customers", type=int, default=50_000)
     parser.add_argument("--engines", default="sqlite,postgresql")
+    parser.add_argument("--xlsx", action="store_true", help="reading such a workbook alone, instead")
     given = parser.parse_args()
+    if given.xlsx:
+        measure_xlsx(as_xlsx(lines(given.rows, given.customers)), given.rows, 1)
+        return
     for engine in filter(None, given.engines.split(",")):
         print(f"\n{engine}: {given.rows:,} lines of {given.customers:,} customers\n", flush=True)
         with fresh_databases(engine) as fresh:

@@ -93,6 +93,8 @@ def _cpu_ns(served_by: list[Path]) -> int:
 def measure(url: str, open_: int, due: int, *, rounds: int = ROUNDS) -> Sweep:
     """Fill a migrated database and sweep it, floor and product in turn, each on a group of its own."""
     groups = Groups(2 * (rounds + 1), due)
+    if open_ < groups.count * groups.size:
+        raise SystemExit(f"{open_:,} open are too few: {groups.count} groups of {groups.size:,} fall due in turn")
     app = application(url)
     grow(app, open_, groups)
     engine = make_engine(url)

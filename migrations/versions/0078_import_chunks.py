@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["batch_id"], ["import_batch.id"], name=op.f("fk_import_chunk_batch_id")),
         sa.PrimaryKeyConstraint("batch_id", "first", name=op.f("pk_import_chunk")),
     )
+    op.add_column("import_batch", sa.Column("expected", sa.BigInteger(), server_default=sa.text("0"), nullable=False))
     op.execute(ANEW)
     good = row.c.verdict.in_(("good", "doubtful"))
     query = sa.select(row.c.batch_id, row.c.number, row.c.data).where(good, row.c.batch_id.in_(sa.text(KEPT)))
@@ -72,3 +73,4 @@ def downgrade() -> None:
             if made.rowcount == 0:
                 op.execute(row.insert().values(batch_id=packed.batch_id, number=number, verdict="good", data=data))
     op.drop_table("import_chunk")
+    op.drop_column("import_batch", "expected")

@@ -16,6 +16,9 @@ MOST_QUERIES = {
     "expiry wall": 7,
     "application list": 6,
     "approver's page": 14,
+    "approval: sales": 22,
+    "approval: finance": 22,
+    "approval: management": 33,
 }
 
 

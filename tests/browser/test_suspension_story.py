@@ -17,10 +17,11 @@ from tests.browser.axe import serious
 from tests.browser.conftest import PHONE, Desk, Seat
 from tests.browser.papers import png
 from tests.conftest import StandingClock
-from tests.onboarding import keeping, scenes
+from tests.onboarding import keeping
 from tierflow.common.db import db, transaction
 from tierflow.common.reference import Product
 from tierflow.common.runs import Run
+from tierflow.kernel.roles import Role
 from tierflow.lifting.models import LiftingOrder
 
 SHOTS = os.environ.get("TIERFLOW_SHOTS")  # a folder: every screen of the story is kept there as a picture
@@ -167,17 +168,22 @@ def test_the_other_screens_of_the_customer_file_are_fit_to_work_on(app: Flask, s
         sales = place.actor(session, "sales")
         facts = {"ground": "law", "facts": "因涉嫌合同诈骗被公安机关立案侦查。"}
         disqualifying.propose(session, sales, file.customer, facts, keeping.scan(), NOW)
-        keeping.admitted(session, place, 2)
-        assert scenes.credit_code(2)
+        office = builders.office(session, name="镇海驻厂办")
+        resident = builders.user(session, "resident", (Role.RESIDENT_OFFICE, office.id), name="罗刚")
+        keeping.admitted(session, place, 2)  # sent to the office, too
+        desks = {"office": resident.id, **{who: place.id_of(who) for who in ("sales", "finance", "gm", "li", "admin")}}
+        address = f"/reference/office/{office.id}"
     screens = {
         "sales": ["/customers/1", "/customer-changes/1", "/inspections", "/inspections/1", "/disqualified"],
         "finance": ["/distributions?state=waiting", "/"],
         "gm": ["/disqualifications/1", "/customers/expiring"],
         "li": ["/customers/2/change", "/customers/2/papers/merged_licence/renew?proof=1"],
+        "office": ["/distributions", "/customers/2"],
+        "admin": [address],
     }
     for who, paths in screens.items():
         for size, word in ((None, "desk"), (PHONE, "phone")):
-            desk = seat(place.id_of(who), **({"size": size} if size else {}))
+            desk = seat(desks[who], **({"size": size} if size else {}))
             for path in paths:
                 page = desk.go(path)
                 assert serious(page) == [], path

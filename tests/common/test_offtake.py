@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +17,8 @@ from tierflow.common import offtake
 from tierflow.common.db import db, transaction
 from tierflow.common.offtake import Lifting, Offtake, OfftakeMonth
 from tierflow.common.reference import Product
-from tierflow.kernel.months import Month
+from tierflow.common.sql import week_month, week_number
+from tierflow.kernel.months import Month, Week
 
 OCTOBER, NOVEMBER = Month(2026, 10), Month(2026, 11)
 
@@ -167,3 +168,43 @@ def test_a_customers_months_are_read_from_the_sums_alone(app: Flask) -> None:
             text("EXPLAIN QUERY PLAN SELECT month, sum(grams) FROM offtake WHERE customer_id = 1 GROUP BY month")
         )
         assert any("COVERING INDEX ix_offtake_customer" in row[-1] for row in plan)
+
+
+@pytest.mark.rule("CHEM-10.9")
+def test_weeks_are_summed_with_the_lines_each_in_the_month_of_its_thursday(both_app: Flask) -> None:
+    with both_app.app_context():
+        with transaction() as session:
+            world = World(session)
+            days = [date(2026, 9, 25) + timedelta(days=n) for n in range(75)]
+            rows = [world.lifting(f"w{n}", day, 1 << n % 40) for n, day in enumerate(days)]
+            ids = offtake.record(session, "erp", rows, NOW, import_id=3)
+            offtake.reverse(session, ids[41], 1, "w41-R", NOW)
+        wanted: dict[tuple[date, int], int] = {}
+        for n, day in enumerate(days):
+            week = Week.of(day)
+            place = week.month.start, week.number
+            wanted[place] = wanted.get(place, 0) + (1 << n % 40) - (n == 41)
+        session = db.session()
+        kept = {
+            (row.month, number): grams
+            for row in session.scalars(select(OfftakeMonth))
+            for number, name in enumerate(offtake.WEEKS, 1)
+            if (grams := getattr(row, name))
+        }
+        assert kept == {place: grams for place, grams in wanted.items() if grams}
+        in_sql = session.execute(
+            select(Offtake.lifted_on, week_month(Offtake.lifted_on), week_number(Offtake.lifted_on))
+        )
+        assert all((month, number) == (Week.of(day).month.start, Week.of(day).number) for day, month, number in in_sql)
+        assert list(offtake.verify(session)) == []
+        with transaction() as session:
+            session.execute(update(OfftakeMonth).values(week_2=OfftakeMonth.week_2 + 7))
+        assert any("its week 2 is off by 7 g" in lie for lie in offtake.verify(db.session()))
+        with transaction() as session:
+            session.execute(update(OfftakeMonth).values(week_2=OfftakeMonth.week_2 - 7))
+            assert offtake.reverse_import(session, 3, NOW) == 75
+        weeks = [
+            sum(getattr(row, name) ** 2 for name in offtake.SUMS) for row in db.session().scalars(select(OfftakeMonth))
+        ]
+        assert set(weeks) == {0}
+        assert list(offtake.verify(db.session())) == []

@@ -143,6 +143,32 @@ def test_a_disqualified_customer_is_refused_from_that_day(app: Flask) -> None:
         assert [row.clause for row in suspension.refusals(session, one, TODAY)] == ["CHEM-17"]
 
 
+@pytest.mark.rule("CHEM-15")
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        ("merged_licence", "annex1_signed"),
+        ("business_licence", "organisation_code_certificate", "tax_registration_joint", "annex1_signed"),
+        ("business_licence", "tax_registration_joint", "merged_licence"),
+    ],
+)
+def test_the_first_papers_count_as_they_would_one_by_one(both_app: Flask, kinds: tuple[str, ...]) -> None:
+    days = {kind: (date(2026, 1, 1) + timedelta(days=at * 400), None) for at, kind in enumerate(kinds)}
+    columns = (PaperCover.kind, PaperCover.counts_from, PaperCover.valid_to, PaperCover.superseded_at)
+    with both_app.app_context(), transaction() as session:
+        one, other = customers(session, 2)
+        papers = [(at, kind, *days[kind]) for at, kind in enumerate(kinds)]
+        suspension.accept_first(session, one, papers, TODAY, NOW)
+        for at, kind in enumerate(kinds, start=100):
+            suspension.accept(session, other, kind, ("paper", at), days[kind], TODAY, NOW)
+        together, apart = (
+            session.execute(select(*columns).where(PaperCover.customer_id == each).order_by(PaperCover.kind)).all()
+            for each in (one, other)
+        )
+        assert together == apart
+        assert len(together) == len(set(kinds) - {"annex1_signed"})
+
+
 def test_covers_are_filed_where_their_customer_is_whoever_moves_it(both_app: Flask) -> None:
     """Written by the database itself: on the way in, and by a statement that moves many customers or ends them."""
     with both_app.app_context(), transaction() as session:

@@ -24,7 +24,8 @@ from tierflow.common.filters import SavedFilter
 from tierflow.common.imports import ImportBatch
 from tierflow.common.notices import Notice
 from tierflow.common.users import Delegation, Person, User, actor_of
-from tierflow.complaints.models import Clock, Complaint, Inquiry
+from tierflow.complaints.models import Clock, Complaint, ErrandEvent, Inquiry
+from tierflow.complaints.rules.errands import Level
 from tierflow.complaints.rules.words import Severity, State
 from tierflow.demo import company, portfolio
 from tierflow.demo.applicants import APPLICANTS, STANDS
@@ -104,6 +105,9 @@ def test_complaints_of_every_state_and_severity_are_there(company_session: Sessi
     assert {clock.in_time for clock in clocks} == {True, False, None}
     waiting = company_session.scalars(select(Inquiry).where(Inquiry.answered_at.is_(None))).all()
     assert len(waiting) == 2
+    answered = company_session.scalars(select(Inquiry).where(Inquiry.answered_at.is_not(None))).all()
+    assert {row.closed_at is None for row in answered} == {True, False}, "one is closed, one is to be"
+    assert {event.level for event in company_session.scalars(select(ErrandEvent))} == set(Level), "some have risen"
 
 
 def test_what_else_there_is_to_see(company_session: Session) -> None:
@@ -117,7 +121,7 @@ def test_what_else_there_is_to_see(company_session: Session) -> None:
     assert count(Disqualified) == 3
     assert count(SavedFilter) == len(company.FILTERS)
     assert count(Notice) > 100
-    assert 0 < count(Notice, Notice.read_at.is_(None)) < 100
+    assert 0 < count(Notice, Notice.read_at.is_(None)) < 150
     assert count(ApprovalDecision, ApprovalDecision.verdict == "return") >= 4
     assert count(ApprovalCase, ApprovalCase.state == "in_approval", ApprovalCase.due_at < NOW) == 2, "some are overdue"
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import re
 from datetime import date
 from typing import Any
 
 import pytest
+import xlsxwriter
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from tests.builders import csrf_of, delegation, sign_in
 from tests.complaints.scenes import statements_of
 from tests.conftest import StandingClock
 from tests.grading.scenes import APR, FEB, JAN, MAR, Scene, after, at
+from tierflow.common.customers import Customer
 from tierflow.common.db import db, transaction
 from tierflow.common.indicators import MonthFacts
+from tierflow.common.suspension import PaperCover
 from tierflow.common.users import User
 from tierflow.grading.models import GradingRun, LevelPin
 from tierflow.kernel.months import Month
@@ -161,6 +165,7 @@ def test_indicators_are_keyed_in_all_rows_or_none(scene: Scene, door: Door) -> N
     assert key("am", "C-000001,1200,85", "C-999999,1,1") == "invalid"
     assert key("am", "C-000001,1200.1234567") == "invalid"
     assert key("am", "C-000001,-1") == "invalid"
+    assert key("am", "C-000001,99999999999999999999") == "invalid"
     assert key("am", "C-000001,1200,101") == "invalid"
     assert key("am", "C-000001,1200", "C-000001,1300") == "invalid"
     assert key("am", "C-000001,1200", month="2026-03") == "refused"
@@ -198,6 +203,70 @@ def test_a_customer_at_auction_has_no_plan(scene: Scene, door: Door) -> None:
     planned = select(MonthFacts.customer_id).where(MonthFacts.planned_grams.is_not(None))
     found = set(scene.ask(lambda session: session.scalars(planned).all()))
     assert found == {scene.customers["a"], scene.customers["d"]}
+
+
+def _xlsx(rows: list[list[Any]]) -> bytes:
+    buffer = io.BytesIO()
+    with xlsxwriter.Workbook(buffer) as book:
+        sheet = book.add_worksheet()
+        for at, row in enumerate(rows):
+            sheet.write_row(at, 0, row)
+    return buffer.getvalue()
+
+
+HEADS = ["客户编号", "企业名称", "计划量（吨）", "配合度"]
+ROWS = [HEADS, ["C-000001", "客户a", 1200.5, 85], ["C-000002", "客户b", "", 70]]
+WORDS = "客户编号,企业名称,计划量（吨）,配合度\nC-000001,客户a,1200.5,85\nC-000002,客户b,,70\n"
+
+
+@pytest.mark.rule("CHEM-9.6")
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (_xlsx(ROWS), 302),
+        (WORDS.encode(), 302),
+        (WORDS.encode("gb18030"), 302),
+        (_xlsx([*ROWS, ["C-999999", "?", 1, 1]]), 422),  # all or none
+        (_xlsx([*ROWS, ["C-000003", "?", "1200.1234567", 1]]), 422),
+        (b"a,b\n1,2\n", 422),
+        (b"PK\x03\x04 no workbook", 422),
+    ],
+)
+def test_indicators_are_imported_from_a_file_whole_or_not_at_all(scene: Scene, content: bytes, status: int) -> None:
+    for letter in "ab":
+        scene.lift(letter, JAN, "1")
+    scene.close(JAN)
+    client, token = Door(scene, "page").client("am")
+    data = {"csrf_token": token, "product_line_id": scene.line, "month": "2026-02", "reason": ""}
+    sent = client.post("/levels/facts", data={**data, "file": (io.BytesIO(content), "二月计划.xlsx")})
+    assert sent.status_code == status, sent.text
+    found = scene.ask(lambda session: session.scalars(select(MonthFacts).order_by(MonthFacts.customer_id)).all())
+    expected = [(1_200_500_000, 85), (None, 70)] if status == 302 else []
+    assert [(row.planned_grams, row.cooperation) for row in found] == expected
+
+
+@pytest.mark.rule("CHEM-15", "CHEM-17")
+@pytest.mark.parametrize("stop", ["suspended", "disqualified"])
+def test_no_plan_is_taken_while_business_stands_still(scene: Scene, door: Door, stop: str) -> None:
+    """For the month that goes on; what was planned in a month that is over is a fact all the same."""
+    scene.lift("a", JAN, "1")
+    scene.close(JAN)
+    with scene.app.app_context(), transaction() as session:
+        if stop == "suspended":
+            session.execute(update(PaperCover).values(valid_to=date(2026, 2, 1)))
+        else:
+            session.get_one(Customer, scene.customers["a"]).disqualified_on = date(2026, 2, 1)
+
+    def key(**values: str) -> str:
+        data: dict[str, Any] = {"product_line_id": scene.line, "month": "2026-02"}
+        if door.kind == "page":
+            data["pasted"] = f"C-000001\t{values.get('planned_tonnes', '')}\t{values.get('cooperation', '')}"
+        else:
+            data["rows"] = [{"number": "C-000001", **values}]
+        return door.send("am", "/levels/facts", "/grading/facts", **data)
+
+    assert key(planned_tonnes="1200") == "invalid"
+    assert key(cooperation="80") == "ok"
 
 
 def _open(scene: Scene, login: str, path: str) -> TestResponse:

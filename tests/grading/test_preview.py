@@ -109,6 +109,7 @@ def test_a_draft_is_asked_by_whoever_may_read_drafts(both_app: Flask, manager: F
         ({"months": [{"month": "2026-01", "tonnes": 1000}]}, "months"),  # a number has lost its digits already
         ({"months": [{"month": "2026-01", "tonnes": "1e3"}]}, "months"),
         ({"months": [{"month": "2026-01"}]}, "months"),
+        ({"months": [{"month": "2026-01", "tonnes": "1000000.000001"}]}, "months"),
         ({"months": []}, "months"),
         ({"months": [{"month": "2026-13", "tonnes": "1"}]}, "months"),
         ({"months": [{"month": "2026-01", "tonnes": "1.1234567"}]}, "months"),

@@ -282,3 +282,13 @@ def test_states_and_verdicts_have_words_and_meet_once() -> None:
     assert set(approval.VERDICT_LABELS) == set(Verdict)
     assert not approval.EDITABLE & approval.ENDED
     assert approval.EDITABLE | approval.ENDED | {State.IN_APPROVAL} == set(State)
+
+
+@pytest.mark.parametrize("content", [CONTENT, {}, {**CONTENT, "remarks": "“新”\n"}, {"papers": [{"b": 1, "a": None}]}])
+def test_a_hash_is_that_of_the_groups_written_out_together(content: dict[str, object]) -> None:
+    """Written out once for all the steps, and still the digest of one object: what was stored before keeps its hash."""
+    whole, by_step = approval.hashes_of(OPENING, content)
+    assert whole == approval.digest(content)
+    assert by_step == {
+        step.key: approval.digest({group: content.get(group) for group in step.examines}) for step in OPENING.steps
+    }

@@ -261,7 +261,7 @@ def test_a_weighing_is_one_line_of_the_ledger(scene: Scene) -> None:
     )
 
 
-@pytest.mark.rule("CHEM-2")
+@pytest.mark.rule("CHEM-2", "CHEM-15")
 def test_orders_of_a_suspended_customer_are_held_and_go_on_where_they_stood(scene: Scene) -> None:
     paid, out = scene.place(10), scene.place(10)
     scene.receive(paid, 10 * PRICE)
@@ -290,7 +290,7 @@ def test_orders_of_a_suspended_customer_are_held_and_go_on_where_they_stood(scen
     )
 
 
-@pytest.mark.rule("CHEM-2")
+@pytest.mark.rule("CHEM-2", "CHEM-17")
 def test_a_disqualified_customer_gets_no_order(scene: Scene) -> None:
     with scene.app.app_context(), transaction() as session:
         session.get_one(Customer, scene.company.customer).disqualified_on = at("2026-11-20 00:00").date()

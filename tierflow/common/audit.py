@@ -147,7 +147,8 @@ def write_pending(session: Session) -> None:
     pending: list[_Pending] = session.info.pop("audit", [])
     if not pending:
         return
-    seq, prev = session.execute(_LOCK_HEAD).one()
+    connection = session.connection()  # all is flushed: the session itself has nothing to add
+    seq, prev = connection.execute(_LOCK_HEAD).one()
     rows = []
     for act in pending:
         seq += 1
@@ -167,8 +168,8 @@ def write_pending(session: Session) -> None:
         link = link_hash(prev, _hashed(said))
         rows.append({**said, "prev_hash": prev, "hash": link})
         prev = link
-    session.execute(_APPEND, rows)
-    session.execute(_MOVE_HEAD, {"last_seq": seq, "last_hash": prev})
+    connection.execute(_APPEND, rows)
+    connection.execute(_MOVE_HEAD, {"last_seq": seq, "last_hash": prev})
 
 
 before_commit.append(write_pending)

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from pypinyin import Style, lazy_pinyin
-from sqlalchemy import Index, delete, insert, select
+from sqlalchemy import Index, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tierflow.common.db import Exact, Model, insert_rows
@@ -50,8 +50,7 @@ def index(session: Session, subject: tuple[str, int], names: Iterable[str], code
     """(Re)write the search keys of a subject, in the transaction that changed it."""
     session.execute(delete(SearchKey).where(SearchKey.subject_type == subject[0], SearchKey.subject_id == subject[1]))
     rows = [{"subject_type": subject[0], "subject_id": subject[1], "key": key} for key in sorted(keys_of(names, codes))]
-    if rows:
-        session.execute(insert(SearchKey), rows)
+    insert_rows(session, SearchKey, rows)
 
 
 def index_new(session: Session, subject_type: str, subjects: Iterable[tuple[int, str, Sequence[str]]]) -> None:

@@ -1,8 +1,10 @@
-"""Numbers without gaps: one UPDATE ... RETURNING in the transaction that uses the number."""
+"""Numbers without gaps: one statement, with RETURNING, in the transaction that uses the number."""
 
 from __future__ import annotations
 
-from sqlalchemy import update
+from typing import Any
+
+from sqlalchemy import bindparam
 from sqlalchemy.dialects.postgresql import insert as insert_postgres
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -21,8 +23,19 @@ class Counter(Model):
 
 def next_number(session: Session, series: str, *, count: int = 1) -> int:
     """The next number of a series, the last of `count`; given back when the transaction is rolled back."""
-    insert = insert_sqlite if is_sqlite(session) else insert_postgres
-    session.execute(insert(Counter).values(series=series, last=0).on_conflict_do_nothing())
-    return session.execute(
-        update(Counter).where(Counter.series == series).values(last=Counter.last + count).returning(Counter.last)
-    ).scalar_one()
+    number: int = session.execute(_COUNT_ON[is_sqlite(session)], {"series": series, "by": count}).scalar_one()
+    return number
+
+
+_COUNTERS: Any = Counter.__table__
+
+
+def _count_on(insert: Any) -> Any:
+    """Begin the series, or count it on: one statement, and the lock on the row with it."""
+    by = bindparam("by", type_=_COUNTERS.c.last.type)
+    begun = insert(_COUNTERS).values(series=bindparam("series"), last=by)
+    counted = begun.on_conflict_do_update(index_elements=["series"], set_={"last": _COUNTERS.c.last + by})
+    return counted.returning(_COUNTERS.c.last)
+
+
+_COUNT_ON = {True: _count_on(insert_sqlite), False: _count_on(insert_postgres)}

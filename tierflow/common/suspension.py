@@ -18,7 +18,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from tierflow.common.customers import Customer
-from tierflow.common.db import Model, pk
+from tierflow.common.db import Model, insert_rows, pk
 from tierflow.common.guards import row_guard
 from tierflow.kernel import qualification
 from tierflow.kernel.errors import Refusal
@@ -256,17 +256,8 @@ def accept(
     """
     if kind in qualification.UNDATED:
         return None
-    first, last = days
-    is_over = last is not None and last < on  # on file before tierflow, and run out there
-    row = PaperCover(
-        customer_id=customer_id,
-        kind=kind,
-        source=source[0],
-        source_id=source[1],
-        counts_from=(first or last or on) if is_over else max(first or on, on),
-        valid_to=last,
-        accepted_at=now,
-    )
+    last = days[1]
+    row = PaperCover(**_cover(customer_id, kind, source, days, on, now))
     older: Any = PaperCover.valid_to.is_not(None)
     if last is not None:
         older &= PaperCover.valid_to <= last
@@ -296,3 +287,43 @@ def verify(session: Session) -> Iterator[str]:
     query = select(PaperCover.id).join(Customer, Customer.id == PaperCover.customer_id).where(differ)
     for cover_id in session.scalars(query.order_by(PaperCover.id)):
         yield f"paper cover {cover_id}: filed under another region or manager than its customer's"
+
+
+def accept_first(
+    session: Session,
+    customer_id: int,
+    papers: Iterable[tuple[int, str, date | None, date | None]],
+    on: date,
+    now: datetime,
+) -> None:
+    """`accept` the examined papers (id, kind, first and last valid day) of a customer that had none before."""
+    rows = [
+        _cover(customer_id, kind, ("paper", paper_id), (first, last), on, now)
+        for paper_id, kind, first, last in papers
+        if kind not in qualification.UNDATED
+    ]
+    if any(row["kind"] == MERGED for row in rows):  # it takes the place of all the old ones handed in with it
+        for row in rows:
+            row["superseded_at"] = None if row["kind"] == MERGED else now
+    insert_rows(session, PaperCover, rows)
+
+
+def _cover(
+    customer_id: int,
+    kind: str,
+    source: tuple[str, int],
+    days: tuple[date | None, date | None],
+    on: date,
+    now: datetime,
+) -> dict[str, Any]:
+    first, last = days
+    is_over = last is not None and last < on  # on file before tierflow, and run out there
+    return {
+        "customer_id": customer_id,
+        "kind": kind,
+        "source": source[0],
+        "source_id": source[1],
+        "counts_from": (first or last or on) if is_over else max(first or on, on),
+        "valid_to": last,
+        "accepted_at": now,
+    }

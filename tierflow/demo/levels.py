@@ -30,7 +30,7 @@ from tierflow.kernel.roles import SYSTEM, Actor
 from tierflow.lifting.models import LiftingOrder
 
 PLAN_STEP = 20_000_000  # grams: plans are written in whole 20 t
-DRAFT_DAYS_AGO = 4
+DRAFT_DAYS_AGO, HANDED_IN_DAYS_AGO = 4, 1
 BEFORE_ORDERS = "订单上线前，按财务收款台账补录付款及时率"
 
 
@@ -116,4 +116,6 @@ def _draft(session: Session, house: House, diary: Diary, line_id: int, this_mont
     if first is not None:
         command = {"product_line_id": line_id, "first": Month.of(first), "last": last}
         trials.start(session, manager, row.version, command, at)
-        drafts.hand_in(session, manager, row.version, at)
+        at = diary.at(HANDED_IN_DAYS_AGO, 11, 0)
+        yield at
+        drafts.hand_in(session, _manager(session, house, at), row.version, at)

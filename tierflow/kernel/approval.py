@@ -149,9 +149,23 @@ def digest(value: object) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
+def hashes_of(chain: Chain, content: Mapping[str, object]) -> tuple[str, dict[str, str]]:
+    """The hash of the whole content, and for each step that of the groups it examines. `content`: group -> JSON value.
+
+    Each is the `digest` of an object of groups; every group is written out once, however many examine it.
+    """
+    examined = {group for step in chain.steps for group in step.examines}
+    written = {group: f"{canonical(group)}:{canonical(content.get(group))}" for group in {*content, *examined}}
+
+    def of(groups: Iterable[str]) -> str:
+        return hashlib.sha256(f"{{{','.join(written[group] for group in sorted(groups))}}}".encode()).hexdigest()
+
+    return of(content), {step.key: of(step.examines) for step in chain.steps}
+
+
 def step_hashes(chain: Chain, content: Mapping[str, object]) -> dict[str, str]:
     """For each step, the hash of the groups it examines. `content` maps group -> JSON value."""
-    return {step.key: digest({group: content.get(group) for group in sorted(step.examines)}) for step in chain.steps}
+    return hashes_of(chain, content)[1]
 
 
 def changed_groups(before: Mapping[str, object], after: Mapping[str, object]) -> frozenset[str]:

@@ -8,6 +8,7 @@ The work itself is the scheduler's; a page that waits for it looks again by itse
 from __future__ import annotations
 
 import functools
+import itertools
 import operator
 from collections.abc import Callable
 from datetime import datetime
@@ -337,7 +338,7 @@ class _Pages:
         return self._back(batch_id)
 
     def faults(self, *, session: Session, actor: Actor, now: datetime, batch_id: int) -> Response:
-        """The rows in which something was found, as they stand in the file, each with its reasons."""
+        """The rows in which something was found, as they stand in the file, with reasons; as many as a file takes."""
         batch = service.get(session, actor, self.importer, batch_id)
         columns = [Column(text("Row"), lambda row: row[0], "integer", 8)]
         columns += [Column(text("What was found"), self._reasons, "text", 60)]
@@ -345,11 +346,13 @@ class _Pages:
             Column(head or letter(at), functools.partial(cell, at), "code", 18) for at, head in enumerate(batch.heads)
         ]
         return exports.download(
-            outcome.faulty_rows(session, batch.id),
+            itertools.islice(outcome.faulty_rows(session, batch.id), exports.MOST_ROWS),
             columns,
             form="csv" if request.form.get("form") == "csv" else "xlsx",
             name=f"{self.name}-errors-{batch.id}",
-            title=_("Rows to mend"),
+            title=_("Rows to mend")
+            if batch.bad + batch.doubtful + batch.duplicate <= exports.MOST_ROWS
+            else _("The first %(most)s rows to mend", most=exports.MOST_ROWS),
             actor=actor,
             now=now,
         )

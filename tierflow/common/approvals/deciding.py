@@ -84,9 +84,8 @@ def give(
     """Give the waiting step's verdict. Raises `Conflict` when a rival was faster."""
     case, facts, decider, principal = turn.case, turn.facts, turn.decider, turn.principal
     step = facts.step or ""
-    hashes = approval.step_hashes(turn.chain, turn.content)
+    expected_hash, hashes = approval.hashes_of(turn.chain, turn.content)
     to = approval.decide(turn.chain, facts, verdict, hashes)
-    expected_hash = approval.digest(turn.content)
     move(session, case, turn.chain, to, now, case.version, expected_hash=expected_hash, due_by=due_by)
     take_seat(session, case.id, decider.person_id, step)
     if principal is not None:
@@ -98,7 +97,7 @@ def give(
         "step": step,
         "verdict": verdict.value,
         "reason": reason,
-        "items": [dict(item) for item in items],
+        "items": list(items),
         "details": dict(details or {}),
         "content_hash": hashes[step],
         "moved_to": to.state.value,

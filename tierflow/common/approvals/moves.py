@@ -88,10 +88,10 @@ def submit(
     if case.region_id is None and any(step.scoped for step in chain.steps):
         raise ValueError(f"a case of {chain.key} needs a region")
     content = approval.plain(content)
-    content_hash = approval.digest(content)
+    content_hash, hashes = approval.hashes_of(chain, content)
     facts = facts_of(session, case)
     refuse_if_any(approval.may_submit(facts, actor.person_id))
-    to = approval.submit(chain, facts, approval.step_hashes(chain, content))
+    to = approval.submit(chain, facts, hashes)
     move(
         session,
         case,
@@ -235,6 +235,10 @@ def move(
 
 
 _SEATS: Any = ApprovalSeat.__table__
+_TAKE_SEAT = {
+    on_sqlite: insert(_SEATS).on_conflict_do_nothing(index_elements=["case_id", "person_id"]).returning(_SEATS.c.step)
+    for on_sqlite, insert in ((True, insert_sqlite), (False, insert_postgres))
+}
 
 
 def take_seat(session: Session, case_id: int, person_id: int, step: str) -> None:
@@ -242,16 +246,9 @@ def take_seat(session: Session, case_id: int, person_id: int, step: str) -> None
 
     The insert itself finds out: between a look and an insert, a rival could have seated them.
     """
-    insert = insert_sqlite if is_sqlite(session) else insert_postgres
     seat = {"case_id": case_id, "person_id": person_id, "step": step}
-    if session.execute(_seated[insert], seat).rowcount == 1:  # type: ignore[attr-defined]
+    if session.execute(_TAKE_SEAT[is_sqlite(session)], seat).first() is not None:
         return
     held = session.scalar(select(_SEATS.c.step).where(_SEATS.c.case_id == case_id, _SEATS.c.person_id == person_id))
     if held != step:
         raise Conflict(Refusal("CHEM-7.2", text("One person has one seat in a case.")))
-
-
-_seated = {
-    insert: insert(_SEATS).on_conflict_do_nothing(index_elements=["case_id", "person_id"])
-    for insert in (insert_sqlite, insert_postgres)
-}

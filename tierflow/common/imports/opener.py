@@ -1,9 +1,9 @@
 """Opens a table of rows in a process of its own, with little memory and no patience: what is malformed dies here.
 
 Runs as a script, imports nothing of the product: `opener.py csv|xlsx PATH CPU_SECONDS`. Answers lines of JSON: first
-`{"heads": [...], "sheet": name}`, then lists of `[row number, [cells]]`, last `{"rows": how many}`; or
-`{"fault": name}` as soon as something is wrong. Numbers stay numbers, so that a code a spreadsheet has rounded shows
-its damage; dates become 2026-11-22.
+`{"heads": [...], "sheet": name, "about": how many rows, more or less}`, then lists of `[row number, [cells]]`, last
+`{"rows": how many}`; or `{"fault": name}` as soon as something is wrong. Numbers stay numbers, so that a code a
+spreadsheet has rounded shows its damage; dates become 2026-11-22.
 """
 
 from __future__ import annotations
@@ -47,11 +47,12 @@ def decoded(content: bytes) -> str:
     raise Fault("encoding")
 
 
-def csv_rows(path: Path) -> Iterator[Row]:
+def csv_rows(path: Path, told: dict[str, Any]) -> Iterator[Row]:
     """Records with their number; the separator is whichever stands most often in the first line."""
     words = decoded(path.read_bytes())
     if "\x00" in words:
         raise Fault("unreadable")
+    told["about"] = words.count("\n")
     first = words[: words.find("\n") if "\n" in words else len(words)]
     separator = max(",;\t", key=first.count)
     csv.field_size_limit(LONGEST_CELL)
@@ -78,7 +79,7 @@ def check_directory(path: Path) -> None:
         raise Fault("not_a_sheet")
 
 
-def xlsx_rows(path: Path, told: dict[str, str]) -> Iterator[Row]:
+def xlsx_rows(path: Path, told: dict[str, Any]) -> Iterator[Row]:
     """Rows of the first sheet that holds anything, by their number in the sheet."""
     from python_calamine import CalamineWorkbook, SheetVisibleEnum
 
@@ -92,7 +93,7 @@ def xlsx_rows(path: Path, told: dict[str, str]) -> Iterator[Row]:
             continue
         if sheet.total_width > MOST_COLUMNS:
             raise Fault("too_many_columns")
-        told["sheet"] = about.name
+        told["sheet"], told["about"] = about.name, sheet.height - 1
         for number, cells in enumerate(sheet.iter_rows(), start=1):
             yield number, [plain(cell) for cell in cells]
         return
@@ -136,9 +137,9 @@ def cut(rows: Iterable[Row], width: int) -> Iterator[Row]:
 
 def answer(kind: str, path: Path, out: TextIO) -> None:
     """Everything, in lines."""
-    told = {"sheet": ""}
-    heads, below = headed(csv_rows(path) if kind == "csv" else xlsx_rows(path, told))
-    out.write(json.dumps({"heads": heads, "sheet": told["sheet"]}) + "\n")
+    told: dict[str, Any] = {"sheet": "", "about": 0}
+    heads, below = headed((csv_rows if kind == "csv" else xlsx_rows)(path, told))
+    out.write(json.dumps({"heads": heads, **told}) + "\n")
     out.flush()
     batch: list[Row] = []
     count = 0

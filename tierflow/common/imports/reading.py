@@ -56,10 +56,11 @@ def kind_of(content: bytes) -> str:
 
 @dataclass
 class Table:
-    """An opened file: its heads, the sheet they stand in ("" for CSV), and its rows, once."""
+    """An opened file: its heads, the sheet they stand in ("" for CSV), about how many rows it has, and those, once."""
 
     heads: list[str]
     sheet: str
+    about: int
     _process: subprocess.Popen[bytes]
 
     def rows(self) -> Iterator[list[Numbered]]:
@@ -91,7 +92,7 @@ def opened(content: bytes, kind: str) -> Iterator[Table]:
             first = _line(process)
             if not isinstance(first, dict) or "heads" not in first:
                 raise _invalid(first)
-            yield Table(first["heads"], first["sheet"], process)
+            yield Table(first["heads"], first["sheet"], first["about"], process)
         finally:
             process.kill()
             process.wait()

@@ -94,7 +94,7 @@ def read_heads(session: Session, batch: ImportBatch, content: bytes, spoken: Spo
     """Read the heads, and map them as the same person mapped them last time, or as the words tell."""
     importer = importer_of(batch.kind)
     with reading.opened(content, batch.file_kind) as table:
-        batch.heads, batch.sheet = table.heads, table.sheet
+        batch.heads, batch.sheet, batch.expected = table.heads, table.sheet, table.about
     known = session.get(ImportMapping, (batch.created_by_id, batch.kind, heads_hash(batch.heads)))
     batch.mapping = dict(known.mapping) if known is not None else guess(importer, batch.heads, spoken)
     batch.state = "mapping"

@@ -63,6 +63,7 @@ class ImportBatch(Model):
     heads: Mapped[list[Any]]
     mapping: Mapped[dict[str, Any]]  # our column -> number of the head
     state: Mapped[str]
+    expected: Mapped[int] = mapped_column(default=0, server_default=sql("0"))  # about how many rows the file has
     total: Mapped[int] = mapped_column(default=0)  # rows read so far
     good: Mapped[int] = mapped_column(default=0)
     doubtful: Mapped[int] = mapped_column(default=0)

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tierflow.common.users import RoleGrant, User, holders, live_grants, stand_ins
+from tierflow.common.users import RoleGrant, User, live_grants, stand_ins
 from tierflow.complaints.rules.words import Event
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Role
@@ -20,10 +20,18 @@ class Recipients:
     def __init__(self, session: Session, now: datetime, account_manager_ids: Iterable[int] = ()) -> None:
         self.session = session
         self.on = local_day(now)
-        self._owners = self._reachable(account_manager_ids)
-        self._sales: dict[int | None, list[int]] | None = None
-        self._general: list[int] | None = None
         self._known: dict[tuple[Event, int, int], list[int]] = {}
+        # Everybody in three reads: who manages, who of all is enabled, who stands in.
+        managers = self._managers()
+        reached = self._reachable({*account_manager_ids, *(user_id for _role, _region_id, user_id in managers)})
+        self._owners = reached
+        self._sales: dict[int | None, list[int]] = {}
+        self._general: list[int] = []
+        for role, region_id, user_id in managers:
+            if role == Role.GENERAL_MANAGER:
+                self._general += reached[user_id]
+            else:
+                self._sales.setdefault(region_id, []).extend(reached[user_id])
 
     def of(self, kind: Event, region_id: int, account_manager_id: int) -> list[int]:
         """Who hears of an event of a complaint in this region and these hands."""
@@ -49,35 +57,22 @@ class Recipients:
 
     def sales_managers(self, region_id: int) -> list[int]:
         """Sales managers of a region and their stand-ins; the general manager where a region has none."""
-        if self._sales is None:
-            self._sales = self._sales_managers()
         return [*self._sales.get(region_id, ()), *self._sales.get(None, ())] or self.general_managers()
 
     def general_managers(self) -> list[int]:
         """The general manager and who stands in."""
-        if self._general is None:
-            ids = [user.id for user in holders(self.session, Role.GENERAL_MANAGER, self.on)]
-            self._general = [each for several in self._reachable(ids).values() for each in several]
-        return self._general
+        return list(self._general)
 
-    def _sales_managers(self) -> dict[int | None, list[int]]:
-        """All of them by region (None: every region), in three queries whatever the number of regions."""
+    def _managers(self) -> list[tuple[str, int | None, int]]:
+        """(office, region or None for every region, account) of the enabled sales and general managers."""
+        offices = [Role.SALES_MANAGER.value, Role.GENERAL_MANAGER.value]
         query = (
-            select(RoleGrant.region_id, User.id)
+            select(RoleGrant.role, RoleGrant.region_id, User.id)
             .join(User, User.id == RoleGrant.user_id)
-            .where(
-                RoleGrant.role == Role.SALES_MANAGER.value,
-                User.disabled_at.is_(None),
-                *live_grants(self.on),  # type: ignore[arg-type]
-            )
+            .where(RoleGrant.role.in_(offices), User.disabled_at.is_(None), *live_grants(self.on))  # type: ignore[arg-type]
             .order_by(User.id)
         )
-        rows = self.session.execute(query).all()
-        reached = self._reachable(user_id for _region_id, user_id in rows)
-        found: dict[int | None, list[int]] = {}
-        for region_id, user_id in rows:
-            found.setdefault(region_id, []).extend(reached[user_id])
-        return found
+        return [(role, region_id, user_id) for role, region_id, user_id in self.session.execute(query)]
 
     def _reachable(self, user_ids: Iterable[int]) -> dict[int, list[int]]:
         """Each of them who is enabled, and who stands in."""

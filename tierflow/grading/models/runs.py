@@ -114,7 +114,7 @@ class LevelDecisionRow(Model):
 
 
 def moved(row: Any = LevelDecisionRow) -> Any:
-    """SQL condition: the rows `ix_level_decision_move` holds, said so that a stretch of customers is sought in it."""
+    """SQL condition: the rows `ix_level_decision_move` holds, said so that PostgreSQL seeks a stretch of them in it."""
     same: Any = literal_column("'same'")  # as the index says it
     return and_(row.move.in_(("up", "down", "held", "same")), or_(row.move != same, row.level != row.held))
 

@@ -21,7 +21,7 @@ from tierflow.grading.pages import views
 from tierflow.grading.pages.blueprint import ROW_ID, bp
 from tierflow.grading.rules.levels import LADDER, Level
 from tierflow.grading.schemas import given
-from tierflow.grading.service import derived, keying, pins, watching
+from tierflow.grading.service import derived, keying, month_file, pins, watching
 from tierflow.grading.service.watching import Picture
 from tierflow.kernel.months import Month, local_day
 from tierflow.kernel.roles import Actor, is_allowed
@@ -356,9 +356,13 @@ def _facts_again(*, session: Session, actor: Actor, now: datetime, errors: Any, 
 @bp.post("/levels/facts")
 @writes("grading.key", on_invalid=_facts_again)
 def key_facts(*, session: Session, actor: Actor, now: datetime) -> BaseResponse:
-    """Key in indicators: pasted rows, all or none."""
-    form = form_data()
-    form["rows"] = given.pasted(str(form.pop("pasted", "")))
+    """Key in indicators: rows of a file, or pasted ones, all or none."""
+    form, file = form_data(), request.files.get("file")
+    pasted = str(form.pop("pasted", ""))
+    if file is not None and file.filename:
+        form["rows"] = month_file.rows_of(file.stream.read(), given.MOST_ROWS)
+    else:
+        form["rows"] = given.pasted(pasted)
     asked = load(given.FactsSchema(), form)
     number = keying.key(session, actor, asked, now)
     flash(_("%(number)s customers keyed in.", number=number), "ok")

@@ -11,6 +11,7 @@ from marshmallow import fields
 
 from tierflow.common.standing import LEVELS
 from tierflow.grading.rules.levels import MOVES, Level
+from tierflow.grading.schemas.preview import within_reason
 from tierflow.grading.terms import RECOMMENDED
 from tierflow.kernel.months import Period, parse_period
 from tierflow.web.exports import FormSchema
@@ -107,7 +108,7 @@ class FactsRowSchema(Schema):
     """What is known of a customer's month. Basis points; cooperation 0-100."""
 
     number = Line(required=True, most=40)
-    planned_grams = Tonnes(load_default=None, allow_none=True, data_key="planned_tonnes")
+    planned_grams = Tonnes(load_default=None, allow_none=True, data_key="planned_tonnes", validate=within_reason)
     cooperation = Integer(validate=between(0, 100), load_default=None, allow_none=True)
     evenness = Integer(validate=between(0, 10_000), load_default=None, allow_none=True)
     payment_discipline = Integer(validate=between(0, 10_000), load_default=None, allow_none=True)

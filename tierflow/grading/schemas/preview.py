@@ -5,40 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import marshmallow as ma
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from marshmallow import fields
 
 from tierflow.grading.rules.levels import Level
 from tierflow.grading.terms import INDICATORS
-from tierflow.kernel.months import Month
-from tierflow.kernel.numerals import NotANumber
-from tierflow.kernel.tonnage import parse_tonnes
-from tierflow.web.i18n import show
+from tierflow.kernel.tonnage import GRAMS_PER_TONNE
+from tierflow.web.fields import MonthField, Tonnes
 from tierflow.web.schemas import Integer, Line, Schema, between, length, one_of
 
-
-class Tonnes(fields.String):
-    """Tonnes as text with at most six decimals; grams as an integer in the command. Never rounded."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        written = super()._deserialize(value, attr, data, **kwargs)
-        try:
-            return parse_tonnes(written)
-        except NotANumber as error:
-            raise ma.ValidationError(show(error.reason)) from error
+MOST_TONNES = 1_000_000  # in a month: hundreds of times what the largest customer lifts
 
 
-class MonthField(fields.String):
-    """A calendar month as 2026-10."""
-
-    default_error_messages = {"month": _l("A month is wanted here, as 2026-10.")}  # noqa: RUF012
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        written = super()._deserialize(value, attr, data, **kwargs)
-        try:
-            return Month.parse(written)
-        except ValueError as error:
-            raise self.make_error("month") from error
+def within_reason(grams: int) -> None:
+    """Refuse what no month can hold, before a column has to."""
+    if grams > MOST_TONNES * GRAMS_PER_TONNE:
+        raise ma.ValidationError(_("At most %(most)s t in a month.", most=f"{MOST_TONNES:,}"))
 
 
 class IndicatorsSchema(Schema):
@@ -55,7 +38,11 @@ class LevelMonthSchema(Schema):
     """One month of the question."""
 
     month = MonthField(required=True)
-    tonnes = Tonnes(required=True, metadata={"description": "tonnes, at most six decimals", "example": "1000.5"})
+    tonnes = Tonnes(
+        required=True,
+        validate=within_reason,
+        metadata={"description": "tonnes, at most six decimals", "example": "1000.5"},
+    )
     indicators = fields.Nested(IndicatorsSchema, load_default=dict)
 
 

@@ -42,6 +42,7 @@ from tierflow.grading.rules.levels import (
     DIRECT,
     Level,
     LevelPolicy,
+    Outcome,
     earned,
     level_policy,
     outcome,
@@ -106,27 +107,48 @@ def decide(run_id: int, policy: LevelPolicy, over: Mapping[int, Held], rows: Ite
     return decided
 
 
-def lay_out(session: Session, run_id: int, policy: LevelPolicy) -> None:
-    """Ask the rule once for each of its cases: a few hundred rows that the database then applies to everybody.
+def cases(policy: LevelPolicy) -> dict[int, Outcome]:
+    """Ask the rule once for each of its cases, by key: a few hundred answers that serve everybody.
 
     The key: class, level held, where the grams lie (0: idle too long, 1: nothing, 2: below one star … 5: three stars),
     whether a gate and whether a force is missed.
     """
     grams = (0, 0, 1, policy.one_star, policy.two_star, policy.three_star)
-    found = []
+    found = {}
     for direct, level, place, gated, forced in product((0, 1), Level, range(6), (0, 1), (0, 1)):
         out = DIRECT
         if not direct:
             idle = policy.idle_months if place == 0 else 0
             target, clause = target_level(level, grams[place], idle, policy)
             out = outcome(level, target, clause, gated=bool(gated), forced=bool(forced))
-        words = dict(zip(("level", "target", "move", "code"), out.stored, strict=True))
-        found.append({"run_id": run_id, "key": _key(direct, level.rank, place, gated, forced), **words})
+        found[_key(direct, level.rank, place, gated, forced)] = out
+    return found
+
+
+def lay_out(session: Session, run_id: int, policy: LevelPolicy) -> None:
+    """Store the rule's cases under a run's policy as the rows that the database applies to everybody."""
+    names = ("level", "target", "move", "code")
+    found = [
+        {"run_id": run_id, "key": key, **dict(zip(names, out.stored, strict=True))}
+        for key, out in cases(policy).items()
+    ]
     session.execute(insert(GradingCase), found)
 
 
 def _key(direct: Any, rank: Any, place: Any, gated: Any, forced: Any) -> Any:
     return (((direct * 5 + rank) * 6 + place) * 2 + gated) * 2 + forced
+
+
+RANK = _key(0, 1, 0, 0, 0)  # what a level higher adds to a key
+
+
+def key_of(fact: Any, rank: Any, policy: LevelPolicy) -> Any:
+    """SQL: the key of the case that facts make. `fact`: columns named as those of the decisions."""
+    idle_out = and_(fact.grams == 0, fact.idle_before + 1 >= policy.idle_months)
+    stars = ((policy.three_star, 5), (policy.two_star, 4), (policy.one_star, 3))
+    place = case((idle_out, 0), (fact.grams == 0, 1), *[(fact.grams >= least, at) for least, at in stars], else_=2)
+    direct = case((fact["class"] == "direct", 1), else_=0)
+    return _key(direct, rank, place, _missed(fact, policy.gates), _missed(fact, policy.forces))
 
 
 def statement(session: Session, shared: Plan, after: int, last: int) -> Any:
@@ -170,15 +192,11 @@ def _statement(lite: bool, shared: Plan, over: Mapping[int, Held], weeks: Mappin
     ).subquery()
     fact = facts_.c
     ranks = case({each.value: each.rank for each in Level}, value=fact.held)
-    idle_out = and_(fact.grams == 0, fact.idle_before + 1 >= policy.idle_months)
-    stars = ((policy.three_star, 5), (policy.two_star, 4), (policy.one_star, 3))
-    place = case((idle_out, 0), (fact.grams == 0, 1), *[(fact.grams >= least, at) for least, at in stars], else_=2)
-    direct = case((fact["class"] == "direct", 1), else_=0)
-    key = _key(direct, ranks, place, _missed(fact, policy.gates), _missed(fact, policy.forces))
-    named_key = select(*facts_.c, key.label("key"))
+    key = key_of(fact, ranks, policy)
+    keyed = select(*facts_.c, key.label("key"))
     # Laid down first: PostgreSQL, which cannot guess how many facts make a case, would try every case for everybody.
-    cases = named_key.subquery() if lite else named_key.cte("cases").prefix_with("MATERIALIZED")
-    fact = cases.c
+    placed = keyed.subquery() if lite else keyed.cte("cases").prefix_with("MATERIALIZED")
+    fact = placed.c
     rule = GradingCase
     found = select(
         literal(shared.run_id),
@@ -188,7 +206,7 @@ def _statement(lite: bool, shared: Plan, over: Mapping[int, Held], weeks: Mappin
         rule.move,
         rule.code,
         case((fact.grams == 0, fact.idle_before + 1), else_=0),
-    ).join_from(cases, rule, and_(rule.run_id == shared.run_id, rule.key == fact.key))
+    ).join_from(placed, rule, and_(rule.run_id == shared.run_id, rule.key == fact.key))
     table: Any = LevelDecisionRow.__table__
     return insert(table).from_select(list(COLUMNS), found)
 
@@ -342,6 +360,7 @@ def compute(
         return run is not None
     shared = plan(session, run)
     while go_on():
+        begun = time.monotonic()
         with transaction(session):
             run = session.get_one(GradingRun, run_id)
             keep(session, run, shared, size)
@@ -349,5 +368,10 @@ def compute(
         if is_done:
             return True
         if pause:
-            time.sleep(pause)
+            rest(pause, begun)
     return False
+
+
+def rest(least: float, begun: float) -> None:
+    """Leave the database to others for as long as the work begun at that moment took it: on a slow day, longer."""
+    time.sleep(max(least, time.monotonic() - begun))

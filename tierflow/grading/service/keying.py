@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgres
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
 
-from tierflow.common import audit
+from tierflow.common import audit, suspension
 from tierflow.common.customers import Customer, CustomerLine, visible
 from tierflow.common.db import in_force, is_sqlite
 from tierflow.common.indicators import MonthFacts
@@ -42,7 +42,8 @@ def key(session: Session, actor: Actor, command: Mapping[str, Any], now: datetim
     """Set indicators of customers for a month: product_line_id, month, reason, rows of {number, and what is known}.
 
     All or nothing; a value left out stays as it was. What a closed month's decisions saw they keep: a change there is a
-    late fact. A customer at auction has no plan (CHEM-9.1). Raises `Invalid` by row, `Refused`. Returns how many it
+    late fact. A customer at auction has no plan (CHEM-9.1), and no new one is taken while business with a customer
+    stands still (CHEM-15, CHEM-17). Raises `Invalid` by row, `Refused`. Returns how many it
     touched.
     """
     require(actor, "grading.key")
@@ -111,6 +112,8 @@ def _known(
         found[number] = customer_id
         if stands == Level.AUCTION:
             at_auction.add(number)
+    planned = {found[row["number"]] for row in rows if row["number"] in found and row.get("planned_grams") is not None}
+    stopped = _stopped(session, planned, today) if today <= month.last_day else {}
     errors: dict[int, dict[str, list[Text]]] = {}
     seen: set[str] = set()
     for at, row in enumerate(rows):
@@ -123,9 +126,19 @@ def _known(
             errors[at] = {"number": [text("%(number)s: no value is given.", number=number)]}
         elif number in at_auction and row.get("planned_grams") is not None:
             errors[at] = {"planned_tonnes": [_no_plan(number, month)]}
+        elif found[number] in stopped and row.get("planned_grams") is not None:
+            errors[at] = {"planned_tonnes": [stopped[found[number]]]}
         seen.add(number)
     if errors:
         raise Invalid({"rows": errors})
+    return found
+
+
+def _stopped(session: Session, customer_ids: set[int], today: date) -> dict[int, Text]:
+    """Whose business stands still today, and why: no plan is taken from them (CHEM-15, CHEM-17)."""
+    found = {one: row.reason for one, row in suspension.suspended(session, customer_ids, today).items()}
+    for one, since in suspension.disqualified(session, customer_ids, today).items():
+        found[one] = text("This customer was disqualified on %(day)s.", day=since.isoformat())
     return found
 
 

@@ -1,4 +1,4 @@
-"""Trying a draft on past months: the same rule over the very facts the closed months saw, customer by customer.
+"""Trying a draft on past months: the rule's cases over the very facts the closed months saw, customer by customer.
 
 A draft's levels go on from its own, not from the real ones; both begin where the customer really stood. Done stretch by
 stretch, each in a transaction of its own; closing the page stops nothing (CMTE-2.1).
@@ -21,9 +21,9 @@ from tierflow.common.db import is_sqlite, transaction
 from tierflow.common.policies import PolicyVersion
 from tierflow.common.reference import Region
 from tierflow.grading.models import BackTest, BackTestMove, BackTestTally, GradingRun, LevelDecisionRow
-from tierflow.grading.rules.levels import LADDER, Level, earned, level_policy
-from tierflow.grading.service import drafts, facts, runs
-from tierflow.grading.service.closing import PAUSE, STRETCH
+from tierflow.grading.rules.levels import LADDER, LevelPolicy, level_policy
+from tierflow.grading.service import closing, drafts, runs
+from tierflow.grading.service.closing import PAUSE, STRETCH, STRETCH_POSTGRES
 from tierflow.grading.service.looking import whose
 from tierflow.kernel.approval import digest
 from tierflow.kernel.errors import NotFound, Refusal, refuse_if_any
@@ -33,6 +33,7 @@ from tierflow.kernel.text import text
 
 AT_ONCE = 30_000  # customer-months a request tries by itself
 MOST_MONTHS = 36
+WORDS = tuple(level.value for level in LADDER)
 
 
 def start(session: Session, actor: Actor, version: int, command: Mapping[str, Any], now: datetime) -> BackTest:
@@ -86,9 +87,11 @@ def _runs(session: Session, line_id: int, first: Month, last: Month) -> list[Gra
     return list(session.scalars(query.order_by(GradingRun.month)))
 
 
-def compute(session: Session, test_id: int, *, size: int = STRETCH) -> None:
+def compute(session: Session, test_id: int, *, size: int | None = None) -> None:
     """Go on with a trial to its end, a transaction for each stretch, with pauses."""
+    size = size or (STRETCH if is_sqlite(session) else STRETCH_POSTGRES)
     while True:
+        begun = time.monotonic()
         with transaction(session):
             test = session.get_one(BackTest, test_id)
             if test.state != "computing":
@@ -96,7 +99,7 @@ def compute(session: Session, test_id: int, *, size: int = STRETCH) -> None:
             months = Month.of(test.first_month), Month.of(test.last_month)
             _stretch(session, test, _runs(session, test.product_line_id, *months), size)
         if is_sqlite(session):
-            time.sleep(PAUSE)
+            closing.rest(PAUSE, begun)
 
 
 def computing(session: Session) -> list[int]:
@@ -123,32 +126,27 @@ def _stretch(session: Session, test: BackTest, closed: list[GradingRun], size: i
 
 def _try(session: Session, test: BackTest, closed: list[GradingRun], first_id: int, last_id: int) -> None:
     policy = level_policy(drafts.as_draft(session.get_one(PolicyVersion, test.policy_version_id), test.values))
-    seen, judged = LevelDecisionRow, bool(policy.gates or policy.forces)
     query = select(Customer.id, Customer.region_id).where(Customer.id.between(first_id, last_id))
     regions: dict[int, int] = dict(session.execute(query).all())
-    levels: dict[int, tuple[Level, int]] = {}
+    # The level a case leads to; the database says which case a row's facts make, all but the level held.
+    ranks = {level.value: level.rank for level in LADDER}
+    after = {key: out.level.rank for key, out in closing.cases(policy).items()}
+    levels: dict[int, int] = {}
     tally: dict[tuple[date, int, str, str], list[int]] = defaultdict(lambda: [0, 0])
     moves = []
-    columns = [getattr(seen, name) for name in facts.INDICATOR_COLUMNS]
     for run in closed:
-        place = [seen.run_id == run.id, seen.customer_id.between(first_id, last_id)]
-        rows = session.execute(
-            select(
-                seen.customer_id, seen.customer_class, seen.held, seen.idle_before, seen.level, seen.grams, *columns
-            ).where(*place)
-        ).all()
-        later = _adjusted(session, run, first_id, last_id)
+        place = LevelDecisionRow.run_id == run.id, LevelDecisionRow.customer_id.between(first_id, last_id)
+        rows = session.execute(_seen(policy).where(*place)).all()
+        later = _adjusted(session, run, policy, first_id, last_id)
         for found in rows:
-            customer_id, customer_class, held, idle_before, real, grams, *values = later.get(found[0], found)
-            level, idle = levels.get(customer_id) or (Level(held), idle_before)
-            known = facts.known(grams, *values) if judged else {}
-            out, idle = earned(customer_class, level, grams, known, idle, policy)
-            levels[customer_id] = (out.level, idle)
-            place_ = (run.month, regions[customer_id], real, out.stored[0])
-            count = tally[place_]
+            customer_id, held, real, grams, key = later.get(found[0], found) if later else found
+            rank = levels.get(customer_id)
+            rank = levels[customer_id] = after[key + closing.RANK * (ranks[held] if rank is None else rank)]
+            draft = WORDS[rank]
+            count = tally[run.month, regions[customer_id], real, draft]
             count[0] += 1
             count[1] += grams
-            if real != out.stored[0]:
+            if real != draft:
                 moves.append(
                     {
                         "backtest_id": test.id,
@@ -156,18 +154,26 @@ def _try(session: Session, test: BackTest, closed: list[GradingRun], first_id: i
                         "customer_id": customer_id,
                         "grams": grams,
                         "real_level": real,
-                        "draft_level": out.stored[0],
+                        "draft_level": draft,
                     }
                 )
     _keep(session, test.id, tally, moves)
 
 
-def _adjusted(session: Session, run: GradingRun, first_id: int, last_id: int) -> dict[int, Any]:
+def _seen(policy: LevelPolicy) -> Any:
+    """What a trial reads of a decision: customer, level held and come to, grams, the case its facts make.
+
+    Idle months are those the decision saw: they follow from what was lifted, whatever the policy.
+    """
+    seen = LevelDecisionRow.__table__.c
+    return select(seen.customer_id, seen.held, seen.level, seen.grams, closing.key_of(seen, 0, policy))
+
+
+def _adjusted(session: Session, run: GradingRun, policy: LevelPolicy, first_id: int, last_id: int) -> dict[int, Any]:
     """Facts as adjustments know them, laid over the monthly run's."""
     seen = LevelDecisionRow
-    columns = [getattr(seen, name) for name in facts.INDICATOR_COLUMNS]
     rows = session.execute(
-        select(seen.customer_id, seen.customer_class, seen.held, seen.idle_before, seen.level, seen.grams, *columns)
+        _seen(policy)
         .join(GradingRun, GradingRun.id == seen.run_id)
         .where(
             GradingRun.product_line_id == run.product_line_id,

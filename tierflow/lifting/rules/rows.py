@@ -45,6 +45,15 @@ def read_words(cell: Cell, most: int = 80) -> str:
     return words
 
 
+def read_name(cell: Cell, most: int = 80) -> str:
+    """As `read_words`, for what is looked up: the 7042 that a spreadsheet kept as 7042.0 is the grade of that name."""
+    return read_words(_whole(cell), most)
+
+
+def _whole(cell: Cell) -> Cell:
+    return int(cell) if isinstance(cell, float) and cell.is_integer() and abs(cell) < 10**15 else cell
+
+
 def are_plain(cells: Sequence[Cell], most: int = 80) -> bool:
     """Whether `read_words` would give every one of these back as it stands: short words without blanks in ASCII."""
     try:
@@ -58,6 +67,7 @@ def are_plain(cells: Sequence[Cell], most: int = 80) -> bool:
 
 def read_day(cell: Cell, today: date) -> date:
     """The day of the lifting: 2026-11-22, 2026/11/22, 2026年11月22日, 20261122; not one still to come."""
+    cell = _whole(cell)
     written = unicodedata.normalize("NFKC", str(cell if cell is not None else "")).strip()
     found = _DAY.fullmatch(written)
     if found is None or isinstance(cell, bool | float):

@@ -109,8 +109,8 @@ def begin(session: Session, _actor: Actor, now: datetime) -> Context:
             products[word] = None if word in products else (row.id, row.product_line_id)
     readers = {
         "number": Fresh(lambda cell: _filled(rules.read_words(cell))),
-        "customer": Reader(lambda cell: _filled(rules.read_words(cell, 120))),
-        "product": Reader(lambda cell: _product(rules.read_words(cell), products)),
+        "customer": Reader(lambda cell: _filled(rules.read_name(cell, 120))),
+        "product": Reader(lambda cell: _product(rules.read_name(cell), products)),
         "lifted_on": Reader(lambda cell: rules.read_day(cell, today).isoformat()),
         "tonnes": Reader(rules.read_grams),
         "form_of_sale": Reader(rules.read_form),

@@ -294,6 +294,14 @@ def dealer_places(region_grams: int | None, policy: Policy) -> int:
     return region_grams * policy.integer("region.dealers_per_ten_thousand_tonnes") // GRAMS_PER_TEN_THOUSAND_TONNES
 
 
+def dealers_worth_counting(policy: Policy) -> int:
+    """How far a region's dealers of a line are counted: five times the places, a hundred at least.
+
+    How large a crowd is beyond that decides nothing, and counting on would make every approval wait.
+    """
+    return max(100, 5 * dealer_places(None, policy))
+
+
 def _dealer_places(facts: AdmissionFacts, policy: Policy) -> Part:
     asked = [line for line in facts.lines if line.customer_class == "dealer" and not line.is_struck]
     rows = [(line.dealers_in_region + 1, dealer_places(line.region_grams, policy)) for line in asked]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Date, ScalarSelect, Select, bindparam, case, func, select, type_coerce
+from sqlalchemy import Boolean, Date, Integer, ScalarSelect, Select, bindparam, case, func, select, type_coerce
 from sqlalchemy.orm import Session
 
 from tierflow.common import decisions, identifiers
@@ -236,25 +236,22 @@ def _line_facts(
 
 
 def _dealers(session: Session, region_id: int | None, line_ids: Sequence[int], on: date) -> dict[int, int]:
-    """How many dealers a region has of each line today, counted up to `MOST_COUNTED`."""
+    """How many dealers a region has of each line today, as far as is worth counting."""
     if region_id is None or not line_ids:
         return {}
-    counts = [_dealers_counted(region_id, line_id, on).label(f"line_{line_id}") for line_id in line_ids]
+    most = rule.dealers_worth_counting(policy_on(session, on))
+    counts = [_dealers_counted(region_id, line_id, on, most).label(f"line_{line_id}") for line_id in line_ids]
     return dict(zip(line_ids, session.execute(select(*counts)).one(), strict=True))
 
 
 def lines_asked(session: Session, application_id: int, on: date) -> tuple[LineFact, ...]:
     """The lines an application asks for, as the rules see them. One query."""
-    return tuple(
-        LineFact(**row._asdict()) for row in session.execute(_LINES, {"application_id": application_id, "on_day": on})
-    )
+    most = rule.dealers_worth_counting(policy_on(session, on))
+    asked = session.execute(_LINES, {"application_id": application_id, "on_day": on, "most": most})
+    return tuple(LineFact(**row._asdict()) for row in asked)
 
 
-# Far beyond any number of places; counting on in a crowd would make every approval wait.
-MOST_COUNTED = 1_000
-
-
-def _dealers_counted(region_id: Any, line_id: Any, on: Any) -> ScalarSelect[int]:
+def _dealers_counted(region_id: Any, line_id: Any, on: Any, most: Any) -> ScalarSelect[int]:
     some = (
         select(CustomerLine.customer_id)
         .join(Customer, Customer.id == CustomerLine.customer_id)
@@ -265,7 +262,7 @@ def _dealers_counted(region_id: Any, line_id: Any, on: Any) -> ScalarSelect[int]
             in_force(CustomerLine.from_on, CustomerLine.to_on, on),
         )
         .correlate(Application, ApplicationLine)
-        .limit(MOST_COUNTED)
+        .limit(most)
     )
     return select(func.count()).select_from(some.subquery()).scalar_subquery()
 
@@ -276,7 +273,7 @@ def _asked() -> Select[Any]:
     application: Any = Application.__table__
     on = bindparam("on_day", type_=Date())
     is_wanted = (line.c["class"] == "dealer") & line.c.struck_at.is_(None)
-    dealers = _dealers_counted(application.c.region_id, line.c.product_line_id, on)
+    dealers = _dealers_counted(application.c.region_id, line.c.product_line_id, on, bindparam("most", type_=Integer()))
     return (
         select(
             line.c.product_line_id,

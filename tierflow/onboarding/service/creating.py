@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import or_, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_postgres
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from tierflow.common import audit, lookup, suspension
-from tierflow.common.customers import Customer, CustomerLine
+from tierflow.common.customers import Customer, CustomerLine, name_sort
+from tierflow.common.db import insert_rows, is_sqlite
 from tierflow.common.numbering import next_number
 from tierflow.common.reference import Region
 from tierflow.common.users import User
@@ -18,11 +22,11 @@ from tierflow.kernel.errors import Refusal, Refused
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor
 from tierflow.kernel.text import text
-from tierflow.onboarding.models import Application, Disqualified
+from tierflow.onboarding.models import Application, Disqualified, Paper
+from tierflow.onboarding.rules.admission import LineFact
 from tierflow.onboarding.rules.examining import FIELD_GROUPS
 from tierflow.onboarding.service.admitting import Admission
 from tierflow.onboarding.service.distributing import distribute
-from tierflow.onboarding.service.drafts import lines_of, papers_of
 
 CUSTOMER = "customer"
 
@@ -48,19 +52,25 @@ _SAME = (
 def admit(session: Session, application: Application, found: Admission, actor: Actor, now: datetime) -> Customer:
     """Make the approved application a customer. Raises `Refused` when a rival with the same code was faster."""
     if application.supplements_id is not None:
-        return _supplement(session, application, actor, now)
+        return _supplement(session, application, found, actor, now)
     customer, event, changed = _customer(session, application, now)
-    old, new = set_lines(session, customer, application, local_day(now))
-    application.customer_id = customer.id
-    for paper in papers_of(session, application.id):
-        paper.customer_id = customer.id
-        days = (paper.valid_from, paper.valid_to)
-        suspension.accept(session, customer.id, paper.kind, ("paper", paper.id), days, local_day(now), now)
+    is_new, on = event == "approved", local_day(now)
+    old, new = set_lines(session, customer, found.facts.lines, on, is_new=is_new)
+    papers = _hand_over(session, application, customer)
+    if is_new:
+        suspension.accept_first(session, customer.id, papers, on, now)
+    else:
+        for paper_id, kind, first, last in papers:
+            suspension.accept(session, customer.id, kind, ("paper", paper_id), (first, last), on, now)
     _readmit(session, application, found, now)
     code = customer.credit_code or customer.organisation_code or ""
-    lookup.index(session, (CUSTOMER, customer.id), [customer.name], [customer.number, code, customer.phone_key])
+    codes = [customer.number, code, customer.phone_key]
+    if is_new:
+        lookup.index_new(session, CUSTOMER, [(customer.id, customer.name, codes)])
+    else:
+        lookup.index(session, (CUSTOMER, customer.id), [customer.name], codes)
     after = {"number": customer.number, "application": application.number}
-    act = "customer.admit" if event == "approved" else "customer.readmit"
+    act = "customer.admit" if is_new else "customer.readmit"
     audit.record(
         session,
         actor,
@@ -71,16 +81,15 @@ def admit(session: Session, application: Application, found: Admission, actor: A
         before={**changed[0], **old},
         after={**after, **changed[1], **new},
     )
-    distribute(session, customer, event, new, now)
-    session.flush()
+    distribute(session, customer, event, new, now, is_new=is_new)
     return customer
 
 
-def _supplement(session: Session, application: Application, actor: Actor, now: datetime) -> Customer:
+def _supplement(session: Session, application: Application, found: Admission, actor: Actor, now: datetime) -> Customer:
     """CHEM-8.1: lines and classes that went through the whole chain; nothing else of the customer changes."""
     customer = session.get_one(Customer, application.supplements_id)
     application.customer_id = customer.id
-    old, new = set_lines(session, customer, application, local_day(now))
+    old, new = set_lines(session, customer, found.facts.lines, local_day(now))
     customer.version += 1
     after = {"application": application.number, **new}
     audit.record(session, actor, "customer.supplement", CUSTOMER, customer.id, now, before=old, after=after)
@@ -89,19 +98,51 @@ def _supplement(session: Session, application: Application, actor: Actor, now: d
     return customer
 
 
+_APPLICATIONS, _PAPERS = (cast(Any, table.__table__) for table in (Application, Paper))
+_NAME_CUSTOMER = (
+    update(_APPLICATIONS)
+    .where(_APPLICATIONS.c.id == bindparam("of_application"))
+    .values(customer_id=bindparam("new_customer_id"))
+)
+_GIVE_PAPERS = (
+    update(_PAPERS)
+    .where(_PAPERS.c.application_id == bindparam("of_application"))
+    .values(customer_id=bindparam("new_customer_id"))
+    .returning(_PAPERS.c.id, _PAPERS.c.kind, _PAPERS.c.valid_from, _PAPERS.c.valid_to)
+)
+
+
+def _hand_over(session: Session, application: Application, customer: Customer) -> list[Any]:
+    """Let the application name its customer, and the papers be the customer's: their ids, kinds and days."""
+    whose = {"of_application": application.id, "new_customer_id": customer.id}
+    session.execute(_NAME_CUSTOMER, whose)
+    set_committed_value(application, "customer_id", customer.id)
+    return sorted(session.execute(_GIVE_PAPERS, whose), key=lambda paper: paper.kind)
+
+
 def set_lines(
-    session: Session, customer: Customer, application: Application, on: date
+    session: Session, customer: Customer, lines: Iterable[LineFact], on: date, *, is_new: bool = False
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Give the customer the lines and classes approved, from that day; lines not asked for end. What changed."""
-    wanted = {
-        line.product_line_id: line.customer_class
-        for line in lines_of(session, application.id)
-        if line.struck_at is None
-    }
+    wanted = {line.product_line_id: line.customer_class for line in lines if not line.is_struck}
+    before, kept = ({}, set()) if is_new else _end_lines(session, customer, wanted, on)
+    rows = [
+        {"customer_id": customer.id, "product_line_id": line_id, "class": customer_class, "from_on": on}
+        for line_id, customer_class in wanted.items()
+        if line_id not in kept
+    ]
+    insert_rows(session, CustomerLine, rows)
+    after = {f"line.{line_id}": customer_class for line_id, customer_class in wanted.items()}
+    return audit.changes(before, after)
+
+
+def _end_lines(
+    session: Session, customer: Customer, wanted: Mapping[int, str], on: date
+) -> tuple[dict[str, str], set[int]]:
+    """End the lines held that are not wanted as they are. What was held, and which lines stay."""
     held = session.scalars(
         select(CustomerLine).where(CustomerLine.customer_id == customer.id, CustomerLine.to_on.is_(None))
     ).all()
-    before = {f"line.{row.product_line_id}": row.customer_class for row in held}
     for row in held:
         if wanted.get(row.product_line_id) == row.customer_class:
             continue
@@ -111,15 +152,7 @@ def set_lines(
             session.delete(row)
     session.flush()
     kept = {row.product_line_id for row in held if wanted.get(row.product_line_id) == row.customer_class}
-    for line_id, customer_class in wanted.items():
-        if line_id not in kept:
-            row = CustomerLine(
-                customer_id=customer.id, product_line_id=line_id, customer_class=customer_class, from_on=on
-            )
-            session.add(row)
-    session.flush()
-    after = {f"line.{line_id}": customer_class for line_id, customer_class in wanted.items()}
-    return audit.changes(before, after)
+    return {f"line.{row.product_line_id}": row.customer_class for row in held}, kept
 
 
 def _customer(
@@ -137,21 +170,26 @@ def _customer(
         again.version += 1
         session.flush()
         return again, "readmitted", audit.changes(before, _told(session, again))
-    customer = Customer(
-        number=f"C{next_number(session, CUSTOMER):06d}",
-        region_id=application.region_id,
-        needs_credit_code=application.credit_code is None,
-        approved_at=now,
-        approved_on=local_day(now),
+    row = {
+        "number": f"C{next_number(session, CUSTOMER):06d}",
+        "name_sort": name_sort(application.name),
+        "region_id": application.region_id,
+        "needs_credit_code": application.credit_code is None,
+        "approved_at": now,
+        "approved_on": local_day(now),
         **{field: getattr(application, field) for field in _SAME},
-    )
-    try:
-        with session.begin_nested():
-            session.add(customer)
-    except IntegrityError as error:
+    }
+    customer = session.scalars(_NEW_CUSTOMER[is_sqlite(session)], [row]).one_or_none()
+    if customer is None:  # the unique keys say so, and the transaction goes on
         reason = text("This company became a customer a moment ago.")
-        raise Refused(Refusal("CHEM-7.1", reason, "credit_code")) from error
+        raise Refused(Refusal("CHEM-7.1", reason, "credit_code"))
     return customer, "approved", ({}, {})
+
+
+_NEW_CUSTOMER = {
+    on_sqlite: insert(Customer).on_conflict_do_nothing().returning(Customer)
+    for on_sqlite, insert in ((True, insert_sqlite), (False, insert_postgres))
+}
 
 
 def _told(session: Session, customer: Customer) -> dict[str, Any]:
@@ -164,17 +202,27 @@ def _told(session: Session, customer: Customer) -> dict[str, Any]:
 
 
 def _disqualified_before(session: Session, application: Application) -> Customer | None:
-    codes = []
-    if application.credit_code:
-        codes.append(Customer.credit_code == application.credit_code)
-    if application.organisation_code:
-        codes.append(Customer.organisation_code == application.organisation_code)
-    query = select(Customer).where(or_(*codes), Customer.disqualified_on.is_not(None)).order_by(Customer.id).limit(1)
-    return session.scalar(query) if codes else None
+    codes = {"credit_code": application.credit_code, "organisation_code": application.organisation_code}
+    return session.scalar(_DISQUALIFIED, codes)
+
+
+# A code that is not there is NULL, and equals none.
+_DISQUALIFIED = (
+    select(Customer)
+    .where(
+        (Customer.credit_code == bindparam("credit_code"))
+        | (Customer.organisation_code == bindparam("organisation_code")),
+        Customer.disqualified_on.is_not(None),
+    )
+    .order_by(Customer.id)
+    .limit(1)
+)
 
 
 def _readmit(session: Session, application: Application, found: Admission, now: datetime) -> None:
     """CHEM-17: the general manager's approval takes the company off the list."""
     ids = {m.subject_id for m in found.matches if m.source == "disqualified" and m.field in ("code", "name")}
+    if not ids:
+        return
     for row in session.scalars(select(Disqualified).where(Disqualified.id.in_(ids))):
         row.readmitted_on, row.readmitted_application_id = local_day(now), application.id

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
@@ -15,7 +16,7 @@ from tierflow.common.policies import policy_on
 from tierflow.common.reference import Region
 from tierflow.common.users import User
 from tierflow.kernel.approval import State, Verdict
-from tierflow.kernel.errors import Forbidden, NotFound, Refusal, refuse_if_any
+from tierflow.kernel.errors import Forbidden, NotFound, Refusal, Refused, refuse_if_any
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, require
 from tierflow.kernel.text import Text, text
@@ -105,17 +106,24 @@ class _Taken:
 
 def _take(session: Session, actor: Actor, application_id: int, seen: Seen, now: datetime) -> _Taken:
     """Raises `NotFound`, and whatever keeps the actor from deciding now."""
+    return _take_up(session, actor, _file_of(session, actor, application_id), seen, now)
+
+
+def _file_of(session: Session, actor: Actor, application_id: int) -> Any:
     require(actor, "application.decide")
     require(actor, "application.read")
     found = session.execute(_FILE, {"application_id": application_id}).one_or_none()
     if found is None:
         raise NotFound
-    application: Application = found.Application
-    if not customers.sees(actor, application.region_id, application.account_manager_id):
+    if not customers.sees(actor, found.Application.region_id, found.Application.account_manager_id):
         get_visible(session, actor, application_id)  # who was asked about it sees it too
+    return found
+
+
+def _take_up(session: Session, actor: Actor, found: Any, seen: Seen, now: datetime) -> _Taken:
     on = local_day(now)
     turn = approvals.take_turn(session, found.ApprovalCase, seen, actor, on, found.content)
-    return _Taken(application, found.Region, turn, lines_asked(session, application_id, on))
+    return _Taken(found.Application, found.Region, turn, lines_asked(session, found.Application.id, on))
 
 
 # The application with its region, its case and what was handed in last; written once.
@@ -155,7 +163,7 @@ def _carry_out(
         now,
         policy_version=policy_on(session, local_day(now)).version,
         reason=_reason(verdict, reason, items),
-        items=[asdict(item) for item in items],
+        items=[dict(vars(item)) for item in items],
         details={"struck": {str(line_id): why for line_id, why in struck.items()}} if struck else {},
     )
     lines = _strike(session, application, taken.lines, struck, step, actor, now)
@@ -268,41 +276,46 @@ def bulk_approve(
     Only cases that wait for the actor and whose every check is green, today. Raises `Refused` naming each that is not.
     """
     require(actor, "application.decide")
-    refusals = [
-        refusal for application_id, seen in cases for refusal in _not_in_bulk(session, actor, application_id, seen, now)
-    ]
+    taken: list[_Taken] = []
+    refusals: list[Refusal] = []
+    for application_id, seen in cases:
+        found = _in_bulk(session, actor, application_id, seen, now)
+        if isinstance(found, _Taken):
+            taken.append(found)
+        else:
+            refusals += found
     if len({application_id for application_id, _ in cases}) != len(cases):
         refusals.append(Refusal("CHEM-7.2", text("Each application once."), "applications"))
     refuse_if_any(refusals)
-    return [
-        decide(
-            session,
-            actor,
-            application_id,
-            seen,
-            Verdict.APPROVE,
-            now,
-            reason=reason,
-            items=[Given(item.key, "pass") for item in items_for(session, case_of(session, application_id), seen.step)],
-        )
-        for application_id, seen in cases
-    ]
+    return [_approve_in_bulk(session, actor, one, reason, now) for one in taken]
 
 
-def _not_in_bulk(session: Session, actor: Actor, application_id: int, seen: Seen, now: datetime) -> list[Refusal]:
+def _in_bulk(session: Session, actor: Actor, application_id: int, seen: Seen, now: datetime) -> _Taken | list[Refusal]:
+    """The application taken up to be approved with others, or why it cannot be."""
     field = f"applications.{application_id}"
     try:
-        application = get_visible(session, actor, application_id)
+        found = _file_of(session, actor, application_id)
     except NotFound:
         return [Refusal("access", text("There is nothing here."), field)]
-    case = case_of(session, application_id)
 
     def refuse(clause: str, reason: Text) -> Refusal:
-        return Refusal(clause, text("%(number)s: %(reason)s", number=application.number, reason=reason), field)
+        number = found.Application.number
+        return Refusal(clause, text("%(number)s: %(reason)s", number=number, reason=reason), field)
 
-    found = [refuse(r.clause, r.reason) for r in approvals.why_not(session, case, actor)]
-    if (case.version, case.step) != (seen.version, seen.step):
-        found.append(refuse("conflict", text("The case has moved on.")))
-    elif not found and not (case.all_green and admission_of(session, actor, application, now).is_all_green):
-        found.append(refuse("CHEM-7.2", text("Not every check is green: look at it by itself.")))
-    return found
+    try:
+        taken = _take_up(session, actor, found, seen, now)
+    except Forbidden:
+        return [refuse("access", text("This step belongs to another office."))]
+    except Refused as refused:
+        return [refuse(one.clause, one.reason) for one in refused.refusals]
+    admission = admission_of(session, actor, taken.application, now, taken.lines)
+    if not (taken.turn.case.all_green and admission.is_all_green):
+        return [refuse("CHEM-7.2", text("Not every check is green: look at it by itself."))]
+    return taken
+
+
+def _approve_in_bulk(session: Session, actor: Actor, taken: _Taken, reason: str, now: datetime) -> ApprovalDecision:
+    # Those approved just before may have taken dealers' places.
+    taken = replace(taken, lines=lines_asked(session, taken.application.id, local_day(now)))
+    items = [Given(item.key, "pass") for item in taken.items]
+    return _carry_out(session, actor, taken, Verdict.APPROVE, now, reason=reason, items=items, struck={})

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from tierflow.common import audit, offices
 from tierflow.common.calendars import working_calendar
 from tierflow.common.customers import Customer, CustomerOffice, visible
+from tierflow.common.db import insert_rows
 from tierflow.common.desks import Desk
 from tierflow.common.policies import policy_on
 from tierflow.common.portfolios import count_rows
@@ -44,23 +45,26 @@ class Sent:
     is_mine: bool
 
 
-def distribute(session: Session, customer: Customer, event: str, what: Mapping[str, Any], now: datetime) -> None:
+def distribute(
+    session: Session, customer: Customer, event: str, what: Mapping[str, Any], now: datetime, *, is_new: bool = False
+) -> None:
     """Send it to finance and to the offices it concerns, in the transaction that causes it.
 
     An office that it concerned until yesterday is sent this last change: it must know that it is out.
+    `is_new`: a customer that no office was ever sent.
     """
     on = local_day(now)
     concerned = offices.offices_of(session, customer.id, on)
-    held = {row.office_id: row for row in _held(session, customer.id)}
+    held = {} if is_new else {row.office_id: row for row in _held(session, customer.id)}
     dropped = held.keys() - concerned
     last = dropped & offices.offices_of(session, customer.id, on - timedelta(days=1)) if dropped else set()
-    for office_id in concerned - held.keys():
-        session.add(CustomerOffice(customer_id=customer.id, office_id=office_id, since=now))
+    reached = [{"customer_id": customer.id, "office_id": each, "since": now} for each in concerned - held.keys()]
+    insert_rows(session, CustomerOffice, reached)
     for office_id in dropped:
         session.delete(held[office_id])
     due = _due(session, now)
-    for recipient in (None, *sorted(concerned | last)):
-        session.add(_sent(customer.id, event, dict(what), recipient, now, due))
+    recipients = (None, *sorted(concerned | last))
+    insert_rows(session, Distribution, [_sent(customer.id, event, dict(what), each, now, due) for each in recipients])
     session.flush()
 
 
@@ -76,16 +80,16 @@ def _due(session: Session, now: datetime) -> datetime:
 
 def _sent(
     customer_id: int, event: str, what: dict[str, Any], office_id: int | None, now: datetime, due: datetime
-) -> Distribution:
-    return Distribution(
-        customer_id=customer_id,
-        event=event,
-        what=what,
-        recipient="finance" if office_id is None else "office",
-        office_id=office_id,
-        sent_at=now,
-        due_at=due,
-    )
+) -> dict[str, Any]:
+    return {
+        "customer_id": customer_id,
+        "event": event,
+        "what": what,
+        "recipient": "finance" if office_id is None else "office",
+        "office_id": office_id,
+        "sent_at": now,
+        "due_at": due,
+    }
 
 
 # Customers an office was never sent, because it was tied to their line or region later, or they were taken over.
@@ -108,10 +112,9 @@ def tell_office(session: Session, item: str, now: datetime) -> int:
     office_id = int(office)
     ids = [row[1] for row in offices.untold(session, local_day(now), (office_id, first, last))]
     due = _due(session, now)
-    for customer_id in ids:
-        session.add(CustomerOffice(customer_id=customer_id, office_id=office_id, since=now))
-        session.add(_sent(customer_id, "approved", {}, office_id, now, due))
-    session.flush()
+    reached = [{"customer_id": customer_id, "office_id": office_id, "since": now} for customer_id in ids]
+    insert_rows(session, CustomerOffice, reached)
+    insert_rows(session, Distribution, [_sent(each, "approved", {}, office_id, now, due) for each in ids])
     return len(ids)
 
 

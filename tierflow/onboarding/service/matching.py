@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Select, String, bindparam, exists, func, literal, select, union_all
+from sqlalchemy import Select, String, bindparam, func, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from tierflow.common import customers
 from tierflow.common.approvals import ApprovalCase
-from tierflow.common.customers import Customer, CustomerOffice
+from tierflow.common.customers import Customer
 from tierflow.common.db import Id
 from tierflow.common.users import User
 from tierflow.kernel.approval import EDITABLE, State
-from tierflow.kernel.roles import Actor, Role, require
+from tierflow.kernel.roles import Actor, require
 from tierflow.onboarding.models import Application, Disqualified, DisqualifiedName, FormerName
 from tierflow.onboarding.rules.duplicates import Field, Match, Source
 from tierflow.onboarding.service import particulars
@@ -104,7 +104,9 @@ def _agreeing(id_column: Any, *names: str, besides: str | None = None) -> list[S
 
 
 _COMPARED = ("credit_code", "organisation_code", "name_key", "phone_key", "account_key")
-_CUSTOMER, _APPLICATION, _LISTED = (table.__table__ for table in (Customer, Application, Disqualified))
+_CUSTOMER, _APPLICATION, _LISTED, _CASE, _HOLDER = (
+    cast(Any, table.__table__) for table in (Customer, Application, Disqualified, ApprovalCase, User)
+)
 _IDS: dict[Source, list[Select[int]]] = {
     "customer": [
         *_agreeing(_CUSTOMER.c.id, *_COMPARED, besides="besides_customer"),
@@ -120,12 +122,9 @@ _SOURCES = union_all(
     *(select(literal(source)).select_from(union_all(*ids).limit(1).subquery()) for source, ids in _IDS.items())
 )
 _SHOWN = ("id", "number", "name", "region_id", "account_manager_id", *_COMPARED)
-_IN_OFFICE = exists().where(
-    CustomerOffice.customer_id == _CUSTOMER.c.id, CustomerOffice.office_id.in_(bindparam("offices", expanding=True))
-)
 _CUSTOMERS = (
-    select(*(_CUSTOMER.c[name] for name in _SHOWN), User.name.label("holder"), _IN_OFFICE.label("in_office"))
-    .join(User, User.id == _CUSTOMER.c.account_manager_id)
+    select(*(_CUSTOMER.c[name] for name in _SHOWN), _HOLDER.c.name.label("holder"))
+    .join(_HOLDER, _HOLDER.c.id == _CUSTOMER.c.account_manager_id)
     .where(
         _CUSTOMER.c.id.in_(union_all(*_IDS["customer"])),
         _CUSTOMER.c.disqualified_on.is_(None),  # those have a list of their own (CHEM-17)
@@ -134,12 +133,12 @@ _CUSTOMERS = (
     .limit(MOST_MATCHES)
 )
 _APPLICATIONS = (
-    select(*(_APPLICATION.c[name] for name in _SHOWN), User.name.label("holder"), ApprovalCase.state)
-    .join(User, User.id == _APPLICATION.c.account_manager_id)
-    .join(ApprovalCase, (ApprovalCase.subject_type == SUBJECT) & (ApprovalCase.subject_id == _APPLICATION.c.id))
+    select(*(_APPLICATION.c[name] for name in _SHOWN), _HOLDER.c.name.label("holder"), _CASE.c.state)
+    .join(_HOLDER, _HOLDER.c.id == _APPLICATION.c.account_manager_id)
+    .join(_CASE, (_CASE.c.subject_type == SUBJECT) & (_CASE.c.subject_id == _APPLICATION.c.id))
     .where(
         _APPLICATION.c.id.in_(union_all(*_IDS["application"])),
-        ApprovalCase.state.in_(sorted(state.value for state in {State.IN_APPROVAL, *EDITABLE})),
+        _CASE.c.state.in_(sorted(state.value for state in {State.IN_APPROVAL, *EDITABLE})),
     )
     .order_by(_APPLICATION.c.id)
     .limit(MOST_MATCHES)
@@ -153,24 +152,31 @@ _DISQUALIFIED = (
 
 
 def _customers(session: Session, actor: Actor, keys: Keys, given: Mapping[str, Any]) -> list[Match]:
-    offices = {"offices": sorted(filter(None, actor.scopes(Role.RESIDENT_OFFICE)))}
+    rows = session.execute(_CUSTOMERS, given).all()
+    seen = {row.id for row in rows if customers.sees(actor, row.region_id, row.account_manager_id)}
+    if unseen := {row.id for row in rows} - seen:  # a resident office may have been sent them
+        seen |= set(session.scalars(select(Customer.id).where(Customer.id.in_(unseen), customers.visible(actor))))
     return [
-        Match("customer", field, row.id, _label(actor, row, seen=row.in_office), row.holder)
-        for row in session.execute(_CUSTOMERS, {**given, **offices})
+        Match("customer", field, row.id, _label(row, seen=row.id in seen), row.holder)
+        for row in rows
         for field in keys.agreeing(row) or ["name"]  # a former name
     ]
 
 
-def _label(actor: Actor, row: Any, *, seen: bool = False) -> str:
+def _label(row: Any, *, seen: bool) -> str:
     """What the actor may not see is named by its number alone."""
-    seen = seen or customers.sees(actor, row.region_id, row.account_manager_id)
     return f"{row.number} {row.name}" if seen else str(row.number)
 
 
 def _applications(session: Session, actor: Actor, keys: Keys, given: Mapping[str, Any]) -> list[Match]:
     return [
         Match(
-            "application", field, row.id, _label(actor, row), row.holder, is_open=row.state == State.IN_APPROVAL.value
+            "application",
+            field,
+            row.id,
+            _label(row, seen=customers.sees(actor, row.region_id, row.account_manager_id)),
+            row.holder,
+            is_open=row.state == State.IN_APPROVAL.value,
         )
         for row in session.execute(_APPLICATIONS, given)
         for field in keys.agreeing(row)
