@@ -53,7 +53,7 @@ class StandingClock:
         self.at += timedelta(**delta)
 
 
-def _settings(url: str, clock: StandingClock) -> dict[str, object]:
+def app_settings(url: str, clock: StandingClock) -> dict[str, object]:
     return {
         "SQLALCHEMY_DATABASE_URI": url,
         "SECRET_KEY": "tests only",
@@ -64,7 +64,7 @@ def _settings(url: str, clock: StandingClock) -> dict[str, object]:
 
 def _fill(url: str) -> None:
     migrated(url)
-    app = create_app(_settings(url, StandingClock()))
+    app = create_app(app_settings(url, StandingClock()))
     with app.app_context(), transaction() as session:
         seeds.plant(session, NOW, policy={"second_factor.roles": []})
     with app.app_context():
@@ -121,7 +121,7 @@ def planted_file(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
     """The demo company in a SQLite file. Planting takes seconds: what uses it is in the xdist group "demo"."""
     path = tmp_path_factory.mktemp("demo") / "demo.db"
     shutil.copy(sqlite_template, path)
-    app = create_app(_settings(f"sqlite:///{path}", StandingClock()))
+    app = create_app(app_settings(f"sqlite:///{path}", StandingClock()))
     with app.app_context():
         with transaction() as session:
             demo.plant(session, NOW)
@@ -135,7 +135,7 @@ def planted(planted_file: Path, tmp_path: Path) -> Iterator[Flask]:
     """The application over a copy of the demo company."""
     path = tmp_path / "demo.db"
     shutil.copy(planted_file, path)
-    app = create_app(_settings(f"sqlite:///{path}", StandingClock()))
+    app = create_app(app_settings(f"sqlite:///{path}", StandingClock()))
     yield app
     with app.app_context():
         db.session.remove()
@@ -172,7 +172,7 @@ class SharedApp:
     """
 
     def __init__(self, url: str) -> None:
-        self.app = create_app(_settings(url, StandingClock()))
+        self.app = create_app(app_settings(url, StandingClock()))
         conformance.hold(self.app)
         self.config = dict(self.app.config)
         self.extensions = {key: copy.copy(value) for key, value in self._plain()}
@@ -194,7 +194,7 @@ class SharedApp:
     @contextmanager
     def on(self, url: str, clock: StandingClock) -> Iterator[Flask]:
         app = self.app
-        app.config.update(_settings(url, clock))
+        app.config.update(app_settings(url, clock))
         with app.app_context():
             db.engine.dispose()
             db.engines[None] = engine_of(url)
@@ -226,7 +226,7 @@ def app(sqlite_url: str, clock: StandingClock) -> Iterator[Flask]:
 @pytest.fixture
 def own_app(database_url: str, clock: StandingClock) -> Iterator[Flask]:
     """An application nobody else has, on each engine in turn: for tests that add routes."""
-    own = create_app(_settings(database_url, clock))
+    own = create_app(app_settings(database_url, clock))
     yield own
     with own.app_context():
         db.session.remove()

@@ -170,7 +170,7 @@ def test_a_customers_months_are_read_from_the_sums_alone(app: Flask) -> None:
         assert any("COVERING INDEX ix_offtake_customer" in row[-1] for row in plan)
 
 
-@pytest.mark.rule("CHEM-10.9")
+@pytest.mark.groundwork("CHEM-10.9")
 def test_weeks_are_summed_with_the_lines_each_in_the_month_of_its_thursday(both_app: Flask) -> None:
     with both_app.app_context():
         with transaction() as session:

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tests.builders import csrf_of
-from tests.conftest import NOW, StandingClock
+from tests.conftest import NOW, StandingClock, app_settings
 from tierflow import create_app, demo
 from tierflow.common import audit, verify
 from tierflow.common.approvals import ApprovalCase, ApprovalDecision, AskedOpinion
@@ -190,7 +190,7 @@ def test_a_login_for_every_role() -> None:
 
 
 def test_it_is_planted_alike_on_postgresql(postgres_url: str, clock: StandingClock, planted: Flask) -> None:
-    app = create_app({**planted.config, "SQLALCHEMY_DATABASE_URI": postgres_url, "CLOCK": clock})
+    app = create_app(app_settings(postgres_url, clock))
     with app.app_context():
         with transaction() as session:
             demo.plant(session, NOW)

@@ -40,7 +40,7 @@ from schemathesis.specs.openapi.checks import (
 )
 from sqlalchemy import select
 
-from tests.conftest import StandingClock, _fill, _settings
+from tests.conftest import StandingClock, _fill, app_settings
 from tests.guards import world
 from tierflow import create_app
 from tierflow.common.db import db
@@ -243,7 +243,7 @@ def company(template: Path | None = None) -> Iterator[Fuzzer]:
             _fill(f"sqlite:///{path}")
         else:
             shutil.copy(template, path)
-        app = create_app(_settings(f"sqlite:///{path}", StandingClock()))
+        app = create_app(app_settings(f"sqlite:///{path}", StandingClock()))
         fuzzer = Fuzzer(app, path)
         try:
             yield fuzzer

@@ -11,13 +11,13 @@ import sys
 
 from flask.testing import FlaskClient
 
-from tests.conftest import StandingClock, _settings
+from tests.conftest import StandingClock, app_settings
 from tierflow import create_app
 from tierflow.web.context import COOKIE
 
 
 def main(url: str) -> None:
-    settings = {**_settings(url, StandingClock()), "CHECK_SCHEMA": False, "WTF_CSRF_METHODS": frozenset()}
+    settings = {**app_settings(url, StandingClock()), "CHECK_SCHEMA": False, "WTF_CSRF_METHODS": frozenset()}
     app = create_app(settings)
     clients: dict[str, FlaskClient] = {}
     print("ready", flush=True)

@@ -25,7 +25,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tests import builders
-from tests.conftest import NOW, StandingClock, _settings
+from tests.conftest import NOW, StandingClock, app_settings
 from tests.databases import fresh_databases
 from tests.drills.multiply import Multiplier, people
 from tierflow import create_app
@@ -138,7 +138,7 @@ class Drill:
     def __init__(self, url: str, applications: int, kills: int, seed: int) -> None:
         self.url, self.kills, self.chance = url, kills, random.Random(seed)
         self.result = Result()
-        app = create_app({**_settings(url, StandingClock())})
+        app = create_app({**app_settings(url, StandingClock())})
         with app.app_context():
             with transaction() as session:
                 seeds.plant(session, NOW, policy={"second_factor.roles": []})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import StandingClock, _settings
+from tests.conftest import StandingClock, app_settings
 from tests.guards import world
 from tierflow import create_app
 from tierflow.common.db import db
@@ -18,7 +18,7 @@ from tierflow.common.db import db
 def everywhere(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[world.World]:
     path = tmp_path_factory.mktemp("world") / "world.db"
     shutil.copy(sqlite_template, path)
-    app = create_app(_settings(f"sqlite:///{path}", StandingClock()))
+    app = create_app(app_settings(f"sqlite:///{path}", StandingClock()))
     yield world.make(app)
     with app.app_context():
         db.session.remove()

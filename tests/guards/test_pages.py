@@ -174,10 +174,10 @@ def test_no_address_breaks_on_a_strange_question(
 
 
 def _on_postgres(request: pytest.FixtureRequest) -> Flask:
-    from tests.conftest import StandingClock, _settings
+    from tests.conftest import StandingClock, app_settings
     from tierflow import create_app
 
-    app = create_app(_settings(request.getfixturevalue("postgres_url"), StandingClock()))
+    app = create_app(app_settings(request.getfixturevalue("postgres_url"), StandingClock()))
 
     def close() -> None:
         with app.app_context():

@@ -62,7 +62,7 @@ def test_approving_many_asks_for_each_no_more_than_for_one(each_stage: Stage, wh
     assert each <= (32 if who == "gm" else 22), many
 
 
-@pytest.mark.rule("CHEM-10.8")
+@pytest.mark.groundwork("CHEM-10.8")
 def test_places_taken_by_those_approved_just_before_are_counted(each_stage: Stage) -> None:
     """All of them were green when they were looked at; each is decided on what is true at its own turn."""
     in_bulk(each_stage, "gm", 1, 2, 3)
@@ -70,7 +70,7 @@ def test_places_taken_by_those_approved_just_before_are_counted(each_stage: Stag
     assert [row.inputs["lines"][0]["dealers_in_region"] for row in made] == [0, 1, 2]
 
 
-@pytest.mark.rule("CHEM-10.8")
+@pytest.mark.groundwork("CHEM-10.8")
 def test_a_crowd_of_dealers_is_counted_as_far_as_it_matters(stage: Stage) -> None:
     builders.adopt(stage.session, {"region.dealers_while_volume_unknown": 30})
     on = date(2026, 11, 23)
