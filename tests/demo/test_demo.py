@@ -190,7 +190,8 @@ def test_a_login_for_every_role() -> None:
 
 
 def test_it_is_planted_alike_on_postgresql(postgres_url: str, clock: StandingClock, planted: Flask) -> None:
-    app = create_app({**planted.config, "SQLALCHEMY_DATABASE_URI": postgres_url, "CLOCK": clock})
+    config = {name: value for name, value in planted.config.items() if name != "SQLALCHEMY_ENGINE_OPTIONS"}
+    app = create_app({**config, "SQLALCHEMY_DATABASE_URI": postgres_url, "CLOCK": clock})
     with app.app_context():
         with transaction() as session:
             demo.plant(session, NOW)
