@@ -76,6 +76,8 @@ COLUMNS = {
     "delegation.to_user_id": "stands_in",
     "disqualification.proposed_by_id": "record",
     "distribution.acknowledged_by_id": "record",
+    "factor_reset.asked_by_id": "record",
+    "factor_reset.user_id": "own",
     "grading_run.confirmed_by_id": "record",
     "grading_run.started_by_id": "record",
     "handover.ended_by_id": "record",
@@ -93,6 +95,7 @@ COLUMNS = {
     "inquiry.answered_by_id": "record",
     "inquiry.owner_id": "inquiries",
     "inquiry.taken_by_id": "record",
+    "inquiry_closing.closed_by_id": "record",
     "inspection.inspector_id": "record",
     "inspection_finding.closed_by_id": "record",
     "inspection_finding.mended_by_id": "record",  # to be mended by the customer's account manager
