@@ -170,6 +170,9 @@ def test_a_colleague_of_the_same_office_is_named_with_whom_they_stand_in_for(sta
     facts = {"ground": "law", "facts": "立案"}
     disqualifying.propose(session, west, customer_id, facts, keeping.scan(), NOW)
     write_pending(session)
+    shown = handover.view(session, west, proposed.id, NOW)
+    assert (shown.proposed_for, shown.giver_signed_for) == ("人sales", "人sales")
+    assert inspecting.view(session, west, inspection).inspected_for == "人sales"
     told = {row.action: (row.actor_id, row.on_behalf_of_id) for row in session.scalars(select(AuditEntry))}
     for_sales = (place.id_of("sales_west"), place.id_of("sales"))
     acts = ("inspection.inspect", "inspection.close", "handover.propose", "handover.sign", "disqualification.propose")

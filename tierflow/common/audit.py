@@ -16,6 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tierflow.common.db import Model, before_commit, pk
 from tierflow.common.guards import append_only
+from tierflow.common.users import User
 from tierflow.kernel.approval import digest, plain
 from tierflow.kernel.roles import Actor
 
@@ -92,6 +93,15 @@ def record(
     absent_id = actor.acts_for if on_behalf_of_id is None else on_behalf_of_id
     pending = _Pending(now.astimezone(UTC), actor, absent_id, action, subject_type, subject_id, reason, old, new)
     session.info.setdefault("audit", []).append(pending)
+
+
+def in_whose_name(session: Session, subject: tuple[str, int], action: str, at: datetime | None) -> str | None:
+    """The absent colleague an act was done for, by name; None when it was the actor's own."""
+    if at is None:
+        return None
+    mine = (AuditEntry.subject_type == subject[0]) & (AuditEntry.subject_id == subject[1])
+    query = select(User.name).join(AuditEntry, AuditEntry.on_behalf_of_id == User.id)
+    return session.scalars(query.where(mine, AuditEntry.action == action, AuditEntry.at == at)).first()
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -145,9 +145,10 @@ def _steps(found: service.HandoverView, on: date) -> list[dict[str, Any]]:
             "state": "approved",
             "verdict": _("Done"),
             "who": found.proposed_by.name,
+            "for_whom": found.proposed_for,
             "at": moment(it.proposed_at),
         },
-        signed(_("Giver signs"), signer, it.giver_signed_at, it.absence),
+        signed(_("Giver signs"), signer, it.giver_signed_at, it.absence) | {"for_whom": found.giver_signed_for},
         signed(_("Taker signs"), row.taker.name, it.taker_signed_at),
         {
             "label": _("Takes effect on %(day)s", day=day(it.effective_on)),

@@ -80,6 +80,7 @@ def _page(
         round=view.round,
         customer=view.customer,
         inspector=view.inspector.name if view.inspector else "",
+        for_whom=view.inspected_for,
         checklist=[
             {
                 "key": key,

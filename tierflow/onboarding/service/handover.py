@@ -51,6 +51,8 @@ class HandoverView:
     row: HandoverRow
     proposed_by: User
     giver_signed_by: User | None
+    proposed_for: str | None  # whom the proposer, and the signer for the giver, only stood in for
+    giver_signed_for: str | None
     held: Sequence[Held]
     can_sign_giver: bool
     can_sign_for_giver: bool
@@ -133,10 +135,15 @@ def view(session: Session, actor: Actor, handover_id: int, now: datetime) -> Han
     directs = _directs(session, actor, handover.giver_id)
     is_giver, is_taker = actor.user_id == handover.giver_id, actor.user_id == handover.taker_id
     unsigned = open_ and handover.giver_signed_at is None
+    subject = (SUBJECT, handover.id)
     return HandoverView(
         row=row,
         proposed_by=session.get_one(User, handover.proposed_by_id),
         giver_signed_by=session.get(User, handover.giver_signed_by_id) if handover.giver_signed_by_id else None,
+        proposed_for=audit.in_whose_name(session, subject, "handover.propose", handover.proposed_at),
+        giver_signed_for=audit.in_whose_name(
+            session, (SUBJECT, handover.id), "handover.sign", handover.giver_signed_at
+        ),
         held=portfolios.held_by(session, handover.giver_id, on) if open_ else [],
         can_sign_giver=unsigned and is_giver,
         can_sign_for_giver=unsigned and directs and not is_giver and actor.person_id != row.taker.person_id,

@@ -47,6 +47,7 @@ class InspectionView:
     round: InspectionRound
     customer: Customer
     inspector: User | None
+    inspected_for: str | None  # whom the inspector only stood in for
     findings: Sequence[InspectionFinding]
 
 
@@ -185,6 +186,7 @@ def view(session: Session, actor: Actor, inspection_id: int) -> InspectionView:
         round=session.get_one(InspectionRound, row.round_id),
         customer=customer,
         inspector=session.get(User, row.inspector_id) if row.inspector_id else None,
+        inspected_for=audit.in_whose_name(session, ("customer", customer.id), "inspection.inspect", row.inspected_at),
         findings=session.scalars(findings.order_by(InspectionFinding.id)).all(),
     )
 
