@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -29,7 +28,6 @@ from tierflow.common.imports import (
     Row,
     by_row,
     outcome,
-    reading,
     register,
     service,
     work,
@@ -127,81 +125,6 @@ def xlsx_file(*rows: Sequence[object], heads: Sequence[str] = HEADS, above: Sequ
     return out.getvalue()
 
 
-def read(content: bytes) -> tuple[list[str], list[tuple[int, list[Any]]]]:
-    with reading.opened(content, reading.kind_of(content)) as table:
-        return table.heads, [row for batch in table.rows() for row in batch]
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
-def test_csv_is_read_in_every_encoding_spreadsheets_write(encoding: str) -> None:
-    heads, rows = read(csv_file(("D1", "销售一部", ""), ("", "", ""), ("D2", "", "东"), encoding=encoding))
-    assert heads == list(HEADS)
-    assert rows == [(2, ["D1", "销售一部", None]), (4, ["D2", None, "东"])]
-
-
-@pytest.mark.parametrize("separator", [";", "\t"])
-def test_csv_separators_are_found_out(separator: str) -> None:
-    content = separator.join(HEADS) + "\n" + separator.join(("D1", "“一,二”", "x"))
-    assert read(content.encode())[1] == [(2, ["D1", "“一,二”", "x"])]
-
-
-def test_xlsx_keeps_numbers_as_numbers_and_dates_as_days() -> None:
-    heads, rows = read(xlsx_file((9.11e17, datetime(2026, 11, 22), 5), above=[("部门一览表",), ()]))
-    assert heads == list(HEADS)
-    assert rows == [(4, [9.11e17, "2026-11-22", 5])]
-
-
-def far_cell() -> bytes:
-    """A small file whose one far cell makes a table of 16 billion cells."""
-    book = openpyxl.Workbook()
-    sheet = book.active
-    assert sheet is not None
-    sheet["A1"], sheet["B1"], sheet["XFD1048576"] = "a", "b", "c"
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
-
-
-def bomb() -> bytes:
-    """A zip whose directory says how much it would be."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in range(9):
-            archive.writestr(f"xl/{name}.xml", b"0" * (100 * 1024 * 1024))
-    return out.getvalue()
-
-
-def other_zip() -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("readme.txt", "hello")
-    return out.getvalue()
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        far_cell,
-        bomb,
-        other_zip,
-        lambda: b"",
-        lambda: b"%PDF-1.7",
-        lambda: b"PK\x03\x04 and no more",
-        lambda: b"\xd0\xcf\x11\xe0",
-        lambda: b"only one head\n1\n",
-        lambda: csv_file(("D1", "\x00", "")),
-        lambda: b"a,b\n\xff\xff\x81,1\n",
-        lambda: csv_file(("D1", "x" * 6000, "")),
-        lambda: b'a,b\n"x,1\n',
-    ],
-)
-def test_what_is_no_table_is_refused_on_the_file(make: Callable[[], bytes]) -> None:
-    content = make()
-    with pytest.raises(Invalid) as refused:
-        read(content)
-    assert list(refused.value.errors) == ["file"]
-
-
 class Scene:
     """Two administrators, and the steps of an import."""
 
@@ -242,6 +165,10 @@ class Scene:
         db.session().expunge(batch)
         return batch
 
+    def chunks(self) -> list[int]:
+        db.session().rollback()
+        return sorted(db.session().scalars(select(ImportChunk.first)))
+
     def departments(self) -> int:
         db.session().rollback()
         return db.session().scalar(select(func.count()).select_from(Department)) or 0
@@ -264,6 +191,25 @@ def test_a_good_file_is_applied_and_reverted(scene: Scene) -> None:
     scene.act(service.revert, batch.id, "错了")
     scene.work()
     assert (scene.batch(batch.id).state, scene.departments()) == ("reverted", 0)
+
+
+def test_one_bad_row_in_six_thousand_keeps_everything_out_and_chunks_know_of_each_other(scene: Scene) -> None:
+    rows = [(f"D{n}", f"部{n}", "") for n in range(2, 6_002)]
+    rows[5_498], rows[5_998] = ("", "部", ""), ("D7", "部乙", "")
+    batch = scene.checked(csv_file(*rows))
+    assert (batch.expected, batch.total, batch.good, batch.bad) == (6_000, 6_000, 5_998, 2)
+    found = {number: str(outcome.sentence(why[0])) for number, _raw, why in outcome.faulty_rows(db.session(), batch.id)}
+    assert found == {5_500: "Please fill this in.", 6_000: "Row 7 of this file has the same."}
+    with pytest.raises(Refused):
+        scene.act(service.hand_in, batch.id, {})
+    assert scene.departments() == 0
+    rows[5_498], rows[5_998] = ("D5500", "部甲", ""), ("D6000", "部乙", "")
+    mended = scene.checked(csv_file(*rows))
+    assert scene.chunks() == [2, 2, 5_002, 5_002]
+    scene.act(service.hand_in, mended.id, {})
+    scene.work()
+    assert (scene.batch(mended.id).result, scene.departments()) == ({"departments": 6_000}, 6_000)
+    assert scene.chunks() == [2, 5_002], "what is applied needs its rows no more"
 
 
 def test_one_bad_row_keeps_everything_out_and_says_which(scene: Scene) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 import openpyxl
 import pytest
 from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import select
 
 from tests.builders import csrf_of, sign_in
@@ -16,14 +18,18 @@ from tests.complaints.facts import at
 from tests.conftest import StandingClock
 from tests.lifting.scenes import PRICE, Scene, T
 from tierflow.common import offtake
+from tierflow.common.customers import Customer, name_key
 from tierflow.common.db import db, transaction
 from tierflow.common.imports import ImportBatch, ImportRowError, service, work
 from tierflow.common.offtake import Offtake
 from tierflow.grading.models import GradingRun
 from tierflow.kernel.months import Month
 from tierflow.lifting.models import GateConfirmation
-from tierflow.lifting.rules.rows import BadCell, read_day, read_form, read_grams, read_words
+from tierflow.lifting.rules.rows import BadCell, are_plain, read_day, read_form, read_grams, read_name, read_words
+from tierflow.lifting.service import offtake_rows
 from tierflow.lifting.service.offtake_import import OFFTAKE
+from tierflow.lifting.service.offtake_rows import Reader
+from tierflow.web import exports
 
 HEADS = ("单据号", "客户编号", "产品", "提货日期", "提货量", "销售形式")
 OCTOBER = ("CK-1", "C-000001", "PO-1", "2026-10-31", "1000.000001", "计划")
@@ -104,6 +110,93 @@ def test_a_file_is_added_once_and_taken_back_as_one(desk: Desk) -> None:
     other = ("CK-1", "C-000001", "PO-1", "2026-09-30", "7", "")
     desk.applied(csv_of(other))
     assert desk.months() == {Month(2026, 9): 7 * T, Month(2026, 10): 1000 * T + 1}, "what was reverted may come again"
+
+
+@pytest.mark.rule("CHEM-2")
+def test_an_import_is_taken_back_in_stretches_but_for_what_was_reversed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(offtake, "STRETCH", 2)
+    batch = desk.applied(csv_of(*((f"CK-{n}", *OCTOBER[1:4], str(n), "") for n in range(1, 6))))
+    with transaction() as session:
+        third = session.scalars(select(Offtake.id).where(Offtake.external_number == "CK-3")).one()
+        offtake.reverse(session, third, 3 * T, "CK-3-T1", desk.clock())
+    assert desk.months() == {Month(2026, 10): 12 * T}
+    desk.reverted(batch.id)
+    assert desk.months() == {}
+    taken_back = select(Offtake.external_number).where(Offtake.grams < 0).order_by(Offtake.id)
+    names = [number.split("/")[0] for number in db.session().scalars(taken_back)]
+    assert names == ["CK-3-T1", "CK-1", "CK-2", "CK-4", "CK-5"]
+
+
+@pytest.mark.rule("CHEM-2")
+def test_a_customer_is_found_however_its_name_is_spaced(desk: Desk) -> None:
+    rest = OCTOBER[2:]
+    batch = desk.checked(
+        csv_of(
+            ("CK-1", "宁波海曙化工有限公司", *rest),
+            ("CK-2", "宁波海曙化工（有限公司）", *rest),
+            ("CK-3", "c-000001", *rest),
+            ("CK-4", "Ｃ－000001", *rest),
+            ("CK-5", "宁波海曙", *rest),
+        )
+    )
+    assert desk.found(batch.id) == [(6, "customer", "bad")]
+
+
+@pytest.mark.rule("CHEM-2")
+def test_two_customers_of_one_name_are_told_apart_by_number(desk: Desk) -> None:
+    with transaction() as session:
+        session.get_one(Customer, desk.scene.company.other_customer).name_key = name_key("宁波海曙化工有限公司")
+    rest = OCTOBER[2:]
+    batch = desk.checked(csv_of(("CK-1", "宁波海曙化工有限公司", *rest), ("CK-2", "C-000002", *rest)))
+    assert desk.found(batch.id) == [(2, "customer", "bad")]
+
+
+@pytest.mark.parametrize("kind", ["page", "api"])
+def test_a_file_goes_through_both_doors(desk: Desk, kind: str) -> None:
+    client = sign_in(desk.scene.app, desk.scene.company["finance"])
+    headers, base = {"X-CSRFToken": csrf_of(client)}, {"page": "", "api": "/api/v1"}[kind] + "/offtake/imports"
+
+    def post(path: str, **data: Any) -> Any:
+        sent: dict[str, Any] = {"data": data} if kind == "page" else {"json": data}
+        return client.post(f"{base}/1/{path}", headers=headers, **sent)
+
+    def sent(*rows: Sequence[str]) -> Any:
+        data = {"file": (io.BytesIO(csv_of(*rows)), "offtake.csv")}
+        return client.post(base, data=data, headers=headers).status_code
+
+    done = 302 if kind == "page" else 200
+    assert sent(OCTOBER, MORE) == {"page": 302, "api": 201}[kind]
+    columns = {column.key: at_ for at_, column in enumerate(OFFTAKE.columns)}
+    named = {f"mapping.{key}": at_ for key, at_ in columns.items()} if kind == "page" else {"mapping": columns}
+    assert post("mapping", **named).status_code == done
+    waiting = client.get(f"{base}/1")
+    if kind == "page":
+        assert "已读取行数：0" in waiting.text
+        assert "共约 2 行" in waiting.text
+    else:
+        assert {name: waiting.get_json()[name] for name in ("expected", "total")} == {"expected": 2, "total": 0}
+    work.work_off(desk.clock, pause=0)
+    assert post("hand-in").status_code == done
+    work.work_off(desk.clock, pause=0)
+    there = {Month(2026, 10): 1000 * T + 1, Month(2026, 11): 2_500_000}
+    assert desk.months() == there
+    assert sent(OCTOBER, MORE) == 409, "the very same file"
+    assert post("revert", reason="错误文件").status_code == done
+    work.work_off(desk.clock, pause=0)
+    assert desk.months() == {}
+
+
+def test_the_rows_to_mend_are_as_many_as_a_file_takes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = sign_in(desk.scene.app, desk.scene.company["finance"])
+    monkeypatch.setattr(exports, "MOST_ROWS", 2)
+    desk.checked(csv_of(*((f"CK-{n}", *OCTOBER[1:4], "-1", "") for n in range(4))))
+    answer = client.post("/offtake/imports/1/faults", data={"form": "xlsx"}, headers={"X-CSRFToken": csrf_of(client)})
+    assert answer.status_code == 200, answer.text
+    book = openpyxl.load_workbook(io.BytesIO(answer.data))
+    assert book.active is not None
+    assert [row[0] for row in book.active.values] == ["行号", 2, 3]
 
 
 @pytest.mark.rule("CHEM-2")
@@ -246,7 +339,9 @@ def test_tonnes_that_cannot_be_are_refused(cell: Any) -> None:
         read_grams(cell)
 
 
-@pytest.mark.parametrize("cell", ["2026-11-23", "2026/11/23", "2026.11.23", "2026年11月23日", "20261123", 20261123])
+@pytest.mark.parametrize(
+    "cell", ["2026-11-23", "2026/11/23", "2026.11.23", "2026年11月23日", "20261123", 20261123, 20261123.0]
+)
 def test_days_are_read_as_people_write_them(cell: Any) -> None:
     assert read_day(cell, TODAY) == TODAY
 
@@ -255,6 +350,34 @@ def test_days_are_read_as_people_write_them(cell: Any) -> None:
 def test_days_that_cannot_be_are_refused(cell: Any) -> None:
     with pytest.raises(BadCell):
         read_day(cell, TODAY)
+
+
+@given(
+    st.lists(st.text(max_size=90) | st.none() | st.integers() | st.floats() | st.just("CK20261001-0001"), min_size=1)
+)
+def test_words_called_plain_are_what_they_say(cells: list[Any]) -> None:
+    assert are_plain(["CK-1", "A/2.b"])
+    if are_plain(cells):
+        assert [read_words(cell) for cell in cells] == cells
+        assert all(cells)
+
+
+def test_a_column_is_read_as_its_cells_are_and_remembers_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offtake_rows, "REMEMBERED", 2)
+    reader = Reader(read_words)
+    cells = ["1", 1, "1", 1.0, True, None, "Ａ", "b", "c", "1"]
+    read = [found if isinstance(found, str) else "?" for found in reader.column(cells)]
+    assert read == ["1", "1", "1", "?", "", "", "A", "b", "c", "1"]
+    assert len(reader) <= 2
+
+
+def test_whole_numbers_are_names_where_they_are_looked_up() -> None:
+    assert (read_name(7042.0), read_name(7042), read_name("7042")) == ("7042", "7042", "7042")
+    for cell in (7042.5, 9.11e17, 1e15, float("nan"), float("inf")):
+        with pytest.raises(BadCell):
+            read_name(cell)
+    with pytest.raises(BadCell):
+        read_words(7042.0)  # a number of its own, not one that is looked up
 
 
 def test_codes_and_forms() -> None:
