@@ -89,7 +89,7 @@ class Standing:
     month: date | None
 
 
-def level_column(customer_id: Any, line_id: Any, on: date, known_at: datetime | None = None) -> Any:
+def level_column(customer_id: Any, line_id: Any, on: Any, known_at: datetime | None = None) -> Any:
     """SQL: the level on a day, for a column of customer ids; as it was known at a moment, when one is given."""
     present, first, before = (aliased(CustomerLine) for _each in range(3))
     direct = (

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import Date, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from tierflow.common.customer_today import CustomerToday, lines_held
 from tierflow.common.customers import Customer, CustomerLine, get_visible
+from tierflow.common.db import Id
 from tierflow.common.reference import ProductLine
 from tierflow.common.standing import level_column
 from tierflow.common.suspension import is_suspended
@@ -86,7 +87,14 @@ def answers_for(session: Session, today: CustomerToday) -> Selling:
 def _is_at_auction(session: Session, line: ProductLine, held: CustomerLine, today: CustomerToday) -> bool:
     if line.scheme != "polyolefin" or held.customer_class == "direct":
         return False
-    return session.scalar(select(level_column(today.customer.id, line.id, today.on))) == "auction"
+    given = {"customer_id": today.customer.id, "line_id": line.id, "on_day": today.on}
+    return session.scalar(_LEVEL, given) == "auction"
+
+
+# Written once: writing it costs a customer's page more than asking it.
+_LEVEL = select(
+    level_column(bindparam("customer_id", type_=Id), bindparam("line_id", type_=Id), bindparam("on_day", type_=Date()))
+)
 
 
 def remedy(refusal: Refusal) -> Text | None:
