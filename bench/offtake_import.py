@@ -297,6 +297,7 @@ def measure(fresh: Callable[[], str], rows: int, customers: int, *, quiet: bool 
             continue
         total = [total[0] + took[0], total[1] + took[1]]
         steps.append(f"| — {name} | {row_of(took, floor)} |")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     said(f"| **tierflow: upload to applied** | {row_of((total[0], total[1]), floor)} |")
     for step in [*steps, *later]:
         said(step)
@@ -306,7 +307,7 @@ def measure(fresh: Callable[[], str], rows: int, customers: int, *, quiet: bool 
         took = timed(server, alone(url, content, rows, table))
         verb = "executemany" if url.startswith("sqlite") else "COPY"
         said(f"| {verb} alone, into {name} | {row_of(took, floor)} |")
-    said(f"\npeak memory of the process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
+    said(f"\npeak memory of the process after floor and product, file included: {peak} MB")
 
 
 def main() -> None:
