@@ -73,8 +73,8 @@ def grow(session: Session, customers: int, applications: int, to_approve: int) -
         id=there,
         number="'C9' || n",
         credit_code="'B' || n",
-        name="'华东塑料第' || n || '有限公司'",
-        name_key="'华东塑料第' || n",
+        name="'浦东塑料第' || n || '有限公司'",
+        name_key="'浦东塑料第' || n",
         phone_key="'p' || n",
         account_key="'a' || n",
     )

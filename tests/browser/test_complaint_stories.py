@@ -13,6 +13,7 @@ from tests.complaints.facts import at
 from tests.complaints.scenes import Scene
 from tests.conftest import StandingClock
 from tierflow.common.db import transaction
+from tierflow.complaints.service import raising
 from tierflow.complaints.service.sweep import sweep
 
 
@@ -126,3 +127,44 @@ def test_a_serious_complaint_waits_for_the_general_managers_meeting(
     decide(manager, server)
     tell(sales, address)
     assert scene.complaint(1).state == "answered"
+
+
+@pytest.mark.groundwork("CHEM-4")
+def test_an_inquiry_is_answered_with_a_template_and_closed_with_the_customers_word(
+    scene: Scene, server: str, seat: Seat, clock: StandingClock
+) -> None:
+    manager = seat(scene.company["sm"]).page
+    manager.goto(f"{server}/reply-templates/new")
+    manager.fill("#f-name", "可供量")
+    manager.check("input[name=purpose][value=inquiry]")
+    manager.fill("#f-body", "尊敬的{customer}：{number}号咨询，现货充足。")
+    manager.get_by_role("button", name="保存").click()
+    manager.wait_for_url(f"{server}/reply-templates")
+    sales = seat(scene.company["am"], size=PHONE, touch=True).page
+    sales.goto(f"{server}/inquiries/new")
+    sales.fill("#f-customer", "C-000001")
+    sales.fill("#f-question", "十二月有货吗？")
+    sales.get_by_role("button", name="登记").click()
+    sales.wait_for_url(re.compile(r"/inquiries/[0-9]+$"))
+    clock.at = at("2026-11-24 18:00")
+    with scene.app.app_context(), transaction() as session:
+        raising.run(session, clock.at)
+    manager = seat(scene.company["sm"]).page  # another day, signed in anew
+    manager.goto(server)
+    assert "ZX-2026-00001" in manager.inner_text("main"), "overdue, it has risen to the sales manager"
+    manager.goto(f"{server}/complaints/follow-ups?overdue=1")
+    assert "已报销售经理" in manager.inner_text("main")
+    sales = seat(scene.company["am"], size=PHONE, touch=True).page
+    sales.goto(server)
+    sales.locator("a[href*='/inquiries/']").first.click()
+    sales.get_by_role("button", name="可供量").click()
+    assert "ZX-2026-00001号咨询，现货充足。" in sales.input_value("#f-answer")
+    sales.get_by_role("button", name="登记答复").click()
+    sales.get_by_text("咨询结案").first.wait_for()
+    sales.goto(server)
+    sales.locator("a[href*='/inquiries/']").first.click()
+    sales.check("input[name=satisfaction][value='4']")
+    sales.get_by_role("button", name="登记满意度并结案").click()
+    sales.get_by_text("已结案").first.wait_for()
+    manager.goto(server)
+    assert "ZX-2026-00001" not in manager.inner_text("main")

@@ -179,11 +179,13 @@ def test_weeks_are_summed_with_the_lines_each_in_the_month_of_its_thursday(both_
             rows = [world.lifting(f"w{n}", day, 1 << n % 40) for n, day in enumerate(days)]
             ids = offtake.record(session, "erp", rows, NOW, import_id=3)
             offtake.reverse(session, ids[41], 1, "w41-R", NOW)
+            line = (world.customer_id, world.product_id, world.line_id, "2026-11-01", 64, "planned", "i1", 1)
+            assert offtake.record_import(session, "csv", [[line]], NOW, 4) == 1
         wanted: dict[tuple[date, int], int] = {}
         for n, day in enumerate(days):
             week = Week.of(day)
             place = week.month.start, week.number
-            wanted[place] = wanted.get(place, 0) + (1 << n % 40) - (n == 41)
+            wanted[place] = wanted.get(place, 0) + (1 << n % 40) - (n == 41) + 64 * (day == date(2026, 11, 1))
         session = db.session()
         kept = {
             (row.month, number): grams
@@ -203,6 +205,7 @@ def test_weeks_are_summed_with_the_lines_each_in_the_month_of_its_thursday(both_
         with transaction() as session:
             session.execute(update(OfftakeMonth).values(week_2=OfftakeMonth.week_2 - 7))
             assert offtake.reverse_import(session, 3, NOW) == 75
+            assert offtake.reverse_import(session, 4, NOW) == 1
         weeks = [
             sum(getattr(row, name) ** 2 for name in offtake.SUMS) for row in db.session().scalars(select(OfftakeMonth))
         ]

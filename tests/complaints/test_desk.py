@@ -13,6 +13,7 @@ from tests.complaints.scenes import Scene
 from tests.complaints.test_doors import Door
 from tests.conftest import StandingClock
 from tierflow.common.db import transaction
+from tierflow.complaints.service.handing_over import SHARES
 from tierflow.web import inbox
 
 
@@ -151,3 +152,16 @@ def test_each_answer_is_offered_the_templates_that_are_for_it(scene: Scene, door
     assert "答inquiry" not in page
     listed = client.get("/api/v1/reply-templates").get_json()["rows"]
     assert {row["name"]: row["purpose"] for row in listed} == {"答complaint": "complaint", "答inquiry": "inquiry"}
+
+
+@pytest.mark.groundwork("CHEM-4")
+def test_a_handover_takes_along_what_is_answered_and_not_closed(scene: Scene) -> None:
+    door = Door(scene, "api")
+    for _number in range(3):
+        assert noted(scene, door)[0] == "ok"
+    both = "/inquiries/{}/answer"
+    assert door.send("am", "", both.format(2), answer="有")[0] == "ok"
+    assert door.send("am", "", both.format(3), answer="有", satisfaction=4)[0] == "ok"
+    [share] = [share for share in SHARES if share.key == "inquiries"]
+    with scene.app.app_context(), transaction() as session:
+        assert share.count(session, scene.company["am"], at("2026-11-23 10:00").date()) == 2

@@ -17,6 +17,7 @@ from tests.conftest import StandingClock
 from tests.grading.scenes import APR, FEB, JAN, MAR, Scene, after, at
 from tests.grading.test_doors import Door
 from tierflow.common.db import db, transaction
+from tierflow.common.offtake import Lifting, record
 from tierflow.common.policies import PolicyVersion, policy_on
 from tierflow.grading.models import BackTest, BackTestMove, Review, ReviewScore
 from tierflow.grading.service import drafts, proving_reviews, reviews, trials
@@ -266,6 +267,18 @@ def test_january_opens_quarter_half_year_and_year(both_app: Flask) -> None:
     assert "2026" not in _periods(scene)
     _open(scene, "2027-01-04 07:00")
     assert {"2026-Q4", "2026-H2", "2026"} <= set(_periods(scene))
+
+
+@pytest.mark.rule("CHEM-16")
+def test_a_neighbour_s_days_in_a_week_of_the_period_are_no_business_of_it(scene: Scene) -> None:
+    """30 March 2026 lies in April's first week: evenness looks at it there, the second quarter lifted nothing."""
+    day = Lifting(scene.customers["d"], scene.product, scene.line, date(2026, 3, 30), 9 * T, "planned", "W1")
+    with scene.app.app_context(), transaction() as session:
+        record(session, "erp", [day], at("2026-03-30 10:00"))
+    scene.close(JAN, FEB, MAR, APR, Month.parse("2026-05"), Month.parse("2026-06"))
+    _open(scene, "2026-07-06 07:00")
+    seen_ = _scores(scene, _review(scene, "2026-Q2"))["d"]
+    assert (seen_.grams, seen_.previous_grams, seen_.breaches) == (0, 9 * T, None)
 
 
 @pytest.mark.rule("CHEM-16", "CHEM-18")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -168,3 +171,14 @@ def test_months_of_outages_miss_no_period_and_double_none(
         expected.append(str(period))
         period = period.next()
     assert sorted(ledger) == expected
+
+
+def test_a_web_worker_starts_no_scheduler(tmp_path: Path) -> None:
+    """APScheduler belongs to the scheduler process alone: in workers every duty would run once a worker."""
+    look = (
+        "import sys; from tierflow import create_app; "
+        f"create_app({{'SQLALCHEMY_DATABASE_URI': 'sqlite:///{tmp_path}/x.db', 'SECRET_KEY': 'k', "
+        "'CHECK_SCHEMA': False}); "
+        "sys.exit(any(name.split('.')[0] in ('apscheduler', 'jobs') for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", look], check=False).returncode == 0

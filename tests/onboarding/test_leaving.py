@@ -249,6 +249,10 @@ def test_a_disqualified_customer_is_stopped_listed_and_its_open_matters_closed(r
         assert (listed.credit_code, listed.legal_representative) == (scenes.credit_code(1), "赵1")
         names = set(session.scalars(select(DisqualifiedName.name)))
         assert names == {"华东新材料有限公司", "华东塑料第1有限公司"}
+        shown = disqualifying.disqualified(session, file.place.actor(session, "li")).rows
+        assert [(one.row.name, one.former_names) for one in shown] == [
+            ("华东新材料有限公司", ["华东塑料第1有限公司"]),
+        ]
         states = dict(
             session.execute(
                 select(ApprovalCase.subject_type, ApprovalCase.state).where(ApprovalCase.state != "approved")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import exists, select, true
+from sqlalchemy import Date, bindparam, exists, select, true
 from sqlalchemy.orm import Session
 
 from tierflow.common.customers import Customer, CustomerOffice, tie_names
@@ -18,7 +18,7 @@ from tierflow.common.db import in_force
 from tierflow.common.reference import Office, OfficeTie
 
 
-def _concerned(on: date) -> Any:
+def _concerned(on: Any) -> Any:
     return (
         select(OfficeTie.office_id, Customer.id)
         .join(Customer, true())
@@ -29,7 +29,11 @@ def _concerned(on: date) -> Any:
 
 def offices_of(session: Session, customer_id: int, on: date) -> set[int]:
     """The offices in force that a customer concerns on a day."""
-    return set(session.scalars(_concerned(on).where(Customer.id == customer_id)))
+    return set(session.scalars(_OF_CUSTOMER, {"customer_id": customer_id, "on_day": on}))
+
+
+# Written once: it is asked with whatever is distributed.
+_OF_CUSTOMER = _concerned(bindparam("on_day", type_=Date())).where(Customer.id == bindparam("customer_id"))
 
 
 def untold(session: Session, on: date, within: tuple[int, int, int] | None = None) -> Sequence[tuple[int, int]]:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Index,
     Select,
     UniqueConstraint,
+    and_,
     bindparam,
     case,
     cast,
@@ -319,15 +320,22 @@ def sums_of(lines: Any) -> Select[Any]:
     neighbour's counts there, beside its own month.
     """
     line = lines.c
-    belongs, number = week_month(line.lifted_on), week_number(line.lifted_on)
-    who, none = (line.customer_id, line.product_line_id), literal(0, BigInteger)
-    weeks = [case((number == at, line.grams), else_=none) for at in range(1, len(WEEKS) + 1)]
-    own = [case((belongs == line.month, week), else_=none).label(name) for week, name in zip(weeks, WEEKS, strict=True)]
-    other = [week.label(name) for week, name in zip(weeks, WEEKS, strict=True)]
-    each = union_all(
-        select(*who, line.month.label("month"), line.grams, *own),
-        select(*who, belongs.label("month"), none.label("grams"), *other).where(belongs != line.month),
-    ).subquery()
+    # The days of many lines are few: each is placed once, not for every line and week.
+    placed = [week_month(line.lifted_on).label("belongs"), week_number(line.lifted_on).label("number")]
+    days = select(line.lifted_on, *placed).group_by(line.lifted_on).subquery()
+    day, none = days.c, literal(0, BigInteger)
+    who = (line.customer_id, line.product_line_id)
+    joined = lines.join(days, day.lifted_on == line.lifted_on)
+
+    def weeks(*conditions: Any) -> list[Any]:
+        return [
+            case((and_(day.number == at, *conditions), line.grams), else_=none).label(name)
+            for at, name in enumerate(WEEKS, 1)
+        ]
+
+    own = select(*who, line.month.label("month"), line.grams, *weeks(day.belongs == line.month))
+    other = select(*who, day.belongs.label("month"), none.label("grams"), *weeks()).where(day.belongs != line.month)
+    each = union_all(own.select_from(joined), other.select_from(joined)).subquery()
     key = [each.c[name] for name in KEY]
     return select(*key, *(cast(func.sum(each.c[name]), BigInteger).label(name) for name in SUMS)).group_by(*key)
 

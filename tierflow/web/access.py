@@ -35,7 +35,7 @@ from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import PERMISSIONS, Actor, in_name_of, is_allowed
 from tierflow.kernel.text import text
 from tierflow.web import signing_in
-from tierflow.web.context import COOKIE, address, current_actor, current_user, now, today, wants_json
+from tierflow.web.context import COOKIE, address, current_actor, current_user, kept_words, now, today, wants_json
 
 csrf = CSRFProtect()
 
@@ -185,8 +185,8 @@ def identify(*, strict: bool = False) -> None:
 
 
 def unauthenticated() -> NoReturn:
-    """Sign in first: a redirect for people, 401 for programs."""
-    if wants_json():
+    """Sign in first: a redirect for people, 401 for programs and for a form that would lose what was typed."""
+    if wants_json() or kept_words():
         abort(401)
     target = request.full_path if request.method == "GET" else None
     abort(redirect(url_for("session.login", next=target)))

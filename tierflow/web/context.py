@@ -49,3 +49,19 @@ def address() -> str:
 def wants_json() -> bool:
     """Whether the answer goes to a program."""
     return request.path.startswith("/api/") or request.accept_mimetypes.best == "application/json"
+
+
+SECRETS = frozenset({"password", "old", "new", "code", "secret"})
+
+
+def kept_words() -> list[tuple[str, str]] | None:
+    """What a form of our own sent that cannot be taken as it stands: shown again, to be sent once more. Else None.
+
+    Only where the browser says that a page of ours sent it, so that nobody else's page can put words into it; never
+    a form with a secret in it.
+    """
+    fetched = (request.headers.get("Sec-Fetch-Site"), request.headers.get("Sec-Fetch-Mode"))
+    if request.method != "POST" or wants_json() or fetched != ("same-origin", "navigate"):
+        return None
+    words = [(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"]
+    return None if not words or SECRETS & {name for name, _value in words} else words

@@ -13,7 +13,7 @@ from tierflow.common.db import db
 from tierflow.kernel.errors import Forbidden, Invalid, NotFound, Refusal, Refused, Throttled
 from tierflow.kernel.text import text
 from tierflow.web.access import CSRFError, log_denial
-from tierflow.web.context import wants_json
+from tierflow.web.context import kept_words, wants_json
 from tierflow.web.i18n import show
 
 
@@ -80,8 +80,9 @@ def answer(
     errors: Any = None,
     refusals: tuple[Refusal, ...] = (),
     headers: dict[str, str] | None = None,
+    keeps: bool = False,
 ) -> Response:
-    """The error as page or JSON."""
+    """The error as page or JSON. `keeps`: what a form of our own sent is shown again, to be sent once more."""
     if status >= 500:
         g.error = status  # the page about it must not ask the database again
     sentence, advice = sentences().get(status) or sentences()[400 if status < 500 else 500]
@@ -100,6 +101,8 @@ def answer(
             advice=advice,
             errors=say_errors(errors) if errors else {},
             refusals=refusals,
+            kept=kept_words() if keeps else None,
+            files=bool(request.files),
             retry_after=int(headers["Retry-After"]) if headers and "Retry-After" in headers else None,
             reference=g.get("request_id") if status >= 500 else None,
         )
@@ -146,7 +149,7 @@ def init(app: Flask) -> None:  # noqa: C901 - a table, one row per exception
     @app.errorhandler(CSRFError)
     def stale_form(_error: CSRFError) -> Response:
         log_denial("csrf", f"{request.method} {request.path}")
-        return answer(400)
+        return answer(400, keeps=True)
 
     @app.errorhandler(IntegrityError)
     def rival(error: IntegrityError) -> Response:
@@ -193,4 +196,4 @@ def init(app: Flask) -> None:  # noqa: C901 - a table, one row per exception
         messages = data.get("errors") or _by_field(data.get("messages"))
         if status == 413 and not messages:
             messages = {"file": [text("The file is too large.")]}
-        return answer(status, errors=messages, headers=headers)
+        return answer(status, errors=messages, headers=headers, keeps=status == 401)

@@ -75,13 +75,14 @@ def language() -> str:
     """zh or en: the account's choice, the browser's cookie, then Chinese."""
     if not has_request_context():
         return "zh"
-    if "language" not in g:
+    found: str | None = g.get("language")  # asked a hundred times a page
+    if found is None:
         signed_in = None if "error" in g else g.get("signed_in")
         chosen = signed_in.user.locale if signed_in is not None else request.cookies.get("lang")
         if request.path.startswith("/api/"):
             chosen = request.headers.get("X-Language") or request.accept_languages.best_match(LANGUAGES) or chosen
-        g.language = chosen if chosen in LANGUAGES else "zh"
-    return str(g.language)
+        g.language = found = chosen if chosen in LANGUAGES else "zh"
+    return found
 
 
 def show(message: Text | str) -> str:

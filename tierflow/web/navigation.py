@@ -15,7 +15,10 @@ from tierflow.web.i18n import language, show
 
 @dataclass(frozen=True)
 class Nav:
-    """One link. `action` decides who sees it; `group` and `order` where it stands."""
+    """One link. `action` decides who sees it; `group` and `order` where it stands.
+
+    `holds`: how the addresses of pages begin that belong to it and do not begin with its own.
+    """
 
     group: str
     order: int
@@ -23,6 +26,7 @@ class Nav:
     icon: str
     endpoint: str
     action: str
+    holds: tuple[str, ...] = ()
 
 
 def markup(actor: Actor | None) -> Markup:
@@ -33,7 +37,7 @@ def markup(actor: Actor | None) -> Markup:
     if actor is None:
         return Markup()
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    here = _here(app, request.script_root, request.endpoint or "", request.path)
+    here = _here(app, request.script_root, request.endpoint or "", request.script_root + request.path)
     return _markup(app, request.script_root, language(), actor.roles, actor.token_scopes, here)
 
 
@@ -62,11 +66,14 @@ def _items(app: Flask) -> list[Nav]:
 
 
 @lru_cache(maxsize=1024)
-def _here(app: Flask, _root: str, endpoint: str, path: str) -> str | None:
-    """The link a page belongs to: its own, that whose address begins the page's, its blueprint's."""
+def _here(app: Flask, root: str, endpoint: str, path: str) -> str | None:
+    """The link a page belongs to: its own, that which holds it or whose address begins the page's, its blueprint's."""
     items = _items(app)
     if any(item.endpoint == endpoint for item in items):
         return endpoint
+    holder = next((item for item in items for begin in item.holds if path.startswith(root + begin)), None)
+    if holder is not None:
+        return holder.endpoint
     above = [item for item in items if path.startswith(url_for(item.endpoint).rstrip("/") + "/")]
     above = [item for item in above if url_for(item.endpoint) != "/"]
     if above:

@@ -78,6 +78,7 @@ def _shell() -> dict[str, Any]:
         waiting = g.waiting
     theme = user.theme if user is not None else request.cookies.get("theme", "auto")
     return {
+        "csrf_token": csrf_token,  # over that of the form library, which signs anew for every form
         "actor": reader,
         "nav": navigation.markup(actor),
         "inbox_count": waiting,

@@ -108,6 +108,7 @@ def give(
         "policy_version": policy_version,
         "decided_at": now,
     }
+    # As it was written; the session need not watch over a row that never changes.
     row = ApprovalDecision(id=session.execute(_WRITE, values).scalar_one(), **values)
     audit.record(
         session,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from tierflow.common import audit
@@ -129,10 +129,12 @@ def answer(session: Session, opinion_id: int, answer_: str, actor: Actor, now: d
 
 def opinions_of(session: Session, case_id: int) -> list[tuple[AskedOpinion, User]]:
     """Opinions asked in a case, with the colleague asked."""
-    rows = session.execute(
-        select(AskedOpinion, User)
-        .join(User, User.id == AskedOpinion.asked_id)
-        .where(AskedOpinion.case_id == case_id)
-        .order_by(AskedOpinion.id)
-    )
-    return [(row.AskedOpinion, row.User) for row in rows]
+    return [(row.AskedOpinion, row.User) for row in session.execute(_ASKED, {"case_id": case_id})]
+
+
+_ASKED = (
+    select(AskedOpinion, User)
+    .join(User, User.id == AskedOpinion.asked_id)
+    .where(AskedOpinion.case_id == bindparam("case_id"))
+    .order_by(AskedOpinion.id)
+)

@@ -1,4 +1,4 @@
-"""What complaints give to a handover: open complaints, inquiries to answer, measures to carry out."""
+"""What complaints give to a handover: open complaints, inquiries not closed, measures to carry out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tierflow.kernel.roles import Role
 from tierflow.kernel.text import mark
 
 _OPEN: tuple[Any, ...] = (Complaint.state != State.CLOSED.value,)
-_TO_ANSWER: tuple[Any, ...] = (Inquiry.answered_at.is_(None), Inquiry.turned_at.is_(None))
+_NOT_ENDED: tuple[Any, ...] = (Inquiry.closed_at.is_(None), Inquiry.turned_at.is_(None))
 # Agreed, or proposed in an opinion that is not decided yet: approved later, it must find somebody to carry it out.
 _PROPOSED = exists().where(
     ApprovalCase.subject_type == "complaint_opinion",
@@ -48,6 +48,6 @@ DESKS = (Desk(Role.SALES_MANAGER, mark("Open complaints"), _of_region),)
 
 SHARES = (
     _share("complaints", mark("Open complaints"), Complaint.account_manager_id, _OPEN, Role.ACCOUNT_MANAGER),
-    _share("inquiries", mark("Inquiries to answer"), Inquiry.owner_id, _TO_ANSWER),
+    _share("inquiries", mark("Open inquiries"), Inquiry.owner_id, _NOT_ENDED),
     _share("measures", mark("Measures to carry out"), Measure.owner_id, _TO_DO),
 )

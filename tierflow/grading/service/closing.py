@@ -27,9 +27,9 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
-    text,
     update,
 )
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Session
 
 from tierflow.common.customers import CustomerLine
@@ -269,7 +269,7 @@ def keep(session: Session, run: GradingRun, shared: Plan, size: int) -> bool:
         stretch = {AFTER: after, LAST: last}
         if not is_sqlite(session):
             # Of a run just made the planner expects a row or none, and would walk a stretch for each row of another.
-            session.execute(text("SET LOCAL enable_nestloop = off"))
+            session.execute(sql("SET LOCAL enable_nestloop = off"))
         options = {"preserve_rowcount": True}
         made: Any = session.execute(statement(session, shared, after, last), stretch, execution_options=options)
         _seal(session, run, after, last, made.rowcount)

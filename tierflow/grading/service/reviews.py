@@ -231,7 +231,8 @@ def _question(review: Review, span: derived.Span) -> Any:
     )
     sums, earlier = (
         select(lifted.customer_id, func.sum(lifted.grams).label("grams"))
-        .where(lifted.product_line_id == line_id, lifted.month.between(*between))
+        # A month without grams is no lifting: it holds the days of a neighbour's week.
+        .where(lifted.product_line_id == line_id, lifted.month.between(*between), lifted.grams != 0)
         .group_by(lifted.customer_id)
         .subquery()
         for between in (months, (before[0].start, before[1].start))

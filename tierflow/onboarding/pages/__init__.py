@@ -37,7 +37,15 @@ from tierflow.web.navigation import Nav
 
 NAV = [
     Nav(mark("Customers"), 10, mark("Account opening"), "person-vcard", "onboarding.applications", "application.read"),
-    Nav(mark("Customers"), 11, mark("Customer list"), "buildings", "onboarding.customers", "customer.read"),
+    Nav(
+        mark("Customers"),
+        11,
+        mark("Customer list"),
+        "buildings",
+        "onboarding.customers",
+        "customer.read",
+        holds=("/customer-changes/", "/paper-renewals/"),
+    ),
     Nav(mark("Customers"), 12, mark("What expires when"), "calendar-x", "onboarding.wall", "customer.read"),
     Nav(mark("Customers"), 12, mark("Scans owed"), "file-earmark-arrow-up", "onboarding.scans_owed", "customer.read"),
     Nav(mark("Customers"), 13, mark("Distribution"), "send-check", "onboarding.distributions", "distribution.read"),
@@ -49,6 +57,7 @@ NAV = [
         "slash-circle",
         "onboarding.disqualified",
         "disqualification.read",
+        holds=("/disqualifications/",),
     ),
 ]
 

@@ -138,14 +138,15 @@ def disqualified(*, session: Session, actor: Actor, now: datetime) -> str:
     page = disqualifying.disqualified(session, actor, cursor=request.args.get("cursor"))
     rows = [
         {
-            "name": row.name,
-            "code": row.credit_code or row.organisation_code or "",
-            "legal_representative": row.legal_representative,
-            "ground": show(GROUNDS[row.ground]),
-            "reason": row.reason,
-            "since": day(row.since),
-            "readmitted_on": day(row.readmitted_on),
+            "name": one.row.name,
+            "former_names": ", ".join(one.former_names),
+            "code": one.row.credit_code or one.row.organisation_code or "",
+            "legal_representative": one.row.legal_representative,
+            "ground": show(GROUNDS[one.row.ground]),
+            "reason": one.row.reason,
+            "since": day(one.row.since),
+            "readmitted_on": day(one.row.readmitted_on),
         }
-        for row in page.rows
+        for one in page.rows
     ]
     return render_template("onboarding/disqualified.html", rows=rows, page=page)

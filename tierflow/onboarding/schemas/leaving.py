@@ -121,14 +121,16 @@ class DisqualificationOutSchema(ma.Schema):
 class DisqualifiedSchema(ma.Schema):
     """A company on the list."""
 
-    id = fields.Integer()
-    name = fields.String()
-    credit_code = fields.String(allow_none=True)
-    legal_representative = fields.String()
-    ground = fields.String()
-    reason = fields.String()
-    since = fields.Date()
-    readmitted_on = fields.Date(allow_none=True)
+    id = fields.Integer(attribute="row.id")
+    name = fields.String(attribute="row.name")
+    former_names = fields.List(fields.String())
+    credit_code = fields.String(attribute="row.credit_code", allow_none=True)
+    organisation_code = fields.String(attribute="row.organisation_code", allow_none=True)
+    legal_representative = fields.String(attribute="row.legal_representative")
+    ground = fields.String(attribute="row.ground")
+    reason = fields.String(attribute="row.reason")
+    since = fields.Date(attribute="row.since")
+    readmitted_on = fields.Date(attribute="row.readmitted_on", allow_none=True)
 
 
 class DistributionSchema(ma.Schema):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any, cast
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgres
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
@@ -206,14 +206,14 @@ def _disqualified_before(session: Session, application: Application) -> Customer
     return session.scalar(_DISQUALIFIED, codes)
 
 
-# A code that is not there is NULL, and equals none.
+# A code that is not there is NULL, and equals none. Each has its index; an OR of them can become a walk through all.
+_BY_CODE = union_all(
+    select(Customer.id).where(Customer.credit_code == bindparam("credit_code")),
+    select(Customer.id).where(Customer.organisation_code == bindparam("organisation_code")),
+)
 _DISQUALIFIED = (
     select(Customer)
-    .where(
-        (Customer.credit_code == bindparam("credit_code"))
-        | (Customer.organisation_code == bindparam("organisation_code")),
-        Customer.disqualified_on.is_not(None),
-    )
+    .where(Customer.id.in_(_BY_CODE), Customer.disqualified_on.is_not(None))
     .order_by(Customer.id)
     .limit(1)
 )

@@ -49,6 +49,14 @@ STOPS: dict[str, Stop] = {}
 
 
 @dataclass(frozen=True)
+class Listed:
+    """A company on the list, and what it was called besides."""
+
+    row: Disqualified
+    former_names: list[str]
+
+
+@dataclass(frozen=True)
 class DisqualificationView:
     """A proposal with all that its page shows."""
 
@@ -231,11 +239,15 @@ def evidence(session: Session, actor: Actor, disqualification_id: int) -> Stored
     return session.get_one(StoredFile, row.file_id)
 
 
-def disqualified(session: Session, actor: Actor, *, cursor: str | None = None, size: int = 30) -> Page[Disqualified]:
+def disqualified(session: Session, actor: Actor, *, cursor: str | None = None, size: int = 30) -> Page[Listed]:
     """The list that opening an account checks, newest first; open to all who read applications or decide on them."""
     require(actor, "disqualification.read")
-    query = select(Disqualified)
-    return page_of(session, query, [Sort("id", Disqualified.id, True)], cursor=cursor, size=size)
+    page = page_of(session, select(Disqualified), [Sort("id", Disqualified.id, True)], cursor=cursor, size=size)
+    names: dict[int, list[str]] = {row.id: [] for row in page.rows}
+    for name in session.scalars(select(DisqualifiedName).where(DisqualifiedName.disqualified_id.in_(names))):
+        names[name.disqualified_id].append(name.name)
+    rows = [Listed(row, sorted(set(names[row.id]) - {row.name})) for row in page.rows]
+    return Page(rows, page.after, page.before, page.size)
 
 
 def proposal_waiting(session: Session, customer_id: int) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, false, or_, select
@@ -53,6 +53,8 @@ def list_applications(
 ) -> Page[ApplicationRow]:
     """The applications the actor may see, newest first, a page by key."""
     require(actor, "application.read")
+    if filters.states is not None:
+        filters = replace(filters, states=tuple(filters.states))  # a program sends a list
     page = page_of(session, _listed(actor, filters), NEWEST_FIRST, cursor=cursor, size=size, given={})
     return Page([ApplicationRow(*row) for row in page.rows], page.after, page.before, page.size)
 

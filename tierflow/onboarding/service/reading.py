@@ -29,7 +29,7 @@ from tierflow.onboarding.rules.entry import Condition, conditions_for
 from tierflow.onboarding.rules.papers import PAPER_LABELS
 from tierflow.onboarding.service.access import SUBJECT, case_of, may_edit, readable
 from tierflow.onboarding.service.admitting import KIND
-from tierflow.web.paging import once
+from tierflow.web.paging import most, once
 
 
 class DecisionSeen(NamedTuple):
@@ -312,5 +312,10 @@ def _abilities(actor: Actor, application: Application, case: ApprovalCase, facts
 
 def timeline(session: Session, application_id: int, limit: int = 200) -> list[AuditEntry]:
     """Every act on an application, newest first."""
-    query = select(AuditEntry).where(AuditEntry.subject_type == SUBJECT, AuditEntry.subject_id == application_id)
-    return list(session.scalars(query.order_by(AuditEntry.seq.desc()).limit(limit)))
+    return list(session.scalars(_timeline(limit), {"application_id": application_id}))
+
+
+@once
+def _timeline(limit: int) -> Any:
+    of_it = (AuditEntry.subject_type == SUBJECT) & (AuditEntry.subject_id == bindparam("application_id"))
+    return select(AuditEntry).where(of_it).order_by(AuditEntry.seq.desc()).limit(most(limit))
