@@ -124,7 +124,7 @@ def write(connection: Connection, table: str, rows: list[tuple[Any, ...]]) -> No
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
         for row in rows:
-            copy.writerow_of(row)
+            copy.write_row(row)
 
 
 def ready(connection: Connection, content: bytes, today: date) -> Iterator[tuple[tuple[Any, ...], Any]]:
@@ -192,7 +192,7 @@ def _copy_sums(connection: Connection, kept: list[tuple[Any, ...]]) -> None:
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy("COPY sums FROM STDIN") as copy:
         for row in kept:
-            copy.writerow_of(row)
+            copy.write_row(row)
     names = "customer_id, product_line_id, month"
     connection.exec_driver_sql(
         f"INSERT INTO offtake_month SELECT * FROM sums ON CONFLICT ({names})"
