@@ -124,7 +124,7 @@ def write(connection: Connection, table: str, rows: list[tuple[Any, ...]]) -> No
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
         for row in rows:
-            copy.writerow_of(row)
+            copy.write_row(row)
 
 
 def ready(connection: Connection, content: bytes, today: date) -> Iterator[tuple[tuple[Any, ...], Any]]:
@@ -192,7 +192,7 @@ def _copy_sums(connection: Connection, kept: list[tuple[Any, ...]]) -> None:
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy("COPY sums FROM STDIN") as copy:
         for row in kept:
-            copy.writerow_of(row)
+            copy.write_row(row)
     names = "customer_id, product_line_id, month"
     connection.exec_driver_sql(
         f"INSERT INTO offtake_month SELECT * FROM sums ON CONFLICT ({names})"
@@ -297,6 +297,7 @@ def measure(fresh: Callable[[], str], rows: int, customers: int, *, quiet: bool 
             continue
         total = [total[0] + took[0], total[1] + took[1]]
         steps.append(f"| — {name} | {row_of(took, floor)} |")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     said(f"| **tierflow: upload to applied** | {row_of((total[0], total[1]), floor)} |")
     for step in [*steps, *later]:
         said(step)
@@ -306,7 +307,7 @@ def measure(fresh: Callable[[], str], rows: int, customers: int, *, quiet: bool 
         took = timed(server, alone(url, content, rows, table))
         verb = "executemany" if url.startswith("sqlite") else "COPY"
         said(f"| {verb} alone, into {name} | {row_of(took, floor)} |")
-    said(f"\npeak memory of the process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
+    said(f"\npeak memory of the process after floor and product, file included: {peak} MB")
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import openpyxl
 import pytest
 from flask import Flask
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -352,6 +352,7 @@ def test_days_that_cannot_be_are_refused(cell: Any) -> None:
         read_day(cell, TODAY)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.text(max_size=90) | st.none() | st.integers() | st.floats() | st.just("CK20261001-0001"), min_size=1)
 )
