@@ -9,7 +9,7 @@ from tests.drills import api_fuzz, approvals, complaint_deadlines, scheduler, up
 
 ENGINES = ("sqlite", "postgresql")
 DRILLS: dict[str, Callable[[argparse.Namespace], object]] = {
-    "api_fuzz": lambda asked: api_fuzz.main(asked.examples, asked.roles or api_fuzz.EVERYBODY),
+    "api_fuzz": lambda asked: api_fuzz.main(asked.examples, asked.roles or api_fuzz.EVERYBODY, asked.only),
     "approvals": lambda asked: approvals.main(asked.acts, asked.engines),
     "complaint_deadlines": lambda _asked: not list(complaint_deadlines.differences()),
     "scheduler": lambda asked: scheduler.main(asked.years, asked.engines),
@@ -23,6 +23,9 @@ def main() -> None:
     parser.add_argument("name", nargs="?", choices=sorted(DRILLS), help="one drill; all of them without a name")
     parser.add_argument("--examples", type=int, default=200, help="examples for each operation and role")
     parser.add_argument("--roles", nargs="*", choices=api_fuzz.EVERYBODY, help="only these roles; all without it")
+    parser.add_argument(
+        "--only", default="", help="a regular expression: only the operations in whose label it is found"
+    )
     parser.add_argument("--acts", type=int, default=10_000, help="racing approvals on each engine")
     parser.add_argument("--years", type=float, default=5, help="years of the scheduler on each engine")
     parser.add_argument("--engines", nargs="*", choices=ENGINES, default=ENGINES, help="of approvals and scheduler")
