@@ -10,7 +10,7 @@ from sqlalchemy import Date, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from tierflow.common.customer_today import CustomerToday, lines_held
-from tierflow.common.customers import Customer, CustomerLine, get_visible
+from tierflow.common.customers import Customer, get_visible
 from tierflow.common.db import Id
 from tierflow.common.reference import ProductLine
 from tierflow.common.standing import level_column
@@ -68,12 +68,13 @@ def answers_for(session: Session, today: CustomerToday) -> Selling:
     is_stopped = today.is_suspended or today.is_disqualified
     found = business.stops(session, [customer.id], today.on).get(customer.id, []) if is_stopped else []
     stopped = [stop.refusal for stop in found]
+    at_auction = set() if stopped else _at_auction(session, today)
     answers = [
         Answer(
             line,
             held.customer_class if held else None,
             [*stopped, *([] if held else [_no_class()])],
-            by_auction_only=held is not None and not stopped and _is_at_auction(session, line, held, today),
+            by_auction_only=line.id in at_auction,
         )
         for line, held in today.held
     ]
@@ -84,16 +85,21 @@ def answers_for(session: Session, today: CustomerToday) -> Selling:
     return Selling(sorted(answers, key=lambda answer: answer.customer_class is None), held)
 
 
-def _is_at_auction(session: Session, line: ProductLine, held: CustomerLine, today: CustomerToday) -> bool:
-    if line.scheme != "polyolefin" or held.customer_class == "direct":
-        return False
-    given = {"customer_id": today.customer.id, "line_id": line.id, "on_day": today.on}
-    return session.scalar(_LEVEL, given) == "auction"
+def _at_auction(session: Session, today: CustomerToday) -> set[int]:
+    """The lines with levels on which the customer buys by auction only. One query, none where no line has levels."""
+    tiered = [
+        line.id
+        for line, held in today.held
+        if line.scheme == "polyolefin" and held is not None and held.customer_class != "direct"
+    ]
+    given = {"customer_id": today.customer.id, "on_day": today.on, "line_ids": tiered}
+    return set(session.scalars(_AT_AUCTION, given)) if tiered else set()
 
 
 # Written once: writing it costs a customer's page more than asking it.
-_LEVEL = select(
-    level_column(bindparam("customer_id", type_=Id), bindparam("line_id", type_=Id), bindparam("on_day", type_=Date()))
+_AT_AUCTION = select(ProductLine.id).where(
+    ProductLine.id.in_(bindparam("line_ids", expanding=True)),
+    level_column(bindparam("customer_id", type_=Id), ProductLine.id, bindparam("on_day", type_=Date())) == "auction",
 )
 
 
