@@ -282,3 +282,35 @@ def test_what_is_tied_does_not_end(app: Flask) -> None:
     desk.untie(tie, TODAY + timedelta(days=1))
     with pytest.raises(Invalid):
         desk.tie("first", 999)
+
+
+@pytest.mark.rule("CHEM-8.2")
+@pytest.mark.parametrize("kind", ["page", "api"])
+def test_who_acknowledges_for_another_office_or_for_finance_is_named_with_the_absent(app: Flask, kind: str) -> None:
+    """The first office stands in for the second and for finance: its own receipts are in nobody else's name."""
+    desk = Desk(app)
+    place = desk.place
+    desk.tie("first")
+    desk.tie("second")
+    desk.admit()
+    with app.app_context(), transaction() as session:
+        for absent in ("second", "finance"):
+            lender, stand_in = (session.get_one(User, place.id_of(who)) for who in (absent, "first"))
+            builders.delegation(session, lender, stand_in, TODAY, TODAY + timedelta(days=5))
+    with app.app_context():
+        sent = {row.id: row.office_id for row in db.session().scalars(select(Distribution))}
+    client = builders.sign_in(app, place.id_of("first"))
+    headers = {"X-CSRFToken": builders.csrf_of(client)}
+    if kind == "page":
+        assert client.post("/distributions/receipts", data={"ids": list(sent)}, headers=headers).status_code == 302
+    else:
+        client.post("/api/v1/distributions/receipts", json={"ids": list(sent)}, headers=headers)
+    with app.app_context():
+        entries = db.session().scalars(select(AuditEntry).where(AuditEntry.action == "distribution.acknowledge"))
+        told = {sent[row.after["distribution"]]: (row.actor_id, row.on_behalf_of_id) for row in entries}
+    me = place.id_of("first")
+    assert told == {
+        desk.offices["first"]: (me, None),
+        desk.offices["second"]: (me, place.id_of("second")),
+        None: (me, place.id_of("finance")),
+    }

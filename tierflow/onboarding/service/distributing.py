@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from sqlalchemy import or_, select, update
@@ -23,12 +23,13 @@ from tierflow.common.reference import Office
 from tierflow.common.users import User
 from tierflow.kernel.errors import Conflict, NotFound, Refusal
 from tierflow.kernel.months import local_day
-from tierflow.kernel.roles import Actor, Role, require
+from tierflow.kernel.roles import Actor, Role, in_office_of, require
 from tierflow.kernel.text import mark, text
 from tierflow.onboarding.models import Distribution
 from tierflow.web.paging import Page, Sort, page_of
 
 SUBJECT = "distribution"
+OFFICES = {"finance": Role.FINANCE_REVIEWER, "office": Role.RESIDENT_OFFICE}  # who acknowledges, by recipient
 AT_ONCE = 500  # customers an office is sent in one transaction, when it has many to catch up with
 
 
@@ -147,12 +148,20 @@ def acknowledge_all(session: Session, actor: Actor, ids: Sequence[int], now: dat
         update(Distribution)
         .where(Distribution.id.in_(ids), mine(actor), Distribution.acknowledged_at.is_(None))
         .values(acknowledged_at=now, acknowledged_by_id=actor.user_id)
-        .returning(Distribution.id, Distribution.customer_id, Distribution.event, Distribution.recipient)
+        .returning(
+            Distribution.id,
+            Distribution.customer_id,
+            Distribution.event,
+            Distribution.recipient,
+            Distribution.office_id,
+        )
     )
-    done = sorted(session.execute(query, execution_options={"synchronize_session": False}).all())
+    rows = session.execute(query, execution_options={"synchronize_session": False})
+    done = sorted(rows, key=attrgetter("id"))
     for row in done:
         after = {"distribution": row.id, "event": row.event, "recipient": row.recipient}
-        audit.record(session, actor, "distribution.acknowledge", "customer", row.customer_id, now, after=after)
+        named = in_office_of(actor, OFFICES[row.recipient], row.office_id)
+        audit.record(session, named, "distribution.acknowledge", "customer", row.customer_id, now, after=after)
     return [row.id for row in done]
 
 
