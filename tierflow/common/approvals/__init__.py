@@ -26,6 +26,7 @@ from tierflow.common.approvals.opinions import (
 )
 from tierflow.common.approvals.reading import (
     CHAINS,
+    ESCALATIONS,
     capacity,
     current_content,
     deciders,
@@ -49,6 +50,7 @@ from tierflow.common.approvals.tables import (
 
 __all__ = [
     "CHAINS",
+    "ESCALATIONS",
     "ApprovalCase",
     "ApprovalDecision",
     "ApprovalNudge",

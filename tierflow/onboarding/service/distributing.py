@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from tierflow.common import audit, offices
 from tierflow.common.calendars import working_calendar
+from tierflow.common.counted import Counted
 from tierflow.common.customers import Customer, CustomerOffice, visible
 from tierflow.common.db import insert_rows
 from tierflow.common.desks import Desk
@@ -29,6 +30,7 @@ from tierflow.onboarding.models import Distribution, TakenOver
 from tierflow.web.paging import Page, Sort, page_of
 
 SUBJECT = "distribution"
+ACKNOWLEDGE_DAYS = "distribution.acknowledge_working_days"
 OFFICES = {"finance": Role.FINANCE_REVIEWER, "office": Role.RESIDENT_OFFICE}  # who acknowledges, by recipient
 AT_ONCE = 500  # customers sent in one transaction, where there are many to catch up with
 
@@ -75,7 +77,7 @@ def _held(session: Session, customer_id: int) -> Sequence[CustomerOffice]:
 
 def _due(session: Session, now: datetime) -> datetime:
     policy = policy_on(session, local_day(now))
-    days = policy.integer("distribution.acknowledge_working_days")
+    days = policy.integer(ACKNOWLEDGE_DAYS)
     return working_calendar(session).deadline_at(now, days, policy.time("office.closes_at")).at
 
 
@@ -233,6 +235,7 @@ def _waiting_for(session: Session, recipient: str, *where: Any) -> int:
 
 
 _UNREAD = Distribution.acknowledged_at.is_(None)
+RECEIPTS = Counted(Distribution, Distribution.sent_at, _UNREAD, ACKNOWLEDGE_DAYS)
 _RECEIPTS = mark("Customer information to acknowledge")
 DESKS = (
     Desk(Role.FINANCE_REVIEWER, _RECEIPTS, lambda session, _scope: _waiting_for(session, "finance")),

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from tierflow.common import audit
 from tierflow.common.calendars import working_calendar
+from tierflow.common.counted import Counted
 from tierflow.common.customers import Customer, in_name_of, visible
 from tierflow.common.policies import policy_on
 from tierflow.common.users import Delegation, RoleGrant, User
@@ -25,6 +26,14 @@ from tierflow.onboarding.rules.inspection import CLAUSE, ITEMS, draw, planned_da
 from tierflow.onboarding.service import examining
 from tierflow.onboarding.terms_keeping import MEND_WORKING_DAYS
 from tierflow.web.paging import Page, Sort, page_of
+
+_INSPECTED_AT = (
+    select(Inspection.inspected_at)
+    .where(Inspection.id == InspectionFinding.inspection_id)
+    .correlate(InspectionFinding)
+    .scalar_subquery()
+)
+MENDING = Counted(InspectionFinding, _INSPECTED_AT, InspectionFinding.closed_at.is_(None), MEND_WORKING_DAYS)
 
 
 @dataclass(frozen=True)
