@@ -22,6 +22,7 @@ from tierflow.common.approvals.opinions import (
     asked_of,
     opinion,
     opinions_of,
+    voices,
     waiting_opinions,
 )
 from tierflow.common.approvals.reading import (
@@ -80,6 +81,7 @@ __all__ = [
     "submit",
     "take_pen",
     "take_turn",
+    "voices",
     "void",
     "waiting_conditions",
     "waiting_opinions",
