@@ -141,7 +141,9 @@ def test_the_page_of_a_level_by_hand_carries_what_was_seen_and_names_who_stood_i
     assert "孙丽娟" in page
     assert "陈立" in page
     listed = door.client("gm")[0].get("/api/v1/grading/pins").get_json()["rows"]
-    assert [(row["state"], row["case"]["state"]) for row in listed] == [("approved", "approved")]
+    assert [(row["state"], row["case"]["state"], row["decided_for"]) for row in listed] == [
+        ("approved", "approved", "陈立")
+    ]
 
 
 @pytest.mark.rule("CHEM-9.6")
