@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from tests import builders
 from tests.browser.axe import serious
-from tests.browser.conftest import DESKTOP, PHONE, Seat
+from tests.browser.conftest import DESKTOP, PHONE, SMALL_DESK, Seat
 from tests.conftest import NOW, StandingClock
 from tests.grading.scenes import JAN, Scene, at
 from tests.onboarding import lists
@@ -104,3 +104,18 @@ def test_a_page_the_demo_has_nothing_for_fits_and_reads(
             assert drawer.evaluate("it => it.scrollWidth <= it.clientWidth"), "nothing sticks out of the drawer"
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
         assert serious(page) == []
+
+
+def test_the_button_that_ends_a_tie_stands_beside_its_day(app: Flask, seat: Seat) -> None:
+    with app.app_context(), transaction() as session:
+        office = builders.office(session).id
+        admin = builders.user(session, "admin", Role.ADMINISTRATOR, name="管理员").id
+    desk = seat(admin)
+    for size in (DESKTOP, SMALL_DESK, PHONE):
+        desk.page.set_viewport_size(size)  # type: ignore[arg-type]
+        form = desk.go(f"/reference/office/{office}").locator("form[action$='/end']").first
+        day, button = (form.locator(part).bounding_box() for part in ("input[type=date]", "button"))
+        assert day is not None
+        assert button is not None
+        assert button["x"] >= day["x"] + day["width"]
+        assert button["y"] < day["y"] + day["height"]
