@@ -46,7 +46,7 @@ AT_ONCE = 10_000
 SOURCE = "erp"
 COLUMNS = (
     "customer_id", "product_id", "product_line_id", "lifted_on", "month", "grams", "form_of_sale", "source",
-    "external_number", "take", "recorded_at",
+    "external_number", "take", "recorded_at", "import_id",
 )  # fmt: skip
 
 
@@ -152,7 +152,7 @@ def ready(connection: Connection, content: bytes, today: date) -> Iterator[tuple
             continue
         seen.add(number)
         month, on = day.replace(day=1).isoformat(), day.isoformat()
-        yield customer, product, line_id, on, month, grams, form, SOURCE, number, 1, at
+        yield customer, product, line_id, on, month, grams, form, SOURCE, number, 1, at, 1
     if errors:
         raise ValueError(errors[:3])
 
@@ -169,7 +169,9 @@ def bare(url: str, content: bytes, rows: int) -> None:
                 batch = []
         write(connection, "offtake", batch)
         # The sums in one statement, the product's own: sums in a dict and a row each take the engine far longer.
-        offtake._add_from(Session(connection), offtake.sums_of(select(Offtake).subquery()))
+        offtake._add_from(
+            Session(connection), offtake.sums_of(select(Offtake).where(Offtake.import_id == 1).subquery())
+        )
         assert connection.scalar(select(func.count()).select_from(Offtake)) == rows
     engine.dispose()
 
@@ -188,7 +190,7 @@ def alone(url: str, content: bytes, rows: int, table: str) -> Callable[[], None]
     with engine.connect() as connection:
         made = list(ready(connection, content, local_day(NOW)))
     with write_access(), engine.begin() as connection:
-        kinds = ["BIGINT"] * 3 + ["DATE"] * 2 + ["BIGINT"] + ["TEXT"] * 3 + ["BIGINT", "TEXT"]
+        kinds = ["BIGINT"] * 3 + ["DATE"] * 2 + ["BIGINT"] + ["TEXT"] * 3 + ["BIGINT", "TEXT", "BIGINT"]
         fields = ", ".join(f"{name} {kind}" for name, kind in zip(COLUMNS, kinds, strict=True))
         connection.exec_driver_sql(f"CREATE TABLE bench_bare ({fields})")
 

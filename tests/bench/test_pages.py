@@ -22,6 +22,9 @@ MOST_QUERIES = {
 }
 
 
+pytestmark = pytest.mark.xdist_group("bench")  # measured once, not once in each worker
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def figures(request: pytest.FixtureRequest) -> tuple[Figures, Figures]:
     with fresh_databases(request.param) as fresh:

@@ -12,18 +12,21 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from urllib.error import HTTPError
 
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
+from tests.builders import adopt
 from tests.jobs.test_papers import customer, paper
 from tests.jobs.world import fill, read
 from tierflow import create_app
 from tierflow.common import audit
+from tierflow.common.calendars import load_year
 from tierflow.common.clock import system_clock
 from tierflow.common.db import db, transaction
 from tierflow.common.notices import Notice
@@ -83,7 +86,8 @@ def test_two_schedulers_killed_again_and_again_do_every_period_once(
     first_day = Day(today).plus(-6)
     with both_app.app_context(), transaction() as session:
         now = system_clock()
-        for job in ("anchor", "housekeeping"):
+        at_work_whenever(session, today)  # people are told in office hours; the processes read the real clock
+        for job in ("anchor", "housekeeping", "papers"):
             run = Run(job=job, period=str(first_day), item="", state="done", started_at=now, ended_at=now, result={})
             session.add(run)
     environment = environment_of(database_url, tmp_path)
@@ -110,6 +114,13 @@ def test_two_schedulers_killed_again_and_again_do_every_period_once(
     readers = {row.user_id for row in told}
     assert set(Counter(row.dedupe_key for row in told).values()) == {len(readers)}, "each warning once to each reader"
     assert "Traceback" not in "".join(path.read_text() for path in (log, tmp_path / "one", tmp_path / "two"))
+
+
+def at_work_whenever(session: Session, today: date) -> None:
+    """The office is open now, whatever the day and the hour."""
+    adopt(session, {"office.opens_at": "00:00", "office.closes_at": "23:59"}, today - timedelta(days=30))
+    days = [today + timedelta(days=n) for n in (-1, 0, 1)]
+    load_year(session, today.year, dict.fromkeys(days, (True, "")), "test", None, system_clock())
 
 
 def settled(app: Flask) -> bool:

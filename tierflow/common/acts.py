@@ -149,6 +149,7 @@ ACTS: dict[str, str] = {
     "complaint.take": mark("took the complaint"),
     "complaint.tell": mark("told the customer"),
     "inquiry.answer": mark("answered an inquiry"),
+    "inquiry.close": mark("closed an inquiry"),
     "inquiry.note": mark("noted an inquiry"),
     "inquiry.turn": mark("turned an inquiry into a complaint"),
     "reply_template.save": mark("saved a reply template"),

@@ -102,7 +102,7 @@ def answer(
             errors=say_errors(errors) if errors else {},
             refusals=refusals,
             kept=kept_words() if keeps else None,
-            files=bool(request.files),
+            files=keeps and bool(request.files),
             retry_after=int(headers["Retry-After"]) if headers and "Retry-After" in headers else None,
             reference=g.get("request_id") if status >= 500 else None,
         )
