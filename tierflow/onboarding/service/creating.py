@@ -86,10 +86,14 @@ def admit(session: Session, application: Application, found: Admission, actor: A
 
 
 def _supplement(session: Session, application: Application, found: Admission, actor: Actor, now: datetime) -> Customer:
-    """CHEM-8.1: lines and classes that went through the whole chain; nothing else of the customer changes."""
+    """CHEM-8.1: lines and classes that went through the whole chain; nothing else of the customer changes.
+
+    A struck line was refused: what the customer holds of it stays as it is.
+    """
     customer = session.get_one(Customer, application.supplements_id)
     application.customer_id = customer.id
-    old, new = set_lines(session, customer, found.facts.lines, local_day(now))
+    struck = frozenset(line.product_line_id for line in found.facts.lines if line.is_struck)
+    old, new = set_lines(session, customer, found.facts.lines, local_day(now), left=struck)
     customer.version += 1
     after = {"application": application.number, **new}
     audit.record(session, actor, "customer.supplement", CUSTOMER, customer.id, now, before=old, after=after)
@@ -121,11 +125,20 @@ def _hand_over(session: Session, application: Application, customer: Customer) -
 
 
 def set_lines(
-    session: Session, customer: Customer, lines: Iterable[LineFact], on: date, *, is_new: bool = False
+    session: Session,
+    customer: Customer,
+    lines: Iterable[LineFact],
+    on: date,
+    *,
+    is_new: bool = False,
+    left: frozenset[int] = frozenset(),
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Give the customer the lines and classes approved, from that day; lines not asked for end. What changed."""
+    """Give the customer the lines and classes approved, from that day; lines not asked for end. What changed.
+
+    `left`: product lines that stay as they are held, if they are.
+    """
     wanted = {line.product_line_id: line.customer_class for line in lines if not line.is_struck}
-    before, kept = ({}, set()) if is_new else _end_lines(session, customer, wanted, on)
+    before, kept = ({}, set()) if is_new else _end_lines(session, customer, wanted, on, left)
     rows = [
         {"customer_id": customer.id, "product_line_id": line_id, "class": customer_class, "from_on": on}
         for line_id, customer_class in wanted.items()
@@ -137,12 +150,13 @@ def set_lines(
 
 
 def _end_lines(
-    session: Session, customer: Customer, wanted: Mapping[int, str], on: date
+    session: Session, customer: Customer, wanted: Mapping[int, str], on: date, left: frozenset[int]
 ) -> tuple[dict[str, str], set[int]]:
-    """End the lines held that are not wanted as they are. What was held, and which lines stay."""
-    held = session.scalars(
+    """End the lines held that are not wanted as they are. What was held, and which lines stay; `left`: untouched."""
+    found = session.scalars(
         select(CustomerLine).where(CustomerLine.customer_id == customer.id, CustomerLine.to_on.is_(None))
-    ).all()
+    )
+    held = [row for row in found if row.product_line_id not in left]
     for row in held:
         if wanted.get(row.product_line_id) == row.customer_class:
             continue
