@@ -24,6 +24,7 @@ from tierflow.kernel.roles import Actor
 from tierflow.kernel.text import text
 from tierflow.onboarding.models import Application, Disqualified, Paper
 from tierflow.onboarding.rules.admission import LineFact
+from tierflow.onboarding.rules.duplicates import Field
 from tierflow.onboarding.rules.examining import FIELD_GROUPS
 from tierflow.onboarding.service.admitting import Admission
 from tierflow.onboarding.service.distributing import distribute
@@ -53,7 +54,7 @@ def admit(session: Session, application: Application, found: Admission, actor: A
     """Make the approved application a customer. Raises `Refused` when a rival with the same code was faster."""
     if application.supplements_id is not None:
         return _supplement(session, application, found, actor, now)
-    customer, event, changed = _customer(session, application, now)
+    customer, event, changed = _customer(session, application, found, now)
     is_new, on = event == "approved", local_day(now)
     old, new = set_lines(session, customer, found.facts.lines, on, is_new=is_new)
     papers = _hand_over(session, application, customer)
@@ -170,12 +171,18 @@ def _end_lines(
 
 
 def _customer(
-    session: Session, application: Application, now: datetime
+    session: Session, application: Application, found: Admission, now: datetime
 ) -> tuple[Customer, str, tuple[dict[str, Any], dict[str, Any]]]:
-    """The new customer; or the disqualified one, readmitted under its old number. Which, and what changed."""
+    """The new customer; or the disqualified one, readmitted under its old number. Which, and what changed.
+
+    Raises `Refused` where the application of one disqualified before was not examined as its readmission (CHEM-17).
+    """
     if application.region_id is None:
         raise ValueError("an application without a region was handed in")
     if (again := _disqualified_before(session, application)) is not None:
+        if not (application.readmission_reason and _listed(found, "code")):
+            reason = text("This company was disqualified, and its readmission was not asked for and examined.")
+            raise Refused(Refusal("CHEM-17", reason, "readmission_reason"))
         before = _told(session, again)
         for field in _SAME:
             setattr(again, field, getattr(application, field))
@@ -233,10 +240,19 @@ _DISQUALIFIED = (
 )
 
 
+def _listed(found: Admission, field: Field) -> set[int]:
+    """The disqualified companies that agree in that field."""
+    return {match.subject_id for match in found.matches if match.source == "disqualified" and match.field == field}
+
+
 def _readmit(session: Session, application: Application, found: Admission, now: datetime) -> None:
-    """CHEM-17: the general manager's approval takes the company off the list."""
-    ids = {m.subject_id for m in found.matches if m.source == "disqualified" and m.field in ("code", "name")}
-    if not ids:
+    """CHEM-17: the general manager's approval takes the company off the list.
+
+    It is that company by its code. A name may be another's too, and tells only where the list knows no code.
+    """
+    by_code, by_name = _listed(found, "code"), _listed(found, "name")
+    if not by_code | by_name:
         return
-    for row in session.scalars(select(Disqualified).where(Disqualified.id.in_(ids))):
-        row.readmitted_on, row.readmitted_application_id = local_day(now), application.id
+    for row in session.scalars(select(Disqualified).where(Disqualified.id.in_(by_code | by_name))):
+        if row.id in by_code or not (row.credit_code or row.organisation_code):
+            row.readmitted_on, row.readmitted_application_id = local_day(now), application.id
