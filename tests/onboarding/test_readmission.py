@@ -11,11 +11,14 @@ from sqlalchemy import select, update
 
 from tests.onboarding import keeping, scenes
 from tests.onboarding.test_leaving import TODAY, Room
+from tierflow.common import lookup
 from tierflow.common.customers import Customer
 from tierflow.common.db import db, make_engine, transaction
 from tierflow.common.schema import alembic_config, downgrade, upgrade
 from tierflow.kernel.errors import Refused
-from tierflow.onboarding.models import Disqualified
+from tierflow.onboarding.models import Disqualified, DisqualifiedName, FormerName
+from tierflow.onboarding.service import find_matches
+from tierflow.onboarding.service.creating import CUSTOMER
 
 OF_THE_FIRST = "华东塑料第1有限公司"
 
@@ -90,3 +93,23 @@ def test_those_a_name_alone_took_off_the_list_stand_on_it_again(room: Room) -> N
         ("没有代码", TODAY, other),
         ("名单上的另一家", None, None),
     ]
+
+
+@pytest.mark.rule("CHEM-17")
+def test_readmission_under_a_new_name_keeps_the_former_one(room: Room) -> None:
+    room.approve(drafted(room, 1, name="华东新材料有限公司", readmission_reason="整改完毕"))
+    assert room.customer().name == "华东新材料有限公司"
+    with room.file.app.app_context():
+        session = db.session()
+        former = session.execute(select(FormerName.customer_id, FormerName.name, FormerName.until_on)).all()
+        assert [tuple(row) for row in former] == [(room.file.customer, OF_THE_FIRST, TODAY)]
+        for word in ("塑料第1", "新材料"):
+            assert list(session.scalars(lookup.matching(CUSTOMER, word))) == [room.file.customer]
+        wang = room.file.place.actor(session, "wang")
+        found = find_matches(session, wang, {"name": OF_THE_FIRST})
+        assert [(match.source, match.field) for match in found if match.source == "customer"] == [("customer", "name")]
+    room.judge(room.accuse())
+    with room.file.app.app_context():
+        query = select(DisqualifiedName.name).join(Disqualified, Disqualified.id == DisqualifiedName.disqualified_id)
+        names = set(db.session.scalars(query.where(Disqualified.readmitted_on.is_(None))))
+        assert names == {OF_THE_FIRST, "华东新材料有限公司"}

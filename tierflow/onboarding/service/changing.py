@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from tierflow.common import approvals, audit, files, lookup, uploads
+from tierflow.common import approvals, audit, files, uploads
 from tierflow.common.approvals import ApprovalCase, Seen
 from tierflow.common.customers import Customer, get_visible, in_name_of
 from tierflow.common.files import StoredFile
@@ -23,10 +23,10 @@ from tierflow.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refus
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, require
 from tierflow.kernel.text import text
-from tierflow.onboarding.models import CustomerChange, FormerName
+from tierflow.onboarding.models import CustomerChange
 from tierflow.onboarding.rules.examining import CLAUSE, FIELD_GROUPS, examiners, field_groups
 from tierflow.onboarding.service import examining, particulars
-from tierflow.onboarding.service.creating import CUSTOMER
+from tierflow.onboarding.service.creating import CUSTOMER, index_again, keep_name
 from tierflow.onboarding.service.distributing import distribute
 
 SUBJECT = "customer_change"
@@ -171,10 +171,7 @@ def _apply(session: Session, row: CustomerChange, customer: Customer, actor: Act
     if stale:
         raise Conflict(Refusal("conflict", text("The file has changed since this was proposed."), stale[0]))
     if "name" in row.new:
-        old = FormerName(
-            customer_id=customer.id, name=customer.name, name_key=customer.name_key, until_on=local_day(now)
-        )
-        session.add(old)
+        keep_name(session, customer, local_day(now))
     columns = particulars.read(row.new)
     try:
         with session.begin_nested():
@@ -184,10 +181,7 @@ def _apply(session: Session, row: CustomerChange, customer: Customer, actor: Act
             customer.version += 1
     except IntegrityError as error:
         raise Refused(Refusal("CHEM-7.1", text("Another customer has this code."), "credit_code")) from error
-    code = customer.credit_code or customer.organisation_code or ""
-    former = session.scalars(select(FormerName.name).where(FormerName.customer_id == customer.id)).all()
-    codes = [customer.number, code, customer.phone_key]
-    lookup.index(session, (CUSTOMER, customer.id), [customer.name, *former], codes)
+    index_again(session, customer)
     audit.record(
         session, actor, "customer.change", CUSTOMER, customer.id, now, before=row.old, after=row.new, reason=row.reason
     )
