@@ -113,3 +113,28 @@ def test_readmission_under_a_new_name_keeps_the_former_one(room: Room) -> None:
         query = select(DisqualifiedName.name).join(Disqualified, Disqualified.id == DisqualifiedName.disqualified_id)
         names = set(db.session.scalars(query.where(Disqualified.readmitted_on.is_(None))))
         assert names == {OF_THE_FIRST, "华东新材料有限公司"}
+
+
+@pytest.mark.rule("CHEM-8.1", "CHEM-17")
+def test_nobody_takes_the_code_of_a_disqualified_company_or_of_another_customer(both_app: Flask) -> None:
+    room = Room(keeping.opened(both_app))
+    code = scenes.credit_code
+    with room.file.app.app_context(), transaction() as session:
+        keeping.admitted(session, room.file.place, 2)
+        session.add(Disqualified(name="坏公司", credit_code=code(7), ground="fraud", since=TODAY))
+    for new, found in [
+        ({"credit_code": code(7)}, ("CHEM-17", "credit_code")),
+        ({"credit_code": code(2)}, ("CHEM-7.1", "credit_code")),
+        ({"credit_code": None, "organisation_code": code(2)[8:17]}, ("CHEM-7.1", "credit_code")),
+    ]:
+        with pytest.raises(Refused) as error:
+            room.propose(**new)
+        assert [(row.clause, row.field) for row in error.value.refusals] == [found]
+    change = room.propose(credit_code=code(8))
+    room.examine(change, "sales")
+    with room.file.app.app_context(), transaction() as session:
+        session.add(Disqualified(name="新近被取消资格", credit_code=code(8), ground="fraud", since=TODAY))
+    with pytest.raises(Refused) as error:
+        room.examine(change, "finance")
+    assert [row.clause for row in error.value.refusals] == ["CHEM-17"]
+    assert room.customer().credit_code == code(1)
