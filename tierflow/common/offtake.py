@@ -227,12 +227,21 @@ def record_import(
     names = [*COLUMNS, "month", "source", "import_id", "recorded_at"]
     at: Any = _instant(now).type.dialect_impl(session.get_bind().dialect).bind_processor(session.get_bind().dialect)
     shared = (source, import_id, at(now) if at else now)
-    count = 0
+    before, count = _last_of(session, import_id), 0
     for chunk in chunks:
         write_rows(session, Offtake, names, ((*line, f"{line[3][:8]}01", *shared) for line in chunk))
         count += len(chunk)
-    _add_from(session, sums_of(select(Offtake).where(Offtake.import_id == import_id).subquery()))
+    _add_from(session, _written(import_id, before))
     return count
+
+
+def _last_of(session: Session, import_id: int) -> int:
+    return session.scalar(select(func.max(Offtake.id)).where(Offtake.import_id == import_id)) or 0
+
+
+def _written(import_id: int, after: int) -> Select[Any]:
+    """The sums of what an import wrote after a line of its own: nothing is added twice."""
+    return sums_of(select(Offtake).where(Offtake.import_id == import_id, Offtake.id > after).subquery())
 
 
 def reverse(session: Session, offtake_id: int, grams: int, external_number: str, now: datetime) -> int:
