@@ -21,6 +21,7 @@ from tierflow.common import offtake
 from tierflow.common.audit import AuditEntry
 from tierflow.common.db import db, is_sqlite, transaction
 from tierflow.common.imports import ImportBatch, ImportChunk, service, work
+from tierflow.common.offtake import Offtake
 from tierflow.kernel.months import Month
 from tierflow.lifting.service.offtake_import import OFFTAKE
 
@@ -197,3 +198,14 @@ def test_what_is_given_up_while_it_is_checked_stays_given_up(desk: Desk, monkeyp
     work.work_off(desk.clock, pause=0)
     assert desk.batch(batch_id).state == "discarded"
     assert db.session().scalar(select(func.count()).select_from(ImportChunk)) == 0
+
+
+@pytest.mark.rule("CHEM-2")
+def test_a_line_taken_back_by_hand_while_its_import_is_taken_back_is_taken_off_once(desk: Desk) -> None:
+    batch_id = waiting_to(desk, "to_revert")
+    with meanwhile(desk, lambda: work.work_off(desk.clock, pause=0), 1) as asked:
+        line = db.session().scalars(select(Offtake).where(Offtake.external_number == "CK-2")).one()
+        offtake.reverse(db.session(), line.id, line.grams, f"CK-2/R{line.id}", desk.clock())
+    assert [each.result() for each in asked] == [1]
+    batch = desk.batch(batch_id)
+    assert (batch.state, batch.failure, desk.months()) == ("reverted", None, {})
