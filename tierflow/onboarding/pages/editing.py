@@ -20,7 +20,7 @@ from tierflow.kernel.text import Text, text
 from tierflow.onboarding.models import Application
 from tierflow.onboarding.pages import views
 from tierflow.onboarding.pages.blueprint import APPLICATION, bp
-from tierflow.onboarding.pages.papers import declarations, slots
+from tierflow.onboarding.pages.paper_slots import declarations, slots
 from tierflow.onboarding.pages.reading import acts, diff, latest_changes, statement
 from tierflow.onboarding.pages.reading import page as show_page
 from tierflow.onboarding.rules import duplicates

@@ -12,7 +12,7 @@ from tierflow.onboarding.rules.examining import FIELD_GROUPS
 from tierflow.onboarding.rules.inspection import ITEMS
 from tierflow.onboarding.rules.leaving import GROUNDS
 from tierflow.onboarding.schemas.keeping import CursorSchema, VerdictSchema
-from tierflow.onboarding.schemas.shown import AgreeingSchema, CaseSchema
+from tierflow.onboarding.schemas.shown import AgreeingSchema, CaseSchema, NamedAccountSchema
 from tierflow.web.schemas import Line, Paragraph, RowId, Schema, length, one_of
 
 
@@ -172,7 +172,7 @@ class FindingSchema(ma.Schema):
 
 
 class InspectionOutSchema(ma.Schema):
-    """An inspection whole; `seed` repeats the draw."""
+    """An inspection whole; `seed` repeats the draw. `inspected_for`: the colleague the inspector only stood in for."""
 
     id = fields.Integer(attribute="row.id")
     customer_id = fields.Integer(attribute="row.customer_id")
@@ -182,6 +182,8 @@ class InspectionOutSchema(ma.Schema):
     planned_on = fields.Date(attribute="row.planned_on")
     answers = fields.List(fields.Dict(), attribute="row.answers")
     inspected_at = fields.DateTime(attribute="row.inspected_at", allow_none=True)
+    inspector = fields.Nested(NamedAccountSchema, allow_none=True)
+    inspected_for = fields.String(allow_none=True)
     findings = fields.List(fields.Nested(FindingSchema))
 
 

@@ -110,6 +110,7 @@ def correct(
     row, customer = get(session, actor, change_id)
     if not examining.keeper(session, actor, customer):
         raise Forbidden("change.write")
+    actor = in_name_of(actor, "change.write", customer)
     case = examining.case_of(session, (SUBJECT, row.id))
     session.refresh(row, with_for_update=True)
     if State(case.state) not in EDITABLE:
