@@ -83,6 +83,7 @@ DEFAULTS: dict[str, Any] = {
     "SEND_FILE_MAX_AGE_DEFAULT": 31536000,
     "BOOTSTRAP_SERVE_LOCAL": True,
     "CHECK_SCHEMA": True,
+    "PATIENT": False,  # no page waits for this process: the command line, the scheduler
 }
 
 
@@ -118,7 +119,7 @@ def build(config: Mapping[str, Any] | None = None) -> Flask:
     app.config.update(config or {})
     _check_settings(app)
     url = app.config["SQLALCHEMY_DATABASE_URI"]
-    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", engine_options(url))
+    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", engine_options(url, patient=app.config["PATIENT"]))
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     if proxies := app.config.get("TRUSTED_PROXIES"):
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]

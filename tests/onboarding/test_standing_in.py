@@ -184,6 +184,36 @@ def test_a_colleague_of_the_same_office_is_named_with_whom_they_stand_in_for(sta
     assert told["handover.end"] == (place.id_of("wang"), None)
 
 
+@pytest.mark.rule("CHEM-7.2")
+@pytest.mark.parametrize(("who", "name"), [("sales_west", "人sales"), ("sales", None)])
+def test_a_program_is_told_for_whom_a_file_was_inspected_and_a_handover_signed(
+    scene: Scene, who: str, name: str | None
+) -> None:
+    """In the answer to the act itself, and to whoever reads it later."""
+    place = scene.place
+    with scene.app.app_context(), transaction() as session:
+        keeping.admitted(session, place)
+        absent, stand_in = (session.get_one(User, place.id_of(one)) for one in ("sales", "sales_west"))
+        builders.delegation(session, absent, stand_in, NOW.date(), NOW.date() + timedelta(days=5))
+        inspecting.open_round(session, NOW, seed="seed")
+        inspection = session.scalars(select(Inspection.id)).first()
+    door, reader = scene.door(who), scene.door("gm")
+    path = f"/inspections/{inspection}"
+    unseen = reader.get(path).json
+    assert (unseen["inspector"], unseen["inspected_for"]) == (None, None)
+    done = door.post(f"{path}/answers", {"items": [{"key": key, "verdict": "pass"} for key in ITEMS]}).json
+    for shown in (done, reader.get(path).json):
+        assert (shown["inspector"]["id"], shown["inspected_for"]) == (place.id_of(who), name)
+    wanted = {"giver_id": place.id_of("li"), "taker_id": place.id_of("wang"), "reason": "调岗"}
+    made = door.post("/handovers", {**wanted, "effective_on": str(NOW.date())}).json
+    path = f"/handovers/{made['row']['id']}"
+    assert (made["giver_signed_by"], made["giver_signed_for"]) == (None, None)
+    signed = door.post(f"{path}/signatures", {"side": "giver", "absence": "出差"}).json
+    for shown in (signed, reader.get(path).json):
+        assert (shown["proposed_by"]["id"], shown["proposed_for"]) == (place.id_of(who), name)
+        assert (shown["giver_signed_by"]["id"], shown["giver_signed_for"]) == (place.id_of(who), name)
+
+
 @pytest.mark.rule("CHEM-8.1", "CHEM-15")
 def test_an_account_manager_who_corrects_or_makes_a_link_for_another_is_named_with_the_other(stage: Stage) -> None:
     session, place, day = stage.session, stage.place, date(2026, 11, 23)

@@ -22,6 +22,7 @@ from tierflow.common.approvals.opinions import (
     asked_of,
     opinion,
     opinions_of,
+    voices,
     waiting_opinions,
 )
 from tierflow.common.approvals.reading import (
@@ -29,6 +30,7 @@ from tierflow.common.approvals.reading import (
     ESCALATIONS,
     capacity,
     current_content,
+    decided_for,
     deciders,
     decisions_of,
     escalation_due,
@@ -66,6 +68,7 @@ __all__ = [
     "capacity",
     "current_content",
     "decide",
+    "decided_for",
     "deciders",
     "decisions_of",
     "discard",
@@ -82,6 +85,7 @@ __all__ = [
     "submit",
     "take_pen",
     "take_turn",
+    "voices",
     "void",
     "waiting_conditions",
     "waiting_opinions",

@@ -147,6 +147,19 @@ def decisions_of(session: Session, case_id: int) -> list[tuple[ApprovalDecision,
     return [(row.ApprovalDecision, row.User, principals.get(row.ApprovalDecision.on_behalf_of_id or 0)) for row in rows]
 
 
+def decided_for(session: Session, case_ids: Iterable[int]) -> dict[int, str]:
+    """By case, in whose name its last decision was given; without those the decider gave as their own. One query."""
+    rows = session.execute(_IN_WHOSE_NAME, {"case_ids": list(case_ids)})
+    last = {row.case_id: row.name for row in rows}
+    return {case_id: name for case_id, name in last.items() if name is not None}
+
+
+_IN_WHOSE_NAME = (
+    select(ApprovalDecision.case_id, User.name)
+    .outerjoin(User, User.id == ApprovalDecision.on_behalf_of_id)
+    .where(ApprovalDecision.case_id.in_(bindparam("case_ids", expanding=True)))
+    .order_by(ApprovalDecision.id)
+)
 _CHAIN_SO_FAR = (
     select(ApprovalDecision, User)
     .join(User, User.id == ApprovalDecision.user_id)
