@@ -22,6 +22,7 @@ from tierflow.common.imports import ImportBatch, outcome, service, work
 from tierflow.common.runs import Warned
 from tierflow.common.schema import downgrade, upgrade
 from tierflow.common.users import User
+from tierflow.grading.models import LevelDecisionRow
 from tierflow.kernel.errors import Conflict, Forbidden, Refused
 from tierflow.kernel.roles import Role
 from tierflow.onboarding.models import Disqualified, DisqualifiedName, Paper
@@ -336,7 +337,14 @@ def _asked(session: Any, customer: Customer) -> None:
     )
 
 
-@pytest.mark.parametrize("touch", [_edited, _reclassed, _warned_of, _asked])
+def _levelled(session: Any, customer: Customer) -> None:
+    """A month's decision names its customer without a foreign key."""
+    told = {"run_id": 1, "customer_id": customer.id, "customer_class": "dealer", "held": "auction", "level": "auction"}
+    facts = {"idle_before": 0, "grams": 0, "target": "auction", "move": "same", "code": "CHEM-9.4", "idle": 1}
+    session.add(LevelDecisionRow(**told, **facts))
+
+
+@pytest.mark.parametrize("touch", [_edited, _reclassed, _warned_of, _asked, _levelled])
 def test_once_anything_has_touched_a_customer_the_import_stays(
     house: Takeover, touch: Callable[[Any, Customer], None]
 ) -> None:
