@@ -19,10 +19,8 @@ from tierflow.common.approvals import ApprovalCase, Seen
 from tierflow.common.customers import Customer, CustomerLine, name_key
 from tierflow.common.db import db, make_engine, transaction
 from tierflow.common.imports import ImportBatch, outcome, service, work
-from tierflow.common.runs import Warned
 from tierflow.common.schema import downgrade, upgrade
 from tierflow.common.users import User
-from tierflow.grading.models import LevelDecisionRow
 from tierflow.kernel.errors import Conflict, Forbidden, Refused
 from tierflow.kernel.roles import Role
 from tierflow.onboarding.models import Disqualified, DisqualifiedName, Paper
@@ -310,11 +308,6 @@ def _reclassed(session: Any, customer: Customer) -> None:
     session.scalars(select(CustomerLine).where(CustomerLine.customer_id == customer.id)).one().to_on = ON
 
 
-def _warned_of(session: Any, customer: Customer) -> None:
-    paper = session.scalars(select(Paper).where(Paper.customer_id == customer.id)).one()
-    session.add(Warned(topic="paper", subject_id=paper.id, day=ON, stage="7", at=NOW))
-
-
 def _asked(session: Any, customer: Customer) -> None:
     from tierflow.complaints.models import Inquiry
 
@@ -337,14 +330,7 @@ def _asked(session: Any, customer: Customer) -> None:
     )
 
 
-def _levelled(session: Any, customer: Customer) -> None:
-    """A month's decision names its customer without a foreign key."""
-    told = {"run_id": 1, "customer_id": customer.id, "customer_class": "dealer", "held": "auction", "level": "auction"}
-    facts = {"idle_before": 0, "grams": 0, "target": "auction", "move": "same", "code": "CHEM-9.4", "idle": 1}
-    session.add(LevelDecisionRow(**told, **facts))
-
-
-@pytest.mark.parametrize("touch", [_edited, _reclassed, _warned_of, _asked, _levelled])
+@pytest.mark.parametrize("touch", [_edited, _reclassed, _asked])
 def test_once_anything_has_touched_a_customer_the_import_stays(
     house: Takeover, touch: Callable[[Any, Customer], None]
 ) -> None:
