@@ -114,7 +114,8 @@ def engine_options(url: str, *, patient: bool = False) -> dict[str, Any]:
     if url.startswith("sqlite"):
         return {"connect_args": {"timeout": 15, "check_same_thread": False}}
     settings = (
-        f"-c statement_timeout={0 if patient else 60000} -c lock_timeout=15000 -c idle_in_transaction_session_timeout=60000"
+        f"-c statement_timeout={0 if patient else 60000} -c lock_timeout=15000"
+        " -c idle_in_transaction_session_timeout=60000"
         " -c default_transaction_read_only=on"  # see _begin_on_postgresql
     )
     return {"pool_pre_ping": True, "pool_size": 5, "max_overflow": 5, "connect_args": {"options": settings}}
