@@ -169,7 +169,7 @@ def bare(url: str, content: bytes, rows: int) -> None:
                 batch = []
         write(connection, "offtake", batch)
         # The sums in one statement, the product's own: sums in a dict and a row each take the engine far longer.
-        offtake._add_from(
+        offtake.sums.add_from(
             Session(connection), offtake.sums_of(select(Offtake).where(Offtake.import_id == 1).subquery())
         )
         assert connection.scalar(select(func.count()).select_from(Offtake)) == rows
