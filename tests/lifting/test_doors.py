@@ -134,6 +134,15 @@ def test_a_whole_order_through_each_door(scene: Scene, door: Door) -> None:
     assert (told["state"], told["settled"], told["owes"], told["lifted"]) == ("settled", "246015.00", "0.00", "30")
 
 
+@pytest.mark.rule("CHEM-9.6")
+def test_receipts_matched_in_any_order_pay_on_the_last_of_their_days(scene: Scene, door: Door) -> None:
+    scene.place(10)
+    for amount, day in (("61503.75", "2026-11-23"), ("20501.25", "2026-11-20")):
+        assert door.send("finance", "/orders/1/receive", amount=amount, value_on=day, payer_name="甲")[0] == "ok"
+    told = door.client("am")[0].get("/api/v1/orders/1").get_json()
+    assert (told["paid_on"], told["missing"]) == ("2026-11-23", "0.00")
+
+
 @pytest.mark.rule("CHEM-2")
 def test_the_keeper_sees_slips_and_no_money(scene: Scene, door: Door) -> None:
     order = scene.place(10)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from tests.complaints.facts import at
 from tests.lifting.scenes import MONDAY, PRICE, Scene, T
+from tierflow.common import suspension
 from tierflow.common.customers import Customer
 from tierflow.common.db import transaction
 from tierflow.lifting.models import LiftingOrder, Slip, Weighing
@@ -160,3 +161,55 @@ def test_no_weighing_is_stored_for_whoever_is_suspended_but_what_was_let_out(sce
     refuses(scene, Weighing, "stands still", **more, recorded_at=at(TUESDAY))
     scene.do(orders.let_out, "gm", 1, {"reason": "客户已在换证"}, when=TUESDAY)
     takes(scene, Weighing, **more, recorded_at=at(TUESDAY))
+
+
+def renewed(scene: Scene, first: str, last: str) -> None:
+    """One more licence, of these days."""
+    with scene.app.app_context(), transaction() as session:
+        days, source = (date.fromisoformat(first), date.fromisoformat(last)), ("proof", 1)
+        now = at(f"{first} 08:00")
+        suspension.accept(session, scene.company.customer, "merged_licence", source, days, days[0], now)
+
+
+@pytest.mark.rule("CHEM-2", "CHEM-15")
+def test_what_was_let_out_stays_in_once_another_stop_has_begun(scene: Scene) -> None:
+    more = weighed(scene) | {"grams": T}
+    with scene.app.app_context(), transaction() as session:
+        session.execute(text("UPDATE lifting_slip SET lifted_grams = 10000000 WHERE id = 1"))
+    scene.expire("2026-11-23")
+    scene.do(orders.let_out, "gm", 1, {"reason": "客户已在换证"}, when="2026-11-25 10:00")
+    renewed(scene, "2026-11-27", "2026-11-29")
+    for day in ("25", "26", "27", "29"):
+        takes(scene, Weighing, **more, recorded_at=at(f"2026-11-{day} 10:00"))
+    refuses(scene, Weighing, "stands still", **more, recorded_at=at("2026-11-30 10:00"))
+    scene.do(orders.let_out, "gm", 1, {"reason": "客户已在换证"}, when="2026-11-30 10:00")
+    takes(scene, Weighing, **more, recorded_at=at("2026-11-30 10:00"))
+    takes(scene, Weighing, **more, recorded_at=at("2026-12-31 10:00"))
+
+
+@pytest.mark.rule("CHEM-2", "CHEM-15")
+def test_a_paper_that_ends_in_the_midst_of_a_stop_begins_no_other(scene: Scene) -> None:
+    more = weighed(scene) | {"grams": T}
+    with scene.app.app_context(), transaction() as session:
+        session.execute(text("UPDATE lifting_slip SET lifted_grams = 10000000 WHERE id = 1"))
+        days = (date(2026, 1, 5), date(2026, 11, 27))
+        company, source = scene.company.customer, ("paper", 99)
+        suspension.accept(session, company, "business_licence", source, days, days[0], at(MONDAY))
+    scene.expire("2026-11-23")
+    with scene.app.app_context(), transaction() as session:
+        session.execute(text("UPDATE paper_cover SET valid_to = '2026-11-27' WHERE kind = 'business_licence'"))
+    scene.do(orders.let_out, "gm", 1, {"reason": "客户已在换证"}, when=TUESDAY)
+    takes(scene, Weighing, **more, recorded_at=at("2026-11-30 10:00"))
+
+
+@pytest.mark.rule("CHEM-2", "CHEM-15", "CHEM-17")
+def test_what_was_let_out_of_a_suspension_stays_in_once_the_customer_is_disqualified(scene: Scene) -> None:
+    more = weighed(scene) | {"grams": T}
+    with scene.app.app_context(), transaction() as session:
+        session.execute(text("UPDATE lifting_slip SET lifted_grams = 10000000 WHERE id = 1"))
+    scene.expire("2026-11-23")
+    scene.do(orders.let_out, "gm", 1, {"reason": "客户已在换证"}, when=TUESDAY)
+    with scene.app.app_context(), transaction() as session:
+        session.get_one(Customer, scene.company.customer).disqualified_on = date(2026, 11, 26)
+    takes(scene, Weighing, **more, recorded_at=at("2026-11-25 10:00"))
+    refuses(scene, Weighing, "stands still", **more, recorded_at=at("2026-11-26 00:00"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,7 @@ from tierflow.lifting.rules.orders import (
     Standing,
     State,
     cost_fen,
+    covered_since,
     state_of,
     value_fen,
     why_not_cancel,
@@ -40,6 +42,29 @@ OPEN = Standing(quantity_grams=10 * T, price_fen=100)  # 1 yuan a tonne: a fen i
 
 def clauses(found: object) -> list[str]:
     return [refusal.clause for refusal in found]  # type: ignore[attr-defined]
+
+
+@pytest.mark.rule("CHEM-9.6")
+@pytest.mark.parametrize(
+    ("movements", "since"),
+    [
+        ([], None),
+        ([(10, 99)], None),
+        ([(10, 100)], 10),
+        ([(30, 60), (20, 40)], 30),  # matched in any order: the last one needed came on the 30th
+        ([(20, 40), (30, 60)], 30),
+        ([(30, 40), (20, 100)], 20),  # what came on top of the whole changes nothing
+        ([(10, 60), (20, 60), (25, -20)], 20),  # nor does what went back of it
+        ([(10, 100), (12, -50), (30, 50)], 30),  # what went back and had to come again
+        ([(10, 100), (10, -50), (10, 50)], 10),
+        ([(10, 100), (12, -1)], None),
+    ],
+)
+def test_an_order_is_covered_since_the_value_date_that_made_it_whole(
+    movements: list[tuple[int, int]], since: int | None
+) -> None:
+    found = covered_since(100, [(date(2026, 11, day), fen) for day, fen in movements])
+    assert found == (since and date(2026, 11, since))
 
 
 @pytest.mark.rule("CHEM-2")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -105,6 +105,25 @@ def test_goods_taken_back_before_settlement_can_be_released_again(scene: Scene) 
     assert refused(lambda: scene.weigh(slip.code, 1)) == {"CHEM-2"}, "the first slip is used up"
     scene.weigh(again.code, 3 * T)
     assert months(scene) == {Month(2026, 11): 10 * T}
+
+
+@pytest.mark.rule("CHEM-9.6")
+def test_an_order_is_paid_on_the_last_value_date_however_receipts_are_matched(scene: Scene) -> None:
+    first, second = scene.place(10), scene.place(10)
+    later = "2026-12-01 09:00"
+
+    def paid(order: int, fen: int, day: str) -> date | None:
+        return scene.receive(order, fen, when=later, value_on=date.fromisoformat(day)).paid_on
+
+    assert paid(first, 6 * PRICE, "2026-11-30") is None
+    assert paid(first, 4 * PRICE, "2026-11-20") == date(2026, 11, 30)
+    assert paid(first, PRICE, "2026-11-10") == date(2026, 11, 30)
+    back = {"fen": 2 * PRICE, "value_on": date(2026, 12, 1)}
+    assert scene.do(money.refund, "finance", first, back, when=later).paid_on is None, "it wants a tonne again"
+    assert paid(second, 11 * PRICE, "2026-11-25") == date(2026, 11, 25)
+    carry = {"fen": PRICE, "to_order": scene.order(first).number}
+    assert scene.do(money.carry, "finance", second, carry, when="2026-12-02 09:00").paid_on == date(2026, 11, 25)
+    assert scene.order(first).paid_on == date(2026, 12, 2)
 
 
 @pytest.mark.rule("CHEM-2")
@@ -311,3 +330,21 @@ def test_whoever_sells_as_a_stand_in_is_named_together_with_the_absent(scene: Sc
         told = {(row.action, row.subject_id): row.on_behalf_of_id for row in entries}
     lent = scene.company["am"]
     assert told == {("order.place", order): lent, ("order.release", order): lent, ("order.place", own): None}
+
+
+@pytest.mark.rule("CHEM-2")
+def test_a_keeper_who_weighs_at_the_gate_of_another_is_named_with_the_other(scene: Scene) -> None:
+    order = scene.place(30)
+    scene.receive(order, cost_fen(20 * T, PRICE))
+    slip = scene.release(order, 20 * T)
+    with scene.app.app_context(), transaction() as session:
+        absent, stand_in = (session.get_one(User, scene.company[who]) for who in ("keeper", "keeper2"))
+        builders.delegation(session, absent, stand_in, at(MONDAY).date(), at(MONDAY).date() + timedelta(days=9))
+    weighing = scene.weigh(slip.code, 12 * T, login="keeper2")
+    back = {"pass_number": weighing.number, "grams": T, "reason": "退回"}
+    scene.do(gate.take_back, "keeper2", slip.code, back)
+    with scene.app.app_context():
+        acts = ("order.lift", "order.take_back")
+        entries = db.session().scalars(select(AuditEntry).where(AuditEntry.action.in_(acts)))
+        told = {row.action: (row.actor_id, row.on_behalf_of_id) for row in entries}
+    assert told == dict.fromkeys(acts, (scene.company["keeper2"], scene.company["keeper"]))

@@ -11,11 +11,14 @@ from sqlalchemy import select, update
 
 from tests.onboarding import keeping, scenes
 from tests.onboarding.test_leaving import TODAY, Room
+from tierflow.common import lookup
 from tierflow.common.customers import Customer
 from tierflow.common.db import db, make_engine, transaction
 from tierflow.common.schema import alembic_config, downgrade, upgrade
 from tierflow.kernel.errors import Refused
-from tierflow.onboarding.models import Disqualified
+from tierflow.onboarding.models import Disqualified, DisqualifiedName, FormerName
+from tierflow.onboarding.service import find_matches
+from tierflow.onboarding.service.creating import CUSTOMER
 
 OF_THE_FIRST = "华东塑料第1有限公司"
 
@@ -90,3 +93,48 @@ def test_those_a_name_alone_took_off_the_list_stand_on_it_again(room: Room) -> N
         ("没有代码", TODAY, other),
         ("名单上的另一家", None, None),
     ]
+
+
+@pytest.mark.rule("CHEM-17")
+def test_readmission_under_a_new_name_keeps_the_former_one(room: Room) -> None:
+    room.approve(drafted(room, 1, name="华东新材料有限公司", readmission_reason="整改完毕"))
+    assert room.customer().name == "华东新材料有限公司"
+    with room.file.app.app_context():
+        session = db.session()
+        former = session.execute(select(FormerName.customer_id, FormerName.name, FormerName.until_on)).all()
+        assert [tuple(row) for row in former] == [(room.file.customer, OF_THE_FIRST, TODAY)]
+        for word in ("塑料第1", "新材料"):
+            assert list(session.scalars(lookup.matching(CUSTOMER, word))) == [room.file.customer]
+        wang = room.file.place.actor(session, "wang")
+        found = find_matches(session, wang, {"name": OF_THE_FIRST})
+        assert [(match.source, match.field) for match in found if match.source == "customer"] == [("customer", "name")]
+    room.judge(room.accuse())
+    with room.file.app.app_context():
+        query = select(DisqualifiedName.name).join(Disqualified, Disqualified.id == DisqualifiedName.disqualified_id)
+        names = set(db.session.scalars(query.where(Disqualified.readmitted_on.is_(None))))
+        assert names == {OF_THE_FIRST, "华东新材料有限公司"}
+
+
+@pytest.mark.rule("CHEM-8.1", "CHEM-17")
+def test_nobody_takes_the_code_of_a_disqualified_company_or_of_another_customer(both_app: Flask) -> None:
+    room = Room(keeping.opened(both_app))
+    code = scenes.credit_code
+    with room.file.app.app_context(), transaction() as session:
+        keeping.admitted(session, room.file.place, 2)
+        session.add(Disqualified(name="坏公司", credit_code=code(7), ground="fraud", since=TODAY))
+    for new, found in [
+        ({"credit_code": code(7)}, ("CHEM-17", "credit_code")),
+        ({"credit_code": code(2)}, ("CHEM-7.1", "credit_code")),
+        ({"credit_code": None, "organisation_code": code(2)[8:17]}, ("CHEM-7.1", "credit_code")),
+    ]:
+        with pytest.raises(Refused) as error:
+            room.propose(**new)
+        assert [(row.clause, row.field) for row in error.value.refusals] == [found]
+    change = room.propose(credit_code=code(8))
+    room.examine(change, "sales")
+    with room.file.app.app_context(), transaction() as session:
+        session.add(Disqualified(name="新近被取消资格", credit_code=code(8), ground="fraud", since=TODAY))
+    with pytest.raises(Refused) as error:
+        room.examine(change, "finance")
+    assert [row.clause for row in error.value.refusals] == ["CHEM-17"]
+    assert room.customer().credit_code == code(1)

@@ -14,16 +14,19 @@ from tests.onboarding import keeping, scenes
 from tests.onboarding.doors import Scene
 from tests.onboarding.stages import Stage
 from tierflow.common import approvals
+from tierflow.common.approvals import Seen
 from tierflow.common.audit import AuditEntry, write_pending
 from tierflow.common.db import db, transaction
 from tierflow.common.uploads import Upload
 from tierflow.common.users import User
+from tierflow.kernel.approval import Verdict
 from tierflow.kernel.errors import Refused
 from tierflow.kernel.roles import Actor
 from tierflow.onboarding import service
 from tierflow.onboarding.models import Application, EntryCheck, Inspection, InspectionFinding, Paper
 from tierflow.onboarding.rules.inspection import ITEMS
-from tierflow.onboarding.service import disqualifying, handover, inspecting
+from tierflow.onboarding.service import changing, disqualifying, handover, inspecting, links
+from tierflow.onboarding.service.examining import case_of
 
 
 def _saves(stage: Stage, application: Application, actor: Actor) -> None:
@@ -209,3 +212,24 @@ def test_a_program_is_told_for_whom_a_file_was_inspected_and_a_handover_signed(
     for shown in (signed, reader.get(path).json):
         assert (shown["proposed_by"]["id"], shown["proposed_for"]) == (place.id_of(who), name)
         assert (shown["giver_signed_by"]["id"], shown["giver_signed_for"]) == (place.id_of(who), name)
+
+
+@pytest.mark.rule("CHEM-8.1", "CHEM-15")
+def test_an_account_manager_who_corrects_or_makes_a_link_for_another_is_named_with_the_other(stage: Stage) -> None:
+    session, place, day = stage.session, stage.place, date(2026, 11, 23)
+    customer_id = keeping.admitted(session, place)
+    row = changing.propose(session, stage.actor("li"), customer_id, {"invoice_address": "新址"}, NOW, reason="搬迁")
+    case = case_of(session, (changing.SUBJECT, row.id))
+    seen = Seen(case.version, case.step or "")
+    changing.decide(session, stage.actor("finance"), row.id, seen, Verdict.RETURN, NOW, reason="不全")
+    write_pending(session)
+    before = session.scalars(select(AuditEntry.seq).order_by(AuditEntry.seq.desc())).first() or 0
+    builders.delegation(session, place.users["li"], place.users["wang"], day, day + timedelta(days=5))
+    wang = stage.actor("wang")
+    changing.correct(session, wang, row.id, {"invoice_address": "新址一号"}, NOW, reason="搬迁")
+    link, _secret = links.make(session, wang, customer_id, "merged_licence", NOW, is_proof=False, days=3)
+    links.revoke(session, wang, link.id, NOW)
+    write_pending(session)
+    told = {one.action: one for one in session.scalars(select(AuditEntry).where(AuditEntry.seq > before))}
+    for act in ("customer.propose", "submit", "upload_link.make", "upload_link.revoke"):
+        assert (told[act].actor_id, told[act].on_behalf_of_id) == (place.id_of("wang"), place.id_of("li")), act

@@ -84,7 +84,7 @@ def office(both_app: Flask, clock: StandingClock, tmp_path: Path) -> Iterator[Of
 @pytest.mark.rule("CHEM-3.3")
 def test_what_only_duties_wrote_goes_with_the_import(office: Office) -> None:
     batch = office.taken_over()
-    assert [office.count(table) for table in (CustomerOffice, Distribution, Inspection)] == [2, 2, 2]
+    assert [office.count(table) for table in (CustomerOffice, Distribution, Inspection)] == [2, 4, 2]
     told = office.warnings()
     assert told
     assert office.count(Warned) == 1
@@ -103,9 +103,14 @@ def test_what_only_duties_wrote_goes_with_the_import(office: Office) -> None:
     assert office.reverted(mended).state == "reverted"
 
 
-def _acknowledged(office: Office, session: Any, customer: Customer) -> None:
-    sent = session.scalars(select(Distribution.id).where(Distribution.customer_id == customer.id)).one()
-    distributing.acknowledge(session, office.place.actor(session, "resident"), sent, office.clock())
+def _acknowledged(office: Office, session: Any, customer: Customer, who: str = "resident") -> None:
+    at_work = office.place.actor(session, who)
+    query = select(Distribution.id).where(Distribution.customer_id == customer.id, distributing.mine(at_work))
+    distributing.acknowledge(session, at_work, session.scalars(query).one(), office.clock())
+
+
+def _acknowledged_by_finance(office: Office, session: Any, customer: Customer) -> None:
+    _acknowledged(office, session, customer, "finance")
 
 
 def _inspected(office: Office, session: Any, customer: Customer) -> None:
@@ -145,7 +150,17 @@ def _graded(_office: Office, session: Any, customer: Customer) -> None:
 
 @pytest.mark.rule("CHEM-3.3")
 @pytest.mark.parametrize(
-    "act", [_acknowledged, _inspected, _unlogged_receipt, _unlogged_inspection, _changed, _noticed, _graded]
+    "act",
+    [
+        _acknowledged,
+        _acknowledged_by_finance,
+        _inspected,
+        _unlogged_receipt,
+        _unlogged_inspection,
+        _changed,
+        _noticed,
+        _graded,
+    ],
 )
 def test_what_a_person_did_after_the_duties_keeps_the_import(
     office: Office, act: Callable[[Office, Any, Customer], None]

@@ -227,12 +227,21 @@ def record_import(
     names = [*COLUMNS, "month", "source", "import_id", "recorded_at"]
     at: Any = _instant(now).type.dialect_impl(session.get_bind().dialect).bind_processor(session.get_bind().dialect)
     shared = (source, import_id, at(now) if at else now)
-    count = 0
+    before, count = _last_of(session, import_id), 0
     for chunk in chunks:
         write_rows(session, Offtake, names, ((*line, f"{line[3][:8]}01", *shared) for line in chunk))
         count += len(chunk)
-    _add_from(session, sums_of(select(Offtake).where(Offtake.import_id == import_id).subquery()))
+    _add_from(session, _written(import_id, before))
     return count
+
+
+def _last_of(session: Session, import_id: int) -> int:
+    return session.scalar(select(func.max(Offtake.id)).where(Offtake.import_id == import_id)) or 0
+
+
+def _written(import_id: int, after: int) -> Select[Any]:
+    """The sums of what an import wrote after a line of its own: nothing is added twice."""
+    return sums_of(select(Offtake).where(Offtake.import_id == import_id, Offtake.id > after).subquery())
 
 
 def reverse(session: Session, offtake_id: int, grams: int, external_number: str, now: datetime) -> int:
@@ -263,16 +272,13 @@ def reverse(session: Session, offtake_id: int, grams: int, external_number: str,
 def reverse_import(session: Session, import_id: int, now: datetime) -> int:
     """Take off whatever is left of an import's lines, each in its month; how many lines.
 
-    In stretches: a million lines in one statement would outlast the database's patience with any of them.
+    In stretches: a million lines in one statement would outlast the database's patience with any of them. Each is held
+    first: what somebody takes off by hand meanwhile is waited for and seen; the months lose what was written then.
     """
     line, taken = aliased(Offtake), aliased(Offtake)
     off = select(func.sum(taken.grams)).where(taken.reverses_id == line.id).scalar_subquery()
     left = cast(line.grams + func.coalesce(off, 0), BigInteger)
     of_import = (line.import_id == import_id, line.reverses_id.is_(None))
-    rest = select(line.customer_id, line.product_line_id, line.month, line.lifted_on, (-left).label("grams")).where(
-        *of_import, left > 0
-    )
-    _add_from(session, sums_of(rest.subquery()))
     copied = ("customer_id", "product_id", "product_line_id", "lifted_on", "month", "form_of_sale", "source")
     query = select(
         *(getattr(line, name) for name in copied),
@@ -284,14 +290,17 @@ def reverse_import(session: Session, import_id: int, now: datetime) -> int:
         _instant(now),
     ).where(*of_import, left > 0)
     names = [*copied, "grams", "external_number", "take", "reverses_id", "import_id", "recorded_at"]
-    count, after = 0, 0
+    before, count, after = _last_of(session, import_id), 0, 0
     while True:
-        ahead = select(line.id).where(*of_import, line.id > after).order_by(line.id).limit(STRETCH).subquery()
-        last = session.scalar(select(func.max(ahead.c.id)))
+        ahead = select(line.id).where(*of_import, line.id > after).order_by(line.id).limit(STRETCH)
+        last = session.scalar(select(func.max(ahead.with_for_update().subquery().c.id)))
         if last is None:
+            _add_from(session, _written(import_id, before))
             return count
         stretch = query.where(line.id > after, line.id <= last)
-        count += _insert(session, insert(Offtake).from_select(names, stretch))
+        adding = insert(Offtake).from_select(names, stretch)
+        made: Any = session.execute(adding, execution_options={"preserve_rowcount": True})
+        count += made.rowcount
         after = last
 
 
@@ -356,11 +365,6 @@ def verify(session: Session) -> Iterator[str]:
         for number, week in enumerate(weeks, 1):
             if week:
                 yield f"offtake: {where}: the sum of its week {number} is off by {-int(week)} g"
-
-
-def _insert(session: Session, statement: Any) -> int:
-    made: Any = session.execute(statement, execution_options={"preserve_rowcount": True})
-    return int(made.rowcount)
 
 
 def _instant(now: datetime) -> Any:

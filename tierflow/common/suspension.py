@@ -172,9 +172,11 @@ def _condition(on: Any, customer_id: Any) -> Any:
     return and_(not_(held(MERGED)), not_(and_(*(held(kind) for kind in OLD_PAPERS), taxes)))
 
 
-def stands_still(customer: str, day: str) -> str:
-    """The same in plain SQL, disqualification with it, for guards in the database: expressions of a customer's id and
-    of a day. What they guard is refused by the services first; this is for whoever comes by another door."""
+def uncovered(customer: str, day: str) -> str:
+    """The same in plain SQL, for guards in the database: expressions of a customer's id and of a day.
+
+    What they guard is refused by the services first; this is for whoever comes by another door.
+    """
 
     def held(kind: str) -> str:
         return (
@@ -183,8 +185,13 @@ def stands_still(customer: str, day: str) -> str:
         )
 
     old, taxes = (" AND ".join(held(kind) for kind in kinds) for kinds in (OLD_PAPERS, SEPARATE))
+    return f"NOT ({held(MERGED)} OR ({old} AND ({held(JOINT)} OR ({taxes}))))"
+
+
+def stands_still(customer: str, day: str) -> str:
+    """Likewise, disqualification with it."""
     out = f"EXISTS (SELECT 1 FROM customer c WHERE c.id = {customer} AND c.disqualified_on <= {day})"  # noqa: S608
-    return f"({out} OR NOT ({held(MERGED)} OR ({old} AND ({held(JOINT)} OR ({taxes})))))"
+    return f"({out} OR {uncovered(customer, day)})"
 
 
 def covers_of(session: Session, customer_ids: Collection[int]) -> dict[int, list[Cover]]:

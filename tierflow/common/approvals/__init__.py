@@ -27,6 +27,7 @@ from tierflow.common.approvals.opinions import (
 )
 from tierflow.common.approvals.reading import (
     CHAINS,
+    ESCALATIONS,
     capacity,
     current_content,
     decided_for,
@@ -51,6 +52,7 @@ from tierflow.common.approvals.tables import (
 
 __all__ = [
     "CHAINS",
+    "ESCALATIONS",
     "ApprovalCase",
     "ApprovalDecision",
     "ApprovalNudge",

@@ -41,9 +41,13 @@ CHUNK = 1000  # of what follows an application; a chunk of rows is the reading p
 
 def waiting(now: datetime) -> Any:
     """The batches there is something to do about, and no living worker at it."""
+    return select(ImportBatch.id).where(_waits(now)).order_by(ImportBatch.id)
+
+
+def _waits(now: datetime) -> Any:
     unsettled = (ImportBatch.state == "applied") & ImportBatch.settled_at.is_(None)
     free = ImportBatch.claimed_at.is_(None) | (ImportBatch.claimed_at < now - LEASE)
-    return select(ImportBatch.id).where(or_(ImportBatch.state.in_(WAITING), unsettled), free).order_by(ImportBatch.id)
+    return or_(ImportBatch.state.in_(WAITING), unsettled) & free
 
 
 def work_off(clock: Clock, *, spoken: Callable[[str], str] = str, pause: float = 0.003) -> int:
@@ -54,10 +58,10 @@ def work_off(clock: Clock, *, spoken: Callable[[str], str] = str, pause: float =
         importer = importer_of_batch(batch_id)
         try:
             _STEPS[state](batch_id, importer, clock, spoken, pause)
-        except Discarded:
+        except Overtaken:
             _forget(batch_id)
         except Invalid as error:
-            _end(batch_id, "discarded" if state == "to_read" else "mapping", _first(error), clock())
+            _end(batch_id, state, "discarded" if state == "to_read" else "mapping", _first(error), clock())
         except (Refused, Forbidden, IntegrityError) as error:
             _refused(batch_id, state, error, clock())
         finally:
@@ -80,8 +84,10 @@ def uncollected() -> Iterator[None]:
 
 
 def _forget(batch_id: int) -> None:
+    """What was read of an import that was given up meanwhile; one that another worker has is its own to keep."""
     with transaction() as session:
-        service.forget_rows(session, batch_id)
+        if session.get_one(ImportBatch, batch_id).state == "discarded":
+            service.forget_rows(session, batch_id)
 
 
 def importer_of_batch(batch_id: int) -> Importer:
@@ -90,15 +96,26 @@ def importer_of_batch(batch_id: int) -> Importer:
 
 
 def _claim(now: datetime) -> tuple[int, str] | None:
+    # Two workers that look at once must not both find it: PostgreSQL has no lock on what a subquery found but this one.
+    first = waiting(now).limit(1).with_for_update(skip_locked=True).scalar_subquery()
     with transaction() as session:
         found = session.execute(
             update(ImportBatch)
-            .where(ImportBatch.id == waiting(now).limit(1).scalar_subquery())
+            .where(ImportBatch.id == first, _waits(now))
             .values(claimed_at=now)
             .returning(ImportBatch.id, ImportBatch.state)
             .execution_options(synchronize_session=False)
         ).one_or_none()
     return (found.id, found.state) if found is not None else None
+
+
+def _held(session: Session, batch_id: int, state: str, *conditions: Any) -> ImportBatch:
+    """The batch, locked, as long as the step is still to be done. Raises `Overtaken` when it is not."""
+    query = select(ImportBatch).where(ImportBatch.id == batch_id, ImportBatch.state == state, *conditions)
+    batch = session.scalars(query.with_for_update()).one_or_none()
+    if batch is None:
+        raise Overtaken
+    return batch
 
 
 def _first(error: Invalid) -> Text:
@@ -107,9 +124,11 @@ def _first(error: Invalid) -> Text:
     return message if isinstance(message, Text) else Text(str(message))
 
 
-def _end(batch_id: int, state: str, why: Text | None, now: datetime) -> None:
+def _end(batch_id: int, was: str, state: str, why: Text | None, now: datetime) -> None:
     with transaction() as session:
-        batch = session.get_one(ImportBatch, batch_id)
+        batch = session.scalars(select(ImportBatch).where(ImportBatch.id == batch_id).with_for_update()).one()
+        if batch.state != was:  # another has done it, or somebody gave it up
+            return
         batch.state, batch.claimed_at = state, None
         batch.failure = {"msgid": why.msgid, "params": plain_params(why)} if why is not None else None
         if state != "applied":
@@ -130,7 +149,7 @@ def _refused(batch_id: int, state: str, error: Exception, now: datetime) -> None
     back = {"to_apply": "to_check", "to_revert": "applied"}.get(state, "mapping")
     if isinstance(error, Forbidden) and state == "to_apply":
         back = "checked"
-    _end(batch_id, back, why, now)
+    _end(batch_id, state, back, why, now)
 
 
 def _read(batch_id: int, _importer: Importer, _clock: Clock, spoken: Callable[[str], str], _pause: float) -> None:
@@ -139,7 +158,7 @@ def _read(batch_id: int, _importer: Importer, _clock: Clock, spoken: Callable[[s
     db.session().rollback()  # opening may take a minute
     top = reading.top_of(content, kind)
     with transaction() as session:
-        batch = session.get_one(ImportBatch, batch_id)
+        batch = _held(session, batch_id, "to_read")
         service.take_heads(session, batch, top, spoken)
         batch.claimed_at = None
 
@@ -149,24 +168,22 @@ def _check(batch_id: int, importer: Importer, clock: Clock, _spoken: Callable[[s
     batch = session.get_one(ImportBatch, batch_id)
     content, kind = service.content_of(session, batch), batch.file_kind
     columns = {key: int(index) for key, index in batch.mapping.items()}
-    failure = batch.failure
+    failure, since = batch.failure, batch.claimed_at
     actor = _actor(session, batch.created_by_id, clock())
     context = importer.begin(session, actor, clock())
     with transaction() as session:
+        batch = _held(session, batch_id, "to_check", ImportBatch.claimed_at == since)
         service.forget_rows(session, batch_id)
-        session.execute(
-            update(ImportBatch)
-            .where(ImportBatch.id == batch_id)
-            .values(total=0, good=0, doubtful=0, duplicate=0, bad=0, checked_at=None)
-        )
+        batch.total = batch.good = batch.doubtful = batch.duplicate = batch.bad = 0
+        batch.checked_at = None
     seen: Seen = defaultdict(dict)
     with uncollected():
         for rows in checked_rows(content, kind, columns, importer, context, seen):
             importer.compare(db.session(), rows, context)
-            _keep(batch_id, rows, clock())
+            since = _keep(batch_id, rows, since, clock())
             time.sleep(pause)
     with transaction() as session:
-        batch = session.get_one(ImportBatch, batch_id)
+        batch = _held(session, batch_id, "to_check", ImportBatch.claimed_at == since)
         batch.state, batch.claimed_at, batch.checked_at, batch.failure = "checked", None, clock(), failure
         message = text(
             "%(file)s is checked: %(good)s rows good, %(bad)s with errors.",
@@ -201,7 +218,8 @@ def checked_rows(
             yield rows
 
 
-def _keep(batch_id: int, rows: Sequence[Row], now: datetime) -> None:
+def _keep(batch_id: int, rows: Sequence[Row], since: datetime | None, now: datetime) -> datetime:
+    """Write a chunk down, and the lease anew: `since` the one held so far. A worker that was thought dead has none."""
     faulty = [(row, row.verdict) for row in rows if row.findings]
     tally = dict.fromkeys(("doubtful", "duplicate", "bad"), 0)
     for _row, verdict in faulty:
@@ -226,14 +244,10 @@ def _keep(batch_id: int, rows: Sequence[Row], now: datetime) -> None:
     ]
     written = json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
     with transaction() as session:
-        if kept:
-            insert_rows(session, ImportChunk, [{"batch_id": batch_id, "first": kept[0][0], "rows": written}])
-        insert_rows(session, ImportRow, seen)
-        insert_rows(session, ImportRowError, found)
         counts = {name: getattr(ImportBatch, name) + number for name, number in tally.items() if number}
         moved = session.execute(
             update(ImportBatch)
-            .where(ImportBatch.id == batch_id, ImportBatch.state == "to_check")
+            .where(ImportBatch.id == batch_id, ImportBatch.state == "to_check", ImportBatch.claimed_at == since)
             .values(
                 total=ImportBatch.total + len(rows),
                 good=ImportBatch.good + len(rows) - len(faulty),
@@ -244,11 +258,16 @@ def _keep(batch_id: int, rows: Sequence[Row], now: datetime) -> None:
             .execution_options(synchronize_session=False)
         ).scalar_one_or_none()
         if moved is None:
-            raise Discarded
+            raise Overtaken
+        if kept:
+            insert_rows(session, ImportChunk, [{"batch_id": batch_id, "first": kept[0][0], "rows": written}])
+        insert_rows(session, ImportRow, seen)
+        insert_rows(session, ImportRowError, found)
+    return now
 
 
-class Discarded(Refused):
-    """Somebody gave the import up while it was checked."""
+class Overtaken(Refused):
+    """Somebody gave the import up meanwhile, or another worker took it over."""
 
     def __init__(self) -> None:
         super().__init__([])
@@ -261,7 +280,7 @@ def _actor(session: Session, user_id: int, now: datetime) -> Actor:
 def _apply(batch_id: int, importer: Importer, clock: Clock, _spoken: Callable[[str], str], _pause: float) -> None:
     now = clock()
     with transaction() as session:
-        batch = session.scalars(select(ImportBatch).where(ImportBatch.id == batch_id).with_for_update()).one()
+        batch = _held(session, batch_id, "to_apply")
         actor = _actor(session, batch.applied_by_id or batch.created_by_id, now)
         require(actor, importer.deciding)
         batch.applied_at = now
@@ -306,22 +325,20 @@ def _settle(batch_id: int, importer: Importer, clock: Clock, _spoken: Callable[[
     done = 1
     while done and importer.settle is not None:
         with transaction() as session:
-            batch = session.scalars(select(ImportBatch).where(ImportBatch.id == batch_id).with_for_update()).one()
-            if batch.state != "applied":
-                return
+            batch = _held(session, batch_id, "applied")
             done = importer.settle(session, batch, CHUNK)
             batch.settled += done
             batch.claimed_at = clock()
         time.sleep(pause)
     with transaction() as session:
-        batch = session.get_one(ImportBatch, batch_id)
+        batch = _held(session, batch_id, "applied")
         batch.settled_at, batch.claimed_at = clock(), None
 
 
 def _revert(batch_id: int, importer: Importer, clock: Clock, _spoken: Callable[[str], str], _pause: float) -> None:
     now = clock()
     with transaction() as session:
-        batch = session.scalars(select(ImportBatch).where(ImportBatch.id == batch_id).with_for_update()).one()
+        batch = _held(session, batch_id, "to_revert")
         actor = _actor(session, batch.reverted_by_id or batch.created_by_id, now)
         require(actor, importer.deciding)
         undone = importer.undo(session, batch, actor, now)

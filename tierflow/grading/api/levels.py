@@ -124,7 +124,7 @@ def list_ways(wanted: dict[str, Any], *, session: Session, actor: Actor, now: da
     today = local_day(now)
     line_id = wanted["product_line_id"] or first_line(session, now)
     query, keep, gain, _grams = watching.ways(session, actor, line_id, today, wanted)
-    sorts = (Sort("way", keep if wanted["only"] == "keep" else gain), Sort("number", Customer.number))
+    sorts = (Sort("way", gain if wanted["only"] == "gain" else keep), Sort("number", Customer.number))
     found = page_of(session, query, sorts, cursor=wanted["cursor"], size=wanted["size"])
     left = (Month.of(today).end - today).days
     return {**rows.page(found, [rows.way(*row) for row in found.rows]), "days_left": left}

@@ -46,7 +46,7 @@ def ways(*, session: Session, actor: Actor, now: datetime) -> str:
     lines = watching.star_lines(session, today)
     line_id = wanted["product_line_id"] or first_line(session, now)
     query, keep, gain, _grams = watching.ways(session, actor, line_id, today, wanted)
-    sorts = (Sort("way", keep if wanted["only"] == "keep" else gain), Sort("number", Customer.number))
+    sorts = (Sort("way", gain if wanted["only"] == "gain" else keep), Sort("number", Customer.number))
     found = page_of(session, query, sorts, cursor=wanted["cursor"])
     return render_template(
         "grading/ways.html",

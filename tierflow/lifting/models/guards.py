@@ -1,15 +1,15 @@
 """What no check of one row can say, refused by the database itself, whatever the door (CHEM-2, CHEM-15, CHEM-17).
 
-No order, release or weighing while business with the customer stands still, but for what the general manager let out;
-no release beyond what was ordered or what the register of money covers; no weighing beyond what its slip has. The
-services refuse all of it first, with words; these are the last guard.
+No order, release or weighing while business with the customer stands still, but for the weighing of what the general
+manager let out since it does; no release beyond what was ordered or what the register of money covers; no weighing
+beyond what its slip has. The services refuse all of it first, with words; these are the last guard.
 """
 # ruff: noqa: S608 - every word of it is written here
 
 from __future__ import annotations
 
 from tierflow.common.guards import row_guard
-from tierflow.common.suspension import stands_still
+from tierflow.common.suspension import stands_still, uncovered
 
 
 def _day(instant: str, dialect: str) -> str:
@@ -42,9 +42,18 @@ def _weighed(dialect: str) -> str:
         "(SELECT coalesce(sum(r.grams), 0) FROM lifting_return r JOIN lifting_weighing w ON w.id = r.weighing_id "
         "WHERE w.slip_id = s.id)"
     )
-    stopped = stands_still("o.customer_id", _day("NEW.recorded_at", dialect))
-    let_out = f"(o.let_out_on IS NOT NULL AND {stands_still('o.customer_id', 'o.let_out_on')})"
-    return f"o.id <> NEW.order_id OR {gone} - {back} + NEW.grams > s.lifted_grams OR ({stopped} AND NOT {let_out})"
+    day = _day("NEW.recorded_at", dialect)
+    disqualified = (
+        f"EXISTS (SELECT 1 FROM customer c WHERE c.id = o.customer_id AND c.disqualified_on <= {day} "
+        "AND (o.let_out_on IS NULL OR c.disqualified_on > o.let_out_on))"
+    )
+    # Served again since it was let out, to the last day of some paper: the stop of this day is another one.
+    served_since = (
+        "EXISTS (SELECT 1 FROM paper_cover q WHERE q.customer_id = o.customer_id AND q.valid_to >= o.let_out_on "
+        f"AND q.valid_to < {day} AND NOT {uncovered('o.customer_id', 'q.valid_to')})"
+    )
+    suspended = f"({uncovered('o.customer_id', day)} AND (o.let_out_on IS NULL OR {served_since}))"
+    return f"o.id <> NEW.order_id OR {gone} - {back} + NEW.grams > s.lifted_grams OR {disqualified} OR {suspended}"
 
 
 _HOW = "USING ERRCODE = 'check_violation'"

@@ -6,8 +6,10 @@ gram goes out unpaid to rounding; only the amount of a settlement is rounded, on
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
 from tierflow.kernel.errors import Refusal
@@ -156,6 +158,21 @@ def why_not_receive(order: Standing, fen: int) -> tuple[Refusal, ...]:
     if order.money_fen + fen > MOST_FEN:
         found.append(Refusal(PAID_FIRST, text("This is more than an order can hold."), "amount"))
     return tuple(found)
+
+
+def covered_since(owed_fen: int, movements: Iterable[tuple[date, int]]) -> date | None:
+    """The day from which money has covered what is owed, each movement (in is positive) taken on its value date.
+
+    Not the day finance learnt of it: receipts are matched in any order. None: it does not cover it.
+    """
+    by_day: dict[date, int] = defaultdict(int)
+    for day, fen in movements:
+        by_day[day] += fen
+    there, since = 0, None
+    for day, fen in sorted(by_day.items()):
+        there += fen
+        since = (since or day) if there >= owed_fen else None
+    return since
 
 
 def why_not_release(order: Standing, grams: int) -> tuple[Refusal, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, cast, func, select
+from sqlalchemy import BigInteger, case, cast, func, select
 from sqlalchemy.orm import Session
 
 from tierflow.common import audit, particulars
@@ -58,8 +58,6 @@ def book(
     customer = session.get_one(Customer, order.customer_id)
     payer = {"payer_name": command.get("payer_name") or "", "payer_account": command.get("payer_account") or ""}
     order.received_fen += fen
-    _note_paid(order, command["value_on"])
-    scope.settle_state(session, order)
     row = Money(
         order_id=order.id,
         kind="receipt",
@@ -73,8 +71,7 @@ def book(
         by_id=actor.user_id,
         recorded_at=now,
     )
-    session.add(row)
-    session.flush()
+    _moved(session, order, row)
     after = {"amount": format_yuan(fen), "payer": payer["payer_name"], "other_payer": row.is_other_payer}
     audit.record(session, actor, "order.receive", SUBJECT, order.id, now, after=after)
     message = text(
@@ -103,25 +100,21 @@ def refund(session: Session, actor: Actor, order_id: int, command: Mapping[str, 
     fen = command["fen"]
     refuse_if_any(rules.why_not_pay_out(scope.standing(order), fen))
     order.paid_out_fen += fen
-    _note_paid(order, command["value_on"])
-    scope.settle_state(session, order)
     customer = session.get_one(Customer, order.customer_id)
-    session.add(
-        Money(
-            order_id=order.id,
-            kind="refund",
-            fen=fen,
-            value_on=command["value_on"],
-            payer_name=customer.name,
-            payer_account=customer.bank_account,
-            is_other_payer=False,
-            reference=command.get("reference") or "",
-            note=command.get("note") or "",
-            by_id=actor.user_id,
-            recorded_at=now,
-        )
+    row = Money(
+        order_id=order.id,
+        kind="refund",
+        fen=fen,
+        value_on=command["value_on"],
+        payer_name=customer.name,
+        payer_account=customer.bank_account,
+        is_other_payer=False,
+        reference=command.get("reference") or "",
+        note=command.get("note") or "",
+        by_id=actor.user_id,
+        recorded_at=now,
     )
-    session.flush()
+    _moved(session, order, row)
     audit.record(session, actor, "order.refund", SUBJECT, order.id, now, after={"amount": format_yuan(fen)})
     return order
 
@@ -143,9 +136,6 @@ def carry(session: Session, actor: Actor, order_id: int, command: Mapping[str, A
     )
     order.paid_out_fen += fen
     target.received_fen += fen
-    for each in (order, target):
-        _note_paid(each, today)
-        scope.settle_state(session, each)
     customer = session.get_one(Customer, order.customer_id)
     shared: dict[str, Any] = {
         "fen": fen,
@@ -157,13 +147,10 @@ def carry(session: Session, actor: Actor, order_id: int, command: Mapping[str, A
         "by_id": actor.user_id,
         "recorded_at": now,
     }
-    session.add_all(
-        [
-            Money(order_id=order.id, kind="carry_out", other_order_id=target.id, reference=target.number, **shared),
-            Money(order_id=target.id, kind="carry_in", other_order_id=order.id, reference=order.number, **shared),
-        ]
-    )
-    session.flush()
+    out = Money(order_id=order.id, kind="carry_out", other_order_id=target.id, reference=target.number, **shared)
+    into = Money(order_id=target.id, kind="carry_in", other_order_id=order.id, reference=order.number, **shared)
+    _moved(session, order, out)
+    _moved(session, target, into)
     for each, other in ((order, target), (target, order)):
         after = {"amount": format_yuan(fen), "other": other.number, "to": target.number}
         audit.record(session, actor, "order.carry", SUBJECT, each.id, now, after=after)
@@ -233,13 +220,24 @@ def invoice(session: Session, actor: Actor, order_id: int, command: Mapping[str,
     return order
 
 
-def _note_paid(order: LiftingOrder, on: date) -> None:
-    """The day the whole order was covered: what payment discipline looks at (CHEM-9.6)."""
-    covered = not scope.standing(order).missing_fen
-    if order.paid_on is None and covered:
-        order.paid_on = on
-    elif not covered and not scope.standing(order).is_closed:
-        order.paid_on = None
+def _moved(session: Session, order: LiftingOrder, *rows: Money) -> None:
+    """Write a movement down with what follows from it.
+
+    The day the whole order was covered is what payment discipline looks at (CHEM-9.6); once it is closed, that day
+    stays: what goes back then was owed.
+    """
+    session.add_all(rows)
+    session.flush()
+    standing = scope.standing(order)
+    if not standing.is_closed:
+        order.paid_on = None if standing.missing_fen else _covered_since(session, order.id, standing.owed_fen)
+    scope.settle_state(session, order)
+
+
+def _covered_since(session: Session, order_id: int, owed_fen: int) -> date | None:
+    signed = case((Money.kind.in_(("receipt", "carry_in")), Money.fen), else_=-Money.fen)
+    moved = session.execute(select(Money.value_on, signed).where(Money.order_id == order_id))
+    return rules.covered_since(owed_fen, [(day, fen) for day, fen in moved])
 
 
 def _check_day(day: date, now: datetime, field: str) -> None:

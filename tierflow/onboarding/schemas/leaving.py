@@ -12,7 +12,7 @@ from tierflow.onboarding.rules.examining import FIELD_GROUPS
 from tierflow.onboarding.rules.inspection import ITEMS
 from tierflow.onboarding.rules.leaving import GROUNDS
 from tierflow.onboarding.schemas.keeping import CursorSchema, VerdictSchema
-from tierflow.onboarding.schemas.shown import CaseSchema, NamedAccountSchema
+from tierflow.onboarding.schemas.shown import AgreeingSchema, CaseSchema, NamedAccountSchema
 from tierflow.web.schemas import Line, Paragraph, RowId, Schema, length, one_of
 
 
@@ -96,7 +96,7 @@ class MendSchema(Schema):
 
 
 class ChangeOutSchema(ma.Schema):
-    """A change and where its examination stands."""
+    """A change and where its examination stands. `matches`: whom its new values agree with, until it is decided."""
 
     id = fields.Integer(attribute="row.id")
     customer_id = fields.Integer(attribute="row.customer_id")
@@ -105,6 +105,7 @@ class ChangeOutSchema(ma.Schema):
     reason = fields.String(attribute="row.reason")
     outcome = fields.String(attribute="row.outcome", allow_none=True)
     case = fields.Nested(CaseSchema)
+    matches = fields.List(fields.Nested(AgreeingSchema))
 
 
 class DisqualificationOutSchema(ma.Schema):

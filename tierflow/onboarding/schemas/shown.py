@@ -245,12 +245,17 @@ class CheckRowSchema(Schema):
     file_id = fields.Integer(allow_none=True)
 
 
-class MatchSchema(Schema):
-    """Something on file that agrees in one field, and whether it keeps the application from going in."""
+class AgreeingSchema(Schema):
+    """Something on file that agrees in one field."""
 
     source = fields.String()
     field = fields.String()
     reason = fields.Function(lambda match: show(sentence(match)))
+
+
+class MatchSchema(AgreeingSchema):
+    """The same, and whether it keeps the application from going in."""
+
     blocking = fields.Boolean(attribute="is_blocking")
 
 

@@ -22,7 +22,7 @@ from tierflow.kernel.errors import Refusal, Refused
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor
 from tierflow.kernel.text import text
-from tierflow.onboarding.models import Application, Disqualified, Paper
+from tierflow.onboarding.models import Application, Disqualified, FormerName, Paper
 from tierflow.onboarding.rules.admission import LineFact
 from tierflow.onboarding.rules.duplicates import Field
 from tierflow.onboarding.rules.examining import FIELD_GROUPS
@@ -64,12 +64,11 @@ def admit(session: Session, application: Application, found: Admission, actor: A
         for paper_id, kind, first, last in papers:
             suspension.accept(session, customer.id, kind, ("paper", paper_id), (first, last), on, now)
     _readmit(session, application, found, now)
-    code = customer.credit_code or customer.organisation_code or ""
-    codes = [customer.number, code, customer.phone_key]
     if is_new:
-        lookup.index_new(session, CUSTOMER, [(customer.id, customer.name, codes)])
+        code = customer.credit_code or customer.organisation_code or ""
+        lookup.index_new(session, CUSTOMER, [(customer.id, customer.name, [customer.number, code, customer.phone_key])])
     else:
-        lookup.index(session, (CUSTOMER, customer.id), [customer.name], codes)
+        index_again(session, customer)
     after = {"number": customer.number, "application": application.number}
     act = "customer.admit" if is_new else "customer.readmit"
     audit.record(
@@ -84,6 +83,19 @@ def admit(session: Session, application: Application, found: Admission, actor: A
     )
     distribute(session, customer, event, new, now, is_new=is_new)
     return customer
+
+
+def index_again(session: Session, customer: Customer) -> None:
+    """Let the search find a customer by what changed; by its former names and its older code still."""
+    former = session.scalars(select(FormerName.name).where(FormerName.customer_id == customer.id))
+    codes = [customer.number, customer.credit_code or "", customer.organisation_code or "", customer.phone_key]
+    lookup.index(session, (CUSTOMER, customer.id), [customer.name, *former], codes)
+
+
+def keep_name(session: Session, customer: Customer, on: date) -> None:
+    """Remember the name the customer goes by until that day: it gets another."""
+    name, key = customer.name, customer.name_key
+    session.add(FormerName(customer_id=customer.id, name=name, name_key=key, until_on=on))
 
 
 def _supplement(session: Session, application: Application, found: Admission, actor: Actor, now: datetime) -> Customer:
@@ -184,6 +196,8 @@ def _customer(
             reason = text("This company was disqualified, and its readmission was not asked for and examined.")
             raise Refused(Refusal("CHEM-17", reason, "readmission_reason"))
         before = _told(session, again)
+        if application.name != again.name:
+            keep_name(session, again, local_day(now))
         for field in _SAME:
             setattr(again, field, getattr(application, field))
         again.region_id, again.disqualified_on = application.region_id, None
