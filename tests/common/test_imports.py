@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -333,3 +334,27 @@ def test_a_file_discarded_while_it_is_checked_leaves_no_rows(scene: Scene) -> No
     assert db.session().scalars(left).all() == [0, 0]
     with pytest.raises(Conflict):
         scene.act(service.hand_in, batch.id, {})
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 50])
+def test_rows_are_paged_across_chunks_both_ways(scene: Scene, size: int) -> None:
+    numbers = [2, 3, 5, 6, 7, 11, 12, 5001, 5002, 5003, 9000]
+    chunks = (numbers[:2], numbers[2:7], numbers[7:8], numbers[8:])
+    batch = scene.receive(csv_file(("D1", "一", "")))
+    with transaction() as session:
+        session.get_one(ImportBatch, batch.id).state = "checked"
+        for chunk in chunks:
+            packed = json.dumps([(number, {"code": f"D{number}"}) for number in chunk])
+            session.add(ImportChunk(batch_id=batch.id, first=chunk[0], rows=packed))
+    session = db.session()
+    batch = session.get_one(ImportBatch, batch.id)
+    pages = [outcome.preview(session, ALONE, batch, 0, size, back=False)]
+    assert pages[0].before is None
+    while (beyond := pages[-1].after) is not None:
+        pages.append(outcome.preview(session, ALONE, batch, beyond, size, back=False))
+    assert [row.number for page in pages for row in page.rows] == numbers
+    assert [row.told for row in pages[0].rows[:1]] == [{"code": "D2"}]
+    for page, earlier in zip(pages[:0:-1], pages[-2::-1], strict=True):
+        assert page.before is not None
+        back = outcome.preview(session, ALONE, batch, page.before, size, back=True)
+        assert (back.rows, back.before is None) == (earlier.rows, earlier is pages[0])

@@ -20,7 +20,7 @@ from tests.lifting.scenes import PRICE, Scene, T
 from tierflow.common import offtake
 from tierflow.common.customers import Customer, name_key
 from tierflow.common.db import db, transaction
-from tierflow.common.imports import ImportBatch, ImportRowError, service, work
+from tierflow.common.imports import ImportBatch, ImportRowError, outcome, service, work
 from tierflow.common.offtake import Offtake
 from tierflow.grading.models import GradingRun
 from tierflow.kernel.months import Month
@@ -389,3 +389,20 @@ def test_codes_and_forms() -> None:
             read_words(cell)
     with pytest.raises(BadCell):
         read_form("gift")
+
+
+def test_the_lines_to_be_added_are_told_in_words(desk: Desk) -> None:
+    batch = desk.checked(csv_of(OCTOBER, MORE, ("CK-9", "nobody", *OCTOBER[2:])))
+    session = db.session()
+    customer = session.get_one(Customer, desk.scene.company.customer)
+    told = outcome.preview(session, OFFTAKE, batch, 0, 30, back=False).rows
+    assert [row.number for row in told] == [2, 3], "what is in error is not brought"
+    assert {key: str(words) for key, words in told[0].told.items()} | {"product": ""} == {
+        "number": "CK-1",
+        "customer": f"{customer.number} {customer.name}",
+        "product": "",
+        "lifted_on": "2026-10-31",
+        "tonnes": "1,000.000001",
+        "form_of_sale": "Planned",
+    }
+    assert str(told[0].told["product"]).startswith("PO-1 ")

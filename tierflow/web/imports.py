@@ -22,7 +22,6 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from tierflow.common.approvals import why_not
 from tierflow.common.imports import ImportBatch, Importer, outcome, service
-from tierflow.common.imports.importer import Column as Asked
 from tierflow.common.imports.reading import MOST_BYTES
 from tierflow.common.imports.tables import ImportRowError
 from tierflow.common.users import User
@@ -30,6 +29,7 @@ from tierflow.kernel.errors import Invalid, Refusal
 from tierflow.kernel.roles import Actor, is_allowed
 from tierflow.kernel.text import mark, text
 from tierflow.web import exports
+from tierflow.web import imports_shown as shown
 from tierflow.web.access import reads, tables_opened, writes
 from tierflow.web.exports import Column
 from tierflow.web.i18n import show, translator
@@ -42,6 +42,7 @@ from tierflow.web.imports_schemas import (
     SendBackSchema,
     seen_of,
 )
+from tierflow.web.imports_shown import RESULTS, asked_label, cell, letter
 from tierflow.web.inbox import Kind
 from tierflow.web.paging import Sort, page_of
 from tierflow.web.schemas import ReasonSchema, flat_errors, form_data, load
@@ -220,12 +221,13 @@ class _Pages:
     def _batch(self, session: Session, actor: Actor, batch_id: int, errors: Any, refusals: tuple[Refusal, ...]) -> str:
         batch = service.get(session, actor, self.importer, batch_id)
         wanted = load(
-            FindingsSchema(), {key: request.args[key] for key in ("severity", "cursor") if key in request.args}
+            FindingsSchema(), {key: request.args[key] for key in ("severity", "cursor", "rows") if key in request.args}
         )
         order = [Sort("number", ImportRowError.number), Sort("id", ImportRowError.id)]
         found = page_of(
             session, outcome.findings(batch.id, wanted["severity"]), order, cursor=wanted["cursor"], size=50
         )
+        bringing = shown.page_of_rows(session, self.importer, batch, wanted["rows"], shown.ROWS_A_PAGE, "rows")
         names = {user.id: user.name for user in _people(session, batch)}
         failure, case = outcome.failure_of(batch), service.case_of(session, batch)
         is_own = batch.created_by_id == actor.user_id and is_allowed(actor, self.importer.action)
@@ -237,7 +239,11 @@ class _Pages:
             state=state_of(batch),
             is_working=batch.state in WORKING,
             groups=self._groups(batch),
-            heads=[(str(at), f"{letter(at)} · {head}" if head else letter(at)) for at, head in enumerate(batch.heads)],
+            heads=shown.heads(batch),
+            columns=[
+                (column.key, asked_label(column)) for column in self.importer.columns if column.key in batch.mapping
+            ],
+            bringing=bringing,
             findings=[self._finding(row) for row in found.rows],
             page=found,
             severities=[(key, show(label)) for key, (_kind, label) in SEVERITIES.items()],
@@ -361,35 +367,6 @@ class _Pages:
 
     def _reasons(self, row: Any) -> str:
         return "; ".join(f"{self._label(found.field)}: {show(outcome.sentence(found))}" for found in row[2])
-
-
-RESULTS = {
-    "customers": mark("Customers"),
-    "lines": mark("Product lines"),
-    "papers": mark("Papers"),
-    "rows": mark("Rows"),
-    "offtake.lines": mark("Liftings added"),
-    "offtake.confirmed": mark("Gate weighings confirmed"),
-}
-
-
-def asked_label(column: Asked) -> str:
-    """A column's head, with its group where the word alone would be ambiguous."""
-    if "." in column.key:
-        return f"{show(column.group)} · {show(column.label)}"
-    return show(column.label)
-
-
-def letter(at: int) -> str:
-    """A column's letter in a spreadsheet."""
-    head, tail = divmod(at, 26)
-    return (chr(64 + head) if head else "") + chr(65 + tail)
-
-
-def cell(at: int, row: Any) -> str | None:
-    """A cell of a faulty row, as it stands in the file."""
-    value = row[1][at] if at < len(row[1]) else None
-    return None if value is None else str(value)
 
 
 def _people(session: Session, batch: ImportBatch) -> list[User]:

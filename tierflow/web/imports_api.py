@@ -26,6 +26,7 @@ from tierflow.web.imports_schemas import (
     SendBackSchema,
     seen_of,
 )
+from tierflow.web.imports_shown import page_of_rows
 from tierflow.web.paging import Sort, page_of
 from tierflow.web.schemas import Integer, Line, ReasonSchema, Schema, between, one_of
 
@@ -87,6 +88,10 @@ class ImportCaseOut(Schema):
 class BatchWholeOut(BatchOut):
     """An import, and where its approval stands: null before it was handed in, or where one person is enough."""
 
+    samples = fields.List(
+        fields.List(fields.String(allow_none=True)),
+        metadata={"description": "the first two rows of the file, cells cut short"},
+    )
     case = fields.Nested(ImportCaseOut, allow_none=True)
 
 
@@ -97,6 +102,22 @@ class FindingOut(Schema):
     field = fields.String()
     severity = fields.String()
     reason = fields.Function(lambda row: show(outcome.sentence(row)))
+
+
+class RowOut(Schema):
+    """A row as it will be imported, in words by column."""
+
+    number = fields.Integer(metadata={"description": "as counted in the file"})
+    is_doubtful = fields.Boolean(metadata={"description": "something in it wants a look: see the findings"})
+    values = fields.Dict(keys=fields.String(), values=fields.String())
+
+
+class RowPageOut(Schema):
+    """A page of rows."""
+
+    rows = fields.List(fields.Nested(RowOut))
+    after = fields.String(allow_none=True)
+    before = fields.String(allow_none=True)
 
 
 class BatchPageOut(Schema):
@@ -162,6 +183,15 @@ def register(blp: Any, importer: Importer, *, prefix: str, read: str) -> None:
         query = outcome.findings(batch.id, wanted["severity"])
         page = page_of(session, query, order, cursor=wanted["cursor"], size=wanted["size"])
         return {"rows": page.rows, "after": page.after, "before": page.before}
+
+    @blp.route(f"{one}/rows", methods=["GET"])
+    @reads(read)
+    @blp.arguments(PageSchema, location="query")
+    @blp.response(200, RowPageOut)
+    def list_rows(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime, batch_id: int) -> Any:
+        """The rows it will bring, once they are checked and until they are imported, by row."""
+        batch = service.get(session, actor, importer, batch_id)
+        return page_of_rows(session, importer, batch, wanted["cursor"], wanted["size"])
 
     @blp.route(f"{one}/mapping", methods=["POST"])
     @writes(importer.action)

@@ -25,10 +25,11 @@ class HandInSchema(Schema):
 
 
 class FindingsSchema(Schema):
-    """Which findings: their kind, and the page."""
+    """Which findings: their kind, and the page; which page of the rows."""
 
     severity = Line(validate=one_of(SEVERITIES), load_default=None)
     cursor = Line(most=500, load_default=None)
+    rows = Line(most=500, load_default=None)
 
 
 class SeenSchema(Schema):

@@ -5,7 +5,7 @@
 `begin(session, actor, now)` reads reference data once a run; `parse(numbers, columns, context)` reads a chunk of rows,
 purely (`by_row` makes it of a function that reads one); `compare(session, rows, context)` looks at a chunk against the
 database; `apply` writes everything in one transaction, a chunk at a time; `settle` does in chunks afterwards what need
-not be done at once; `undo` takes an applied batch back.
+not be done at once; `undo` takes an applied batch back; `tell` says in words, by column, what rows will bring.
 """
 
 from __future__ import annotations
@@ -100,6 +100,10 @@ Columns = Mapping[str, Sequence[Cell]]
 Begin = Callable[[Session, Actor, datetime], Any]
 Parse = Callable[[Sequence[int], Columns, Any], list[Row]]
 Compare = Callable[[Session, Sequence[Row], Any], None]
+Words = str | Text
+Told = dict[str, Words | list[Words]]
+"""A row in words, by column: a word, or several that stand side by side."""
+Tell = Callable[[Session, Sequence[Any]], list[Told]]
 Chunks = Iterator[list[tuple[int, Any]]]
 Apply = Callable[[Session, ImportBatch, Chunks, Actor, datetime], dict[str, int]]
 Settle = Callable[[Session, ImportBatch, int], int]
@@ -115,6 +119,11 @@ def by_row(parse: Callable[[int, Cells, Any], Row]) -> Parse:
         return [parse(number, dict(zip(keys, cells, strict=True)), context) for number, cells in rows]
 
     return parse_rows
+
+
+def as_read(_session: Session, rows: Sequence[Mapping[str, Any]]) -> list[Told]:
+    """Rows that hold words by column tell themselves."""
+    return [{key: str(value) for key, value in row.items() if value is not None} for row in rows]
 
 
 @dataclass(frozen=True)
@@ -137,6 +146,7 @@ class Importer:
     settle: Settle | None = None
     apply_action: str | None = None
     chain: Chain | None = None
+    tell: Tell = as_read
     promise: str = ""  # what applying means, in a sentence for who decides
 
     def __post_init__(self) -> None:

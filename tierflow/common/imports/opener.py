@@ -1,9 +1,9 @@
 """Opens a table of rows in a process of its own, with little memory and no patience: what is malformed dies here.
 
 Runs as a script, imports nothing of the product: `opener.py csv|xlsx PATH CPU_SECONDS`. Answers lines of JSON: first
-`{"heads": [...], "sheet": name, "about": how many rows, more or less}`, then lists of `[row number, [cells]]`, last
-`{"rows": how many}`; or `{"fault": name}` as soon as something is wrong. Numbers stay numbers, so that a code a
-spreadsheet has rounded shows its damage; dates become 2026-11-22.
+`{"heads": [...], "samples": [[cells], [cells]], "sheet": name, "about": how many rows, more or less}`, then lists of
+`[row number, [cells]]`, last `{"rows": how many}`; or `{"fault": name}` as soon as something is wrong. Numbers stay
+numbers, so that a code a spreadsheet has rounded shows its damage; dates become 2026-11-22.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 import zipfile
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -26,6 +27,7 @@ MOST_ROWS = 1_100_000
 MOST_COLUMNS = 200
 LONGEST_CELL = 5_000
 BATCH = 5000
+SAMPLES = 2  # rows that show what stands under a head
 LEAST_HEADS = 2  # a title above the table stands in one cell
 
 Row = tuple[int, list[Any]]
@@ -139,11 +141,13 @@ def answer(kind: str, path: Path, out: TextIO) -> None:
     """Everything, in lines."""
     told: dict[str, Any] = {"sheet": "", "about": 0}
     heads, below = headed((csv_rows if kind == "csv" else xlsx_rows)(path, told))
-    out.write(json.dumps({"heads": heads, **told}) + "\n")
+    rows = cut(below, len(heads))
+    first = list(islice(rows, SAMPLES))
+    out.write(json.dumps({"heads": heads, "samples": [cells for _number, cells in first], **told}) + "\n")
     out.flush()
     batch: list[Row] = []
     count = 0
-    for row in cut(below, len(heads)):
+    for row in chain(first, rows):
         count += 1
         if count > MOST_ROWS:
             raise Fault("too_many_rows")

@@ -61,9 +61,11 @@ def kind_of(content: bytes) -> str:
 
 @dataclass
 class Table:
-    """An opened file: its heads, the sheet they stand in ("" for CSV), about how many rows it has, and those, once."""
+    """An opened file: its heads, its first two rows, the sheet they stand in ("" for CSV), about how many rows it has,
+    and those, once."""
 
     heads: list[str]
+    samples: list[list[Cell]]
     sheet: str
     about: int
     _process: subprocess.Popen[bytes]
@@ -81,9 +83,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Top:
-    """What stands above the rows of a table: its heads, its sheet, about how many rows follow."""
+    """What tells of a table before its rows are read: heads, the first two rows, sheet, about how many rows follow."""
 
     heads: list[str]
+    samples: list[list[Cell]]
     sheet: str
     about: int
 
@@ -118,7 +121,7 @@ def top_of(content: bytes, kind: str) -> Top:
 def _top(content: bytes, kind: str) -> Top | Invalid:
     try:
         with opened(content, kind) as table:
-            return Top(table.heads, table.sheet, table.about)
+            return Top(table.heads, table.samples, table.sheet, table.about)
     except Invalid as error:
         return error
 
@@ -145,7 +148,7 @@ def opened(content: bytes, kind: str) -> Iterator[Table]:
             first = _line(process)
             if not isinstance(first, dict) or "heads" not in first:
                 raise _invalid(first)
-            yield Table(first["heads"], first["sheet"], first["about"], process)
+            yield Table(first["heads"], first["samples"], first["sheet"], first["about"], process)
         finally:
             process.kill()
             process.wait()

@@ -31,7 +31,7 @@ from tierflow.kernel.text import Text, text
 SUBJECT = "import"
 DUTY = "imports"
 CLAUSE = "house"
-CHUNK = 1000
+SAMPLE_MOST = 60  # characters of a cell kept as a sample
 
 Spoken = Callable[[str], str]
 FINAL = frozenset({"applied", "reverted", "discarded"})
@@ -93,6 +93,7 @@ def take_heads(session: Session, batch: ImportBatch, top: reading.Top, spoken: S
     """Keep the heads, and map them as the same person mapped them last time, or as the words tell."""
     importer = importer_of(batch.kind)
     batch.heads, batch.sheet, batch.expected = top.heads, top.sheet, top.about
+    batch.samples = [[None if cell is None else str(cell)[:SAMPLE_MOST] for cell in row] for row in top.samples]
     known = session.get(ImportMapping, (batch.created_by_id, batch.kind, heads_hash(batch.heads)))
     batch.mapping = dict(known.mapping) if known is not None else guess(importer, batch.heads, spoken)
     batch.state = "mapping"

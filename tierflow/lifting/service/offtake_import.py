@@ -23,7 +23,7 @@ from tierflow.kernel.errors import Invalid
 from tierflow.kernel.roles import Actor, require
 from tierflow.kernel.text import Text, mark
 from tierflow.lifting.models import GateConfirmation
-from tierflow.lifting.service.offtake_rows import COLUMNS, SOURCE, begin, compare, parse
+from tierflow.lifting.service.offtake_rows import COLUMNS, SOURCE, begin, compare, parse, tell
 
 
 def apply(session: Session, batch: ImportBatch, chunks: Chunks, _actor: Actor, now: datetime) -> dict[str, int]:
@@ -66,6 +66,7 @@ OFFTAKE = register(
         compare,
         apply,
         undo,
+        tell=tell,
     )
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from tierflow.common.customers import Customer, name_key
 from tierflow.common.db import among, in_force
 from tierflow.common.imports import Column, Columns, Finding, Row
+from tierflow.common.imports.importer import Told
 from tierflow.common.offtake import Offtake
 from tierflow.common.reference import Product
 from tierflow.kernel.months import Month, local_day
@@ -21,6 +22,7 @@ from tierflow.kernel.text import Text, mark, text
 from tierflow.kernel.tonnage import format_tonnes
 from tierflow.lifting.models import Slip, Weighing
 from tierflow.lifting.rules import rows as rules
+from tierflow.lifting.rules.orders import FORM_LABELS
 from tierflow.lifting.rules.rows import BadCell, Cell
 
 SOURCE = "erp"
@@ -192,6 +194,27 @@ def compare(session: Session, rows: Sequence[Row], context: Context) -> None:
         elif number in known:
             take = _next_take(row, facts, known[number])
         row.data = (customer_id, product_id, line_id, day, grams, form, number, take, confirms)
+
+
+def tell(session: Session, rows: Sequence[Sequence[Any]]) -> list[Told]:
+    """Rows in words: whose line, of what, when and how much."""
+    customers = _named(session, Customer.id, Customer.number, Customer.name, {row[0] for row in rows})
+    products = _named(session, Product.id, Product.code, Product.name, {row[1] for row in rows})
+    return [
+        {
+            "number": number,
+            "customer": customers[customer_id],
+            "product": products[product_id],
+            "lifted_on": day,
+            "tonnes": format_tonnes(grams),
+            "form_of_sale": Text(FORM_LABELS[form]),
+        }
+        for customer_id, product_id, _line_id, day, grams, form, number, _take, _confirms in rows
+    ]
+
+
+def _named(session: Session, key: Any, code: Any, name: Any, ids: Collection[int]) -> dict[int, str]:
+    return {row[0]: f"{row[1]} {row[2]}" for row in session.execute(select(key, code, name).where(key.in_(ids)))}
 
 
 def _nobody(written: str, found: int | None) -> Text:

@@ -36,7 +36,7 @@ from tierflow.onboarding.rules.takeover import TAKEOVER, folded
 from tierflow.onboarding.service.access import SUBJECT as APPLICATION
 from tierflow.onboarding.service.creating import CUSTOMER
 from tierflow.onboarding.service.scans import NO_SCAN_NAME
-from tierflow.onboarding.service.takeover_rows import COLUMNS, Context, parse
+from tierflow.onboarding.service.takeover_rows import COLUMNS, Context, parse, tell
 from tierflow.onboarding.service.taking_back import undo
 
 CLAUSE = "CHEM-3.3"
@@ -380,5 +380,6 @@ CUSTOMERS = register(
         apply=apply,
         settle=settle,
         undo=undo,
+        tell=tell,
     )
 )

@@ -6,16 +6,23 @@ The same readers serve the form, the API and this: codes, telephones and account
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from tierflow.common import identifiers
 from tierflow.common.customers import name_key
 from tierflow.common.identifiers import BadIdentifier
 from tierflow.common.imports import Cells, Column, Finding, Row
+from tierflow.common.imports.importer import Told
+from tierflow.common.reference import ProductLine, Region
+from tierflow.common.users import User
 from tierflow.kernel.text import Text, mark, text
+from tierflow.onboarding.rules.entry import CLASS_LABELS
 from tierflow.onboarding.rules.labels import FIELD_LABELS
 from tierflow.onboarding.rules.papers import PAPER_LABELS
 from tierflow.onboarding.rules.takeover import NO_PAPER, BadCell, Cell, folded, read_day, read_lines, read_validity
@@ -293,6 +300,33 @@ class _Reader:
         if not found and not any("." in finding.field for finding in self.row.findings):
             self._find("merged_licence.valid_to", text(NO_PAPER), "doubtful")
         self.data["papers"] = found
+
+
+def tell(session: Session, rows: Sequence[Mapping[str, Any]]) -> list[Told]:
+    """Rows in words: what each customer will be, whose, and with which papers."""
+    regions = _named(session, Region.id, Region.name, {row["region_id"] for row in rows})
+    managers = _named(session, User.id, User.name, {row["account_manager_id"] for row in rows})
+    lines = _named(session, ProductLine.id, ProductLine.code, {line for row in rows for line, _class in row["lines"]})
+    found = []
+    for row in rows:
+        told: Told = {column.key: str(row[column.key]) for column in COLUMNS if isinstance(row.get(column.key), str)}
+        told |= {"region": regions[row["region_id"]], "account_manager": managers[row["account_manager_id"]]}
+        told["lines"] = [
+            word
+            for at, (line, customer_class) in enumerate(row["lines"])
+            for word in ("; " if at else "", lines[line], "=", Text(CLASS_LABELS[customer_class]))
+        ]
+        for kind, number, issuer, first, last, for_good in row["papers"]:
+            values = {"number": number, "issuer": issuer, "valid_from": first, "valid_to": last}
+            told |= {f"{kind}.{part}": value for part, value in values.items() if value}
+            if for_good:
+                told[f"{kind}.valid_to"] = text("long-term")
+        found.append(told)
+    return found
+
+
+def _named(session: Session, key: Any, name: Any, ids: Collection[int]) -> dict[int, str]:
+    return {row[0]: row[1] for row in session.execute(select(key, name).where(key.in_(ids)))}
 
 
 # As `web.schemas.Line`: no controls, surrogates, private or unassigned characters, and none that turn the writing.
