@@ -22,7 +22,7 @@ from tierflow.web.signing_in import find_account
 
 def _app() -> tuple[Flask, Setup]:
     configure()
-    app = create_app()
+    app = create_app({"PATIENT": True})
     return app, Setup.from_environment(clock=app.config["CLOCK"])
 
 

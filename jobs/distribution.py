@@ -1,4 +1,4 @@
-"""Customers a resident office was not sent yet: tied to their line or region since, or taken over (CHEM-8.2)."""
+"""Customers not sent yet: to finance those taken over, to a resident office those tied to it since too (CHEM-8.2)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tierflow.onboarding.service import distributing
 
 
 def untold(session: Session, errand: Errand) -> Sequence[str]:
-    """What the offices still lack, some hundred customers an item."""
+    """What finance and the offices still lack, some hundred customers an item."""
     return distributing.untold(session, errand.now)
 
 
 def tell(session: Session, errand: Errand) -> Result:
-    """Send an office one item's customers."""
-    return {"sent": distributing.tell_office(session, errand.item, errand.now)}
+    """Send one item's customers to whom it names."""
+    return {"sent": distributing.tell(session, errand.item, errand.now)}

@@ -17,14 +17,13 @@ from tierflow.common.customers import Customer
 from tierflow.common.notices import notify
 from tierflow.common.policies import policy_on
 from tierflow.common.runs import Warned
-from tierflow.common.suspension import PaperCover
+from tierflow.common.suspension import EXPIRY_NOTICE, WARNED_TOPIC, PaperCover
 from tierflow.common.users import holders, stand_ins
 from tierflow.kernel.months import local_day
 from tierflow.kernel.qualification import label
 from tierflow.kernel.roles import Role
 from tierflow.kernel.text import text
 
-TOPIC = "paper_cover"
 EXPIRED = "expired"
 
 
@@ -35,7 +34,7 @@ def near_their_end(session: Session, errand: Errand) -> Sequence[str]:
     found = []
     for stage, first, last in stages(distances, today):
         warned = exists().where(
-            Warned.topic == TOPIC,
+            Warned.topic == WARNED_TOPIC,
             Warned.subject_id == PaperCover.id,
             Warned.day == PaperCover.valid_to,
             Warned.stage == stage,
@@ -93,8 +92,8 @@ def warn(session: Session, errand: Errand) -> Result:
             **told,
         )
     key = f"paper.{paper.id}.{paper.valid_to}.{stage}"
-    sent = notify(session, ids, "paper.expiry", message, ("customer", customer.id), errand.now, dedupe_key=key)
-    session.add(Warned(topic=TOPIC, subject_id=paper.id, day=paper.valid_to, stage=stage, at=errand.now))
+    sent = notify(session, ids, EXPIRY_NOTICE, message, ("customer", customer.id), errand.now, dedupe_key=key)
+    session.add(Warned(topic=WARNED_TOPIC, subject_id=paper.id, day=paper.valid_to, stage=stage, at=errand.now))
     return {"notices": len(sent)}
 
 

@@ -96,7 +96,7 @@ TIMETABLE: tuple[Duty, ...] = (
     ),
     Duty(
         "distribution",
-        mark("Send resident offices the customers they lack"),
+        mark("Send finance and resident offices the customers they lack"),
         Timing(Day, time(6, 0)),
         items=distribution.untold,
         each=distribution.tell,

@@ -15,7 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from tierflow.admin import api as admin_api
 from tierflow.admin import jobs_api, jobs_pages
 from tierflow.admin import pages as admin
-from tierflow.common import calendars, desks, offtake, portfolios, suspension, verify
+from tierflow.common import approvals, calendars, desks, offtake, portfolios, suspension, verify
 from tierflow.common import tables as _tables  # noqa: F401 - every table is known before the first query
 from tierflow.common.clock import system_clock
 from tierflow.common.db import db, engine_options
@@ -25,7 +25,7 @@ from tierflow.complaints import api as complaints_api
 from tierflow.complaints import pages as complaint_pages
 from tierflow.complaints.pages import history as complaint_history
 from tierflow.complaints.service import handing_over as complaints_handing_over
-from tierflow.complaints.service import redating
+from tierflow.complaints.service import recounting, redating
 from tierflow.complaints.service.reckoning import verify as verify_due_times
 from tierflow.complaints.service.statistics import breaches_of_month
 from tierflow.complaints.terms import COMPLAINT_TERMS
@@ -47,7 +47,7 @@ from tierflow.lifting.terms import LIFTING_TERMS
 from tierflow.onboarding import api as onboarding_api
 from tierflow.onboarding import pages as onboarding_pages
 from tierflow.onboarding import service as onboarding
-from tierflow.onboarding.service import disqualifying, distributing
+from tierflow.onboarding.service import disqualifying, distributing, inspecting
 from tierflow.onboarding.service import portfolio as onboarding_portfolio
 from tierflow.onboarding.terms_contracts import CONTRACT_TERMS
 from tierflow.onboarding.terms_keeping import KEEPING_TERMS
@@ -83,6 +83,7 @@ DEFAULTS: dict[str, Any] = {
     "SEND_FILE_MAX_AGE_DEFAULT": 31536000,
     "BOOTSTRAP_SERVE_LOCAL": True,
     "CHECK_SCHEMA": True,
+    "PATIENT": False,  # no page waits for this process: the command line, the scheduler
 }
 
 
@@ -118,7 +119,7 @@ def build(config: Mapping[str, Any] | None = None) -> Flask:
     app.config.update(config or {})
     _check_settings(app)
     url = app.config["SQLALCHEMY_DATABASE_URI"]
-    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", engine_options(url))
+    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", engine_options(url, patient=app.config["PATIENT"]))
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     if proxies := app.config.get("TRUSTED_PROXIES"):
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
@@ -181,7 +182,16 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     complaint_pages.init(app)
     extensions["customer_tabs"].append(complaint_history.TAB)
     verify.also_checked("complaints", verify_due_times)
+    for name, counted in {
+        "approvals": approvals.ESCALATIONS,
+        "receipts": distributing.RECEIPTS,
+        "findings": inspecting.MENDING,
+        "inquiries": recounting.INQUIRIES,
+        "consultations": recounting.CONSULTATIONS,
+    }.items():
+        calendars.followed_by(name, counted.follower())
     calendars.followed_by("complaints", calendars.Follower(redating.foresee, redating.run))
+    calendars.followed_by("within complaints", recounting.WITHIN)
     for blueprint in lifting_api.BLUEPRINTS:
         api.register_blueprint(blueprint)
     lifting_pages.init(app)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0094"
-down_revision = "0089"
+down_revision = "0091"
 branch_labels = None
 depends_on = None
 

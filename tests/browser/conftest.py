@@ -16,6 +16,7 @@ from tests.conftest import CHROMIUM
 from tierflow.web.context import COOKIE
 
 DESKTOP = {"width": 1440, "height": 900}
+SMALL_DESK = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 
 

@@ -1,7 +1,7 @@
 """Every page of the product on a phone and a small desk, in the language with the longer words.
 
 Nothing sticks out, nothing keeps a reader with a screen reader or a keyboard out, nothing is fetched from elsewhere,
-and the console is silent.
+and the console is silent. What the demo company has nothing to show on, `test_rare_pages` opens.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from flask import Flask
 
 from tests.browser import places
 from tests.browser.axe import RULES, serious
-from tests.browser.conftest import PHONE, Desk, Seat
-
-SMALL_DESK = {"width": 1280, "height": 800}
+from tests.browser.conftest import PHONE, SMALL_DESK, Desk, Seat
+from tests.browser.test_rare_pages import RARE
 
 # Parts that a page fetches, sheets of paper, files, and addresses that lead on.
 NO_PAGES = {
@@ -36,14 +35,6 @@ NO_PAGES = {
     "/reviews/<review_id>/pack",
     "/takeover/form",
 }
-# The demo company has none of these on the day; stories open them.
-IN_STORIES = {
-    "/channels/<channel_id>",
-    "/levels/inputs/<product_line_id>/<customer_id>",
-    "/levels/pins/<pin_id>",
-    "/levels/runs/<run_id>/customers/<customer_id>",
-    "/takeover/<batch_id>",
-}
 
 
 @pytest.fixture
@@ -56,7 +47,7 @@ def app(planted: Flask) -> Flask:
 @pytest.mark.timeout(900)  # a minute on a machine of its own
 def test_every_page_fits_reads_and_keeps_quiet(app: Flask, seat: Seat) -> None:
     me = places.holder_of_everything(app)
-    found, without = places.pages(app, me, NO_PAGES | IN_STORIES)
+    found, without = places.pages(app, me, NO_PAGES | {*RARE})
     assert without == set(), "no page was found for these"
     desks: dict[int, Desk] = {}
     wrong = []

@@ -322,14 +322,12 @@ class Simulation:
 
     def _at_the_end(self) -> None:
         """Everything is caught up; the effects are those of the periods, each once and in order."""
-        while not is_open(self.working, self.clock()):
-            self.clock.at += timedelta(hours=1)
-            self.steady += 3600
-        self.clock.at += timedelta(hours=7)  # whatever failed has rested
-        self.steady += 7 * 3600
-        while not is_open(self.working, self.clock()):
-            self.clock.at += timedelta(hours=1)
-            self.steady += 3600
+        for rest in (0, 7):  # hours; the second time whatever failed has rested
+            self.clock.at += timedelta(hours=rest)
+            self.steady += rest * 3600
+            while not is_open(self.working, self.clock()):
+                self.clock.at += timedelta(hours=1)
+                self.steady += 3600
         self._sweep([self.processes[0]])
         self._compare()
         with self.app.app_context():

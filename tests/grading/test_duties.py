@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
@@ -12,11 +12,17 @@ from sqlalchemy import select
 from jobs.duty import Errand
 from jobs.grading import propose, watch, work
 from jobs.setup import Setup
+from tests import builders
+from tests.conftest import StandingClock
 from tests.grading.scenes import APR, FEB, JAN, MAR, Scene, after, at
+from tests.grading.test_derived import order
+from tests.grading.test_doors import Door
 from tierflow.common.db import transaction
 from tierflow.common.notices import Notice
+from tierflow.common.users import User
 from tierflow.grading.models import GradingRun
-from tierflow.grading.service import runs
+from tierflow.grading.service import runs, watching
+from tierflow.kernel.roles import SYSTEM
 
 
 def _runs(scene: Scene) -> list[tuple[str, str]]:
@@ -88,3 +94,73 @@ def test_nobody_is_warned_of_a_level_that_is_safe(app: Flask) -> None:
     scene.close(JAN, FEB, MAR)
     scene.lift("a", APR, "10")
     assert _do(scene, watch, "2026-04-25 09:00")["warned"] == 0
+
+
+@pytest.mark.rule("CHEM-9.5", "CHEM-9.6")
+def test_the_account_manager_is_warned_of_stars_an_indicator_takes(both_app: Flask) -> None:
+    scene = Scene(both_app, "abcd")
+    for month in (JAN, FEB, MAR):
+        for letter in "ab":
+            scene.lift(letter, month, "2500")
+        scene.lift("c", month, "10")
+    scene.close(JAN, FEB, MAR)
+    for letter in "ab":
+        scene.lift(letter, APR, "2500")
+    scene.lift("c", APR, "10")
+    with both_app.app_context(), transaction() as session:
+        builders.adopt(session, {"grading.forces": ["cooperation:60", "breaches:1", "payment_discipline:9000"]})
+    for letter in "ac":  # an ordinary customer has no star to lose
+        scene.know(letter, APR, cooperation=59)
+    scene.know("b", APR, cooperation=60, breaches=1)
+    assert _do(scene, watch, "2026-04-20 09:00")["warned"] == 0
+    assert _do(scene, watch, "2026-04-21 09:00")["warned"] == 1
+    assert _do(scene, watch, "2026-04-22 09:00")["warned"] == 0
+    told = select(Notice).where(Notice.kind == "grading.risk")
+    found = scene.ask(lambda session: session.scalars(told).all())
+    assert [(row.user_id, row.params["number"]) for row in found] == [(scene.people["am"], 1)]
+    assert found[0].msgid == watching.AT_STAKE["force"]
+    order(scene, "b", "2026-04-20", None, "placed")  # due today, late tomorrow
+    for day, letters in ((date(2026, 4, 20), "a"), (date(2026, 4, 21), "ab")):
+        rows = scene.ask(
+            lambda session, day=day: session.execute(
+                watching.ways(session, SYSTEM, scene.line, day, {"only": "force"})[0]
+            ).all()
+        )
+        assert sorted(row[0].id for row in rows) == [scene.customers[letter] for letter in letters]
+
+
+@pytest.mark.rule("CHEM-9.6")
+def test_a_breach_upheld_this_month_is_warned_of_before_the_month_is_run(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(app)
+    for month in (JAN, FEB, MAR, APR):
+        scene.lift("a", month, "2500")
+    scene.close(JAN, FEB, MAR)
+    with app.app_context(), transaction() as session:
+        builders.adopt(session, {"grading.forces": ["breaches:1"]})
+    assert _do(scene, watch, "2026-04-21 09:00")["warned"] == 0
+    monkeypatch.setattr(runs, "BREACHES", [lambda *_about: {scene.customers["a"]: 2}])
+    assert _do(scene, watch, "2026-04-22 09:00")["warned"] == 1
+
+
+@pytest.mark.parametrize(("language", "words"), [("zh", "指标未达标"), ("en", "an indicator is missed")])
+def test_who_loses_a_star_by_an_indicator_is_listed_through_either_door(
+    app: Flask, clock: StandingClock, language: str, words: str
+) -> None:
+    clock.at = at("2026-04-21 10:00")
+    scene = Scene(app)
+    for month in (JAN, FEB, MAR, APR):
+        scene.lift("a", month, "2500")
+    scene.close(JAN, FEB, MAR)
+    scene.know("a", APR, cooperation=59)
+    page = Door(scene, "page").client("am")[0]
+    path = "/levels/customers?only=force"
+    with app.app_context(), transaction() as session:
+        session.get_one(User, scene.people["am"]).locale = language
+    assert words not in page.get(path).text
+    with app.app_context(), transaction() as session:
+        builders.adopt(session, {"grading.forces": ["cooperation:60"]})
+    assert words in page.get(path).text
+    rows = Door(scene, "api").client("am")[0].get("/api/v1/grading/ways?only=force").json["rows"]
+    assert [(row["name"], row["keep_tonnes"]) for row in rows] == [("客户a有限公司", "0")]

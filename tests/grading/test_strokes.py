@@ -11,7 +11,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from tests.grading.scenes import FEB, JAN, MAR, Scene, after, at
-from tests.grading.test_policies_and_reviews import draft
+from tests.grading.test_policy_drafts import draft
 from tierflow.common.db import db, transaction
 from tierflow.common.offtake import Lifting, record
 from tierflow.common.policies import PolicyVersion

@@ -330,3 +330,21 @@ def test_whoever_sells_as_a_stand_in_is_named_together_with_the_absent(scene: Sc
         told = {(row.action, row.subject_id): row.on_behalf_of_id for row in entries}
     lent = scene.company["am"]
     assert told == {("order.place", order): lent, ("order.release", order): lent, ("order.place", own): None}
+
+
+@pytest.mark.rule("CHEM-2")
+def test_a_keeper_who_weighs_at_the_gate_of_another_is_named_with_the_other(scene: Scene) -> None:
+    order = scene.place(30)
+    scene.receive(order, cost_fen(20 * T, PRICE))
+    slip = scene.release(order, 20 * T)
+    with scene.app.app_context(), transaction() as session:
+        absent, stand_in = (session.get_one(User, scene.company[who]) for who in ("keeper", "keeper2"))
+        builders.delegation(session, absent, stand_in, at(MONDAY).date(), at(MONDAY).date() + timedelta(days=9))
+    weighing = scene.weigh(slip.code, 12 * T, login="keeper2")
+    back = {"pass_number": weighing.number, "grams": T, "reason": "退回"}
+    scene.do(gate.take_back, "keeper2", slip.code, back)
+    with scene.app.app_context():
+        acts = ("order.lift", "order.take_back")
+        entries = db.session().scalars(select(AuditEntry).where(AuditEntry.action.in_(acts)))
+        told = {row.action: (row.actor_id, row.on_behalf_of_id) for row in entries}
+    assert told == dict.fromkeys(acts, (scene.company["keeper2"], scene.company["keeper"]))

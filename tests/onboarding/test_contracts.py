@@ -19,12 +19,13 @@ from tests.conftest import NOW
 from tests.onboarding import scenes
 from tierflow.common.customers import Customer
 from tierflow.common.db import db, transaction
-from tierflow.common.notices import Notice
+from tierflow.common.notices import Notice, as_text
 from tierflow.common.uploads import Upload
 from tierflow.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 from tierflow.onboarding.models import Contract
 from tierflow.onboarding.rules.contracts import days_left, refusals_to_enter, state_of
 from tierflow.onboarding.service import contracts as service
+from tierflow.web.i18n import show
 
 TODAY = date(2026, 11, 23)
 
@@ -166,6 +167,33 @@ def test_renewal_is_warned_of_once_a_distance_and_not_for_what_asks_for_nothing(
     assert told == {house.place.id_of("li"), house.place.id_of("finance")}
     later = NOW + timedelta(days=25)  # an outage over the 7 days: warned of once, for the nearest
     assert f"{near}.7" in duty.near_their_end(db.session(), Errand(None, later, setup))
+
+
+@pytest.mark.rule("CHEM-4")
+def test_what_ran_out_while_nothing_warned_is_warned_of_once(both_app: Flask) -> None:
+    setup: Any = None
+    with both_app.app_context():
+        house = House()
+        missed, told = house.enter(number="A", last_on=_day(10)), house.enter(number="B", last_on=_day(10))
+        house.enter(number="C", last_on=_day(-1))  # over when it was entered: the register's past
+        renewed = house.enter(number="D", last_on=_day(10))
+        house.enter(number="E", from_on=_day(11), last_on=_day(400), renews_id=renewed)
+        near = NOW + timedelta(days=5)
+        with transaction() as session:
+            duty.warn(session, Errand(None, near, setup, f"{told}.7"))
+        last = duty.near_their_end(db.session(), Errand(None, NOW + timedelta(days=10), setup))
+        assert last == [f"{missed}.7"], "on its last day it runs still"
+        later = NOW + timedelta(days=11)
+        assert duty.near_their_end(db.session(), Errand(None, later, setup)) == [f"{missed}.over"]
+        db.session().rollback()
+        with transaction() as session:
+            assert duty.warn(session, Errand(None, later, setup, f"{missed}.over")) == {"notices": 3}
+        assert duty.near_their_end(db.session(), Errand(None, later, setup)) == []
+        query = select(Notice).where(Notice.kind == "contract.expiry").order_by(Notice.id.desc()).limit(3)
+        notices = db.session().scalars(query).all()
+        assert {row.user_id for row in notices} == {house.place.id_of(who) for who in ("li", "finance", "sales")}
+        with both_app.test_request_context():
+            assert "已于 2026-12-03 到期，尚未续签" in show(as_text(notices[0].msgid, notices[0].params))
 
 
 @pytest.mark.rule("CHEM-17")

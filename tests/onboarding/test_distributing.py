@@ -13,7 +13,8 @@ from sqlalchemy import select, update
 from tests import builders
 from tests.conftest import NOW, StandingClock
 from tests.jobs.world import duty, runner
-from tests.onboarding import keeping, scenes
+from tests.onboarding import keeping, lists, scenes
+from tests.onboarding.test_takeover import Takeover
 from tierflow.admin.service import office_ties, reference
 from tierflow.common.approvals import Seen
 from tierflow.common.audit import AuditEntry
@@ -282,3 +283,71 @@ def test_what_is_tied_does_not_end(app: Flask) -> None:
     desk.untie(tie, TODAY + timedelta(days=1))
     with pytest.raises(Invalid):
         desk.tie("first", 999)
+
+
+@pytest.mark.rule("CHEM-8.2")
+@pytest.mark.parametrize("kind", ["page", "api"])
+def test_who_acknowledges_for_another_office_or_for_finance_is_named_with_the_absent(app: Flask, kind: str) -> None:
+    """The first office stands in for the second and for finance: its own receipts are in nobody else's name."""
+    desk = Desk(app)
+    place = desk.place
+    desk.tie("first")
+    desk.tie("second")
+    desk.admit()
+    with app.app_context(), transaction() as session:
+        for absent in ("second", "finance"):
+            lender, stand_in = (session.get_one(User, place.id_of(who)) for who in (absent, "first"))
+            builders.delegation(session, lender, stand_in, TODAY, TODAY + timedelta(days=5))
+    with app.app_context():
+        sent = {row.id: row.office_id for row in db.session().scalars(select(Distribution))}
+    client = builders.sign_in(app, place.id_of("first"))
+    headers = {"X-CSRFToken": builders.csrf_of(client)}
+    if kind == "page":
+        assert client.post("/distributions/receipts", data={"ids": list(sent)}, headers=headers).status_code == 302
+    else:
+        client.post("/api/v1/distributions/receipts", json={"ids": list(sent)}, headers=headers)
+    with app.app_context():
+        entries = db.session().scalars(select(AuditEntry).where(AuditEntry.action == "distribution.acknowledge"))
+        told = {sent[row.after["distribution"]]: (row.actor_id, row.on_behalf_of_id) for row in entries}
+    me = place.id_of("first")
+    assert told == {
+        desk.offices["first"]: (me, None),
+        desk.offices["second"]: (me, place.id_of("second")),
+        None: (me, place.id_of("finance")),
+    }
+
+
+@pytest.mark.rule("CHEM-8.2")
+def test_finance_and_the_offices_are_sent_who_was_taken_over_the_next_morning_once(
+    both_app: Flask, clock: StandingClock, tmp_path: Path
+) -> None:
+    with both_app.app_context():
+        house = Takeover(clock)
+        with transaction() as session:
+            office = Office(code="ZC", name="驻厂办", from_on=date(2020, 1, 1))
+            session.add(office)
+            session.flush()
+            session.add(OfficeTie(office_id=office.id, from_on=date(2020, 1, 1)))
+            office_id = office.id
+        house.applied(lists.customer(1), lists.customer(2), lists.customer(3))
+        first, second, third = db.session().scalars(select(Customer.id).order_by(Customer.id)).all()
+        with transaction() as session:
+            session.get_one(Customer, third).disqualified_on = TODAY
+            # A change that finance was sent told it of the customer.
+            distributing.distribute(session, session.get_one(Customer, second), "changed", {"phone": "1"}, NOW)
+        for _again in range(2):
+            clock.forward(days=1)
+            runner(both_app, tmp_path, [duty("distribution")]).sweep()
+        query = select(Distribution).order_by(Distribution.customer_id, Distribution.recipient)
+        assert [(row.customer_id, row.office_id, row.event) for row in db.session().scalars(query)] == [
+            (first, None, "approved"),
+            (first, office_id, "approved"),
+            (second, None, "changed"),
+            (second, office_id, "changed"),
+        ]
+        at_work = house.place.actor(db.session(), "finance")
+        waiting = distributing.listing(db.session(), at_work, NOW, state="waiting").rows
+        assert [(one.customer.id, one.is_mine) for one in waiting if one.row.office_id is None] == [
+            (first, True),
+            (second, True),
+        ]

@@ -15,12 +15,15 @@ from tests.onboarding.test_pages import House
 from tierflow.common.customers import Customer
 from tierflow.common.db import db, transaction
 from tierflow.common.policies import policy_on
+from tierflow.common.users import User
 from tierflow.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from tierflow.kernel.months import SHANGHAI
+from tierflow.kernel.roles import Role
 from tierflow.onboarding.models import Inspection, InspectionFinding, InspectionRound
 from tierflow.onboarding.rules.inspection import ITEMS, draw, planned_days
 from tierflow.onboarding.service import inspecting
 from tierflow.onboarding.terms_keeping import KEEPING_TERMS, MEND_WORKING_DAYS
+from tierflow.web import inbox
 
 GOOD = [{"key": key, "verdict": "pass"} for key in ITEMS]
 WANTING = [{**one, "verdict": "fail", "remark": "联系电话已停机"} if one["key"] == "contact" else one for one in GOOD]
@@ -108,6 +111,52 @@ def test_a_finding_is_mended_by_the_account_manager_and_closed_by_the_inspector(
         assert inspecting.listing(session, sales, NOW, state="findings").rows == []
     with both_app.app_context():
         assert db.session.scalars(select(InspectionFinding.closed_by_id)).one() == place.id_of("sales")
+
+
+@pytest.mark.rule("CHEM-8.2")
+@pytest.mark.parametrize("stands_in", [False, True])
+def test_what_was_mended_comes_back_to_who_inspected(both_app: Flask, stands_in: bool) -> None:
+    """Of the distribution company's inspections to the distribution company too, its colleague's of today as well."""
+    file = keeping.opened(both_app)
+    place = file.place
+    with both_app.app_context(), transaction() as session:
+        keeping.admitted(session, place, 2)
+        inspectors = [
+            builders.user(session, login, Role.DISTRIBUTION_COMPANY, name=f"人{login}") for login in ("dc1", "dc2")
+        ]
+        session.flush()
+        if stands_in:
+            committee = session.get_one(User, place.id_of("committee"))
+            builders.delegation(session, inspectors[0], committee, NOW.date(), NOW.date() + timedelta(days=5))
+        who = builders.actor(session, committee if stands_in else inspectors[0])
+        inspecting.open_round(session, NOW, seed="seed")
+        theirs, ours = session.scalars(select(Inspection.id).order_by(Inspection.id)).all()
+        inspecting.inspect(session, who, theirs, WANTING, NOW)
+        inspecting.inspect(session, place.actor(session, "sales"), ours, WANTING, NOW)
+        findings = session.scalars(select(InspectionFinding.id).order_by(InspectionFinding.inspection_id)).all()
+        ids = {"dc2": inspectors[1].id, "sales": place.id_of("sales"), "sales_west": place.id_of("sales_west")}
+    assert waiting(both_app, ids) == {"dc2": [], "sales": [], "sales_west": []}, "the account manager mends first"
+    with both_app.app_context(), transaction() as session:
+        for finding in findings:
+            inspecting.mend(session, place.actor(session, "li"), finding, "已更新", NOW)
+    assert waiting(both_app, ids) == {"dc2": [theirs], "sales": [theirs, ours], "sales_west": []}
+    page = builders.sign_in(both_app, ids["dc2"]).get("/").get_data(as_text=True)
+    assert f"/inspections/{theirs}" in page
+    with both_app.app_context(), transaction() as session:
+        colleague = builders.actor(session, session.get_one(User, ids["dc2"]))
+        inspecting.close(session, colleague, findings[0], NOW)
+    assert waiting(both_app, ids) == {"dc2": [], "sales": [ours], "sales_west": []}
+
+
+def waiting(app: Flask, ids: dict[str, int]) -> dict[str, list[int]]:
+    """Which inspections each inbox holds findings of."""
+    found = {}
+    for login, user_id in ids.items():
+        with app.app_context(), app.test_request_context():
+            who = builders.actor(db.session(), db.session().get_one(User, user_id))
+            items = inbox.items(db.session(), who)
+        found[login] = sorted(item.subject_id for item in items if item.kind == "finding")
+    return found
 
 
 @pytest.mark.rule("CHEM-8.2")

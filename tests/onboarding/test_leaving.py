@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -204,6 +205,35 @@ def test_lines_and_classes_change_through_the_whole_chain(room: Room) -> None:
         query = select(CustomerLine.product_line_id, CustomerLine.customer_class).where(CustomerLine.to_on.is_(None))
         assert dict(db.session.execute(query).all()) == {place.polyolefin: "direct", place.other_line: "dealer"}
         assert len(db.session.scalars(select(Customer.id)).all()) == 1
+
+
+@pytest.mark.rule("CHEM-7.2", "CHEM-8.1")
+@pytest.mark.parametrize("asked", ["direct", "dealer"], ids=["class change struck", "held line struck"])
+def test_a_line_struck_in_a_supplement_leaves_what_is_held(room: Room, asked: str) -> None:
+    place = room.file.place
+    tomorrow = NOW + timedelta(days=1)
+    with room.file.app.app_context(), transaction() as session:
+        li = place.actor(session, "li", tomorrow)
+        application = supplementing.begin(session, li, room.file.customer, tomorrow)
+        wanted = scenes.lines((place.polyolefin, asked), (place.other_line, "direct"))
+        data = {"lines": wanted, "checks": scenes.answers("dealer", "direct")}
+        drafts.save_draft(session, li, application.id, data, tomorrow, seen_version=application.version)
+        scenes.hand_in(session, place, application, now=tomorrow)
+        struck = {place.polyolefin: "现有类别不变"}
+        items = [row for row in scenes.passes(session, application) if row.key != f"line.{place.polyolefin}"]
+        scenes.approve(session, place, application, "sales", tomorrow, struck=struck, items=items)
+        for who in ("finance", "gm"):
+            scenes.approve(session, place, application, who, tomorrow)
+    with room.file.app.app_context():
+        rows = db.session.execute(select(CustomerLine).order_by(CustomerLine.product_line_id)).scalars()
+        assert [(row.product_line_id, row.customer_class, row.from_on, row.to_on) for row in rows] == [
+            (place.polyolefin, "dealer", TODAY, None),
+            (place.other_line, "direct", local_day(tomorrow), None),
+        ]
+        entry = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "customer.supplement")).one()
+        line = f"line.{place.other_line}"
+        lines = {key: value for key, value in entry.after.items() if key.startswith("line.")}
+        assert (entry.before, lines) == ({line: None}, {line: "direct"})
 
 
 @pytest.mark.rule("CHEM-8.1")

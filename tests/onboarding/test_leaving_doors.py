@@ -12,7 +12,10 @@ from flask import Flask
 from tests.conftest import NOW
 from tests.onboarding import keeping, scenes
 from tests.onboarding.test_pages import House, Screen
+from tierflow.common.customers import name_key
 from tierflow.common.db import transaction
+from tierflow.kernel.months import local_day
+from tierflow.onboarding.models import Disqualified, DisqualifiedName
 from tierflow.onboarding.rules.inspection import ITEMS
 from tierflow.onboarding.service import inspecting
 
@@ -97,6 +100,41 @@ def test_a_change_is_returned_and_corrected_through_either_door(app: Flask, door
     said = verdict(finance, path)
     assert finance.post(f"{path}/decide", said).status_code == 302
     assert "6222020200112241" in li.get(f"/customers/{file.customer}")
+
+
+@pytest.mark.rule("CHEM-8.1", "CHEM-17")
+@pytest.mark.parametrize("door", ["page", "api"])
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_whom_new_values_agree_with_is_shown_until_they_are_decided(app: Flask, door: str, language: str) -> None:
+    file, house = opened(app)
+    with app.app_context(), transaction() as session:
+        keeping.admitted(session, file.place, 2)
+        row = Disqualified(
+            name="坏旧名塑料", credit_code=scenes.credit_code(7), ground="fraud", since=local_day(NOW), reason="假证照"
+        )
+        session.add(row)
+        session.flush()
+        session.add(DisqualifiedName(disqualified_id=row.id, name=row.name, name_key=name_key(row.name)))
+    told = {
+        "zh": ["该单位在取消资格客户名单内：坏旧名塑料", "已有客户使用此电话：C000002 华东塑料第2有限公司"],
+        "en": ["on the list of disqualified customers: 坏旧名塑料", "A customer has this telephone: C000002 "],
+    }[language]
+    li, sales, path = house.screen("li"), house.screen("sales"), "/customer-changes/1"
+    for who in (li, sales):
+        assert who.post("/language", {"lang": language}).status_code == 302
+    new = {"name": "坏旧名塑料有限公司", "phone": "13800000002", "reason": "更名"}
+    assert li.post(f"/customers/{file.customer}/change", new).status_code == 302
+
+    def shown(who: Screen) -> str:
+        if door == "page":
+            return who.get(path)
+        return " ".join(row["reason"] for row in who.client.get(f"/api/v1{path}").get_json()["matches"])
+
+    for who in (li, sales):
+        assert all(words in shown(who) for words in told), shown(who)
+    for who in (sales, house.screen("finance")):
+        assert who.post(f"{path}/decide", verdict(who, path)).status_code == 302
+    assert not any(words in shown(sales) for words in told)
 
 
 def test_wrong_particulars_are_told_at_their_field(app: Flask) -> None:

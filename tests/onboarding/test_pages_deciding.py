@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from tests import builders
 from tests.conftest import NOW
@@ -212,6 +214,31 @@ def test_asking_moves_nothing_and_is_printed(house: House) -> None:
     assert "问题：了解吗？" in printed
     assert "问题：请知悉此户" in printed
     assert "人sales抄送：人gm，阅于2026-11-23" in printed
+
+
+@pytest.mark.rule("CHEM-7.2")
+def test_what_a_stand_in_answered_names_both_wherever_it_is_shown(both: House) -> None:
+    place, application = both.place, both.made(scenes.submitted)
+    path = f"/applications/{application}"
+    sales = both.screen("sales")
+    for kind in ("ask", "copy"):
+        asked = {"asked_id": str(place.id_of("committee")), "kind": kind, "question": "了解吗？"}
+        assert sales.post(f"{path}/ask", asked).status_code == 302
+    awaited = Scene(both.app, place).door("sales").get(path).json["opinions"]
+    assert [one["answered_by"] for one in awaited] == [None, None]
+    with both.app.app_context(), transaction() as session:
+        pair = (session.get_one(User, place.id_of(who)) for who in ("committee", "finance"))
+        builders.delegation(session, *pair, NOW.date(), NOW.date() + timedelta(days=5))
+        ids = session.scalars(select(AskedOpinion.id).order_by(AskedOpinion.id)).all()
+    for opinion in ids:
+        assert both.screen("finance").post(f"/opinions/{opinion}", {"answer": "往来多年"}).status_code == 302
+    assert "人finance代人committee应人sales征询" in strip(sales.get(path))
+    printed = strip(sales.get(f"{path}/annex1"))
+    assert "征询人finance（代人committee）意见（人sales征询" in printed
+    assert "人sales抄送：人finance（代人committee），阅于" in printed
+    told = Scene(both.app, place).door("sales").get(path).json["opinions"]
+    both_ids = (place.id_of("committee"), place.id_of("finance"))
+    assert [(one["asked"]["id"], one["answered_by"]["id"]) for one in told] == [both_ids] * 2
 
 
 @pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.WAREHOUSE_KEEPER, Role.RESIDENT_OFFICE, None])

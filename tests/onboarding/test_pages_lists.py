@@ -19,6 +19,7 @@ from tierflow.common.customers import Customer
 from tierflow.common.db import db, transaction
 from tierflow.common.sessions import SecurityEvent
 from tierflow.common.suspension import PaperCover
+from tierflow.web import exports
 
 
 @pytest.fixture
@@ -209,6 +210,8 @@ SAME = [
     ("/customers/export", {"sort": "-name"}, {"sort": "-name"}),
     ("/customers/export", {"papers": "suspended"}, {"papers": "suspended"}),
     ("/customers/expiring/export", {"kind": "merged_licence"}, {"kind": "merged_licence"}),
+    ("/customers/filing", {"papers": "suspended"}, {"papers": "suspended"}),
+    ("/customers/filing", {"sort": "-name"}, {"sort": "-name"}),
     ("/customers/filing", {}, {}),
 ]
 
@@ -228,6 +231,31 @@ def test_a_program_gets_the_file_the_page_gives(house: House) -> None:
     unknown = gm.client.post("/api/v1/customers/export", json={"form": "pdf", "cursor": "x"}, headers=headers)
     assert set(unknown.json["errors"]) == {"form", "cursor"}
     assert house.screen("gm").client.get("/api/v1/customers/export").status_code == 405
+
+
+@pytest.mark.rule("CHEM-8.2")
+def test_more_customers_than_a_file_takes_are_filed_region_by_region(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2, 3):
+        house.made(admitted, number)
+    with house.app.app_context(), transaction() as session:
+        region = house.place.other_region
+        session.scalars(select(Customer).order_by(Customer.id)).all()[0].region_id = region
+    monkeypatch.setattr(exports, "MOST_ROWS", 2)
+    gm = house.screen("gm")
+    headers = {"X-CSRFToken": gm.token}
+    assert gm.post("/customers/filing", {"form": "csv"}).status_code == 409
+    shown = gm.get(f"/customers?region={region}")
+    form = re.search(r'action="/customers/filing".*?</form>', shown, re.DOTALL)
+    assert form
+    assert f'name="region" value="{region}"' in form[0], "the list's filter goes along"
+    for asked, rows in ((region, 1), (house.place.region, 2)):
+        page = gm.post("/customers/filing", {"form": "csv", "region": asked})
+        sent = {"form": "csv", "region_id": asked}
+        answer = gm.client.post("/api/v1/customers/filing", json=sent, headers=headers)
+        assert (answer.status_code, answer.data.count(b"\r\n")) == (200, rows + 1)
+        assert answer.data == page.data
 
 
 PATHS = (

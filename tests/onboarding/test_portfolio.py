@@ -42,6 +42,7 @@ COLUMNS = {
     "approval_decision.on_behalf_of_id": "record",
     "approval_decision.user_id": "record",
     "approval_round.submitted_by_id": "record",
+    "asked_opinion.answered_by_id": "record",
     "asked_opinion.asked_by_id": "record",
     "asked_opinion.asked_id": "opinions",
     "audit_entry.actor_id": "record",

@@ -194,16 +194,22 @@ def test_a_link_is_throttled(app: Flask) -> None:
 
 @pytest.mark.rule("CHEM-7.1")
 def test_the_merged_licence_brings_the_code_that_was_waited_for(app: Flask) -> None:
+    from tierflow.common import lookup
     from tierflow.common.customers import Customer
     from tierflow.common.identifiers import organisation_code_within
+    from tierflow.onboarding.service.creating import CUSTOMER
 
     file = keeping.opened(app)
+    code = scenes.credit_code(1)
     with app.app_context(), transaction() as session:
         row = session.get_one(Customer, file.customer)
-        row.organisation_code = organisation_code_within(scenes.credit_code(1))
+        row.organisation_code = organisation_code_within(code)
         row.credit_code, row.needs_credit_code = None, True
+        lookup.index(session, (CUSTOMER, row.id), [row.name], [row.number, row.organisation_code])
     file.accept(file.renew(NOW), NOW)
     with app.app_context():
         row = db.session.get_one(Customer, file.customer)
-        assert (row.credit_code, row.needs_credit_code) == (scenes.credit_code(1), False)
+        assert (row.credit_code, row.needs_credit_code) == (code, False)
+        for word in (code, code[-6:], row.organisation_code, row.name):
+            assert list(db.session.scalars(lookup.matching(CUSTOMER, word))) == [file.customer], word
         assert db.session.scalars(select(PaperRenewal.outcome)).all() == ["accepted"]

@@ -14,16 +14,19 @@ from tests.onboarding import keeping, scenes
 from tests.onboarding.doors import Scene
 from tests.onboarding.stages import Stage
 from tierflow.common import approvals
+from tierflow.common.approvals import Seen
 from tierflow.common.audit import AuditEntry, write_pending
 from tierflow.common.db import db, transaction
 from tierflow.common.uploads import Upload
 from tierflow.common.users import User
+from tierflow.kernel.approval import Verdict
 from tierflow.kernel.errors import Refused
 from tierflow.kernel.roles import Actor
 from tierflow.onboarding import service
 from tierflow.onboarding.models import Application, EntryCheck, Inspection, InspectionFinding, Paper
 from tierflow.onboarding.rules.inspection import ITEMS
-from tierflow.onboarding.service import disqualifying, handover, inspecting
+from tierflow.onboarding.service import changing, disqualifying, handover, inspecting, links
+from tierflow.onboarding.service.examining import case_of
 
 
 def _saves(stage: Stage, application: Application, actor: Actor) -> None:
@@ -179,3 +182,54 @@ def test_a_colleague_of_the_same_office_is_named_with_whom_they_stand_in_for(sta
     assert {act: told[act] for act in acts} == dict.fromkeys(acts, for_sales)
     assert told["inspection.mend"] == (place.id_of("wang"), place.id_of("li"))
     assert told["handover.end"] == (place.id_of("wang"), None)
+
+
+@pytest.mark.rule("CHEM-7.2")
+@pytest.mark.parametrize(("who", "name"), [("sales_west", "人sales"), ("sales", None)])
+def test_a_program_is_told_for_whom_a_file_was_inspected_and_a_handover_signed(
+    scene: Scene, who: str, name: str | None
+) -> None:
+    """In the answer to the act itself, and to whoever reads it later."""
+    place = scene.place
+    with scene.app.app_context(), transaction() as session:
+        keeping.admitted(session, place)
+        absent, stand_in = (session.get_one(User, place.id_of(one)) for one in ("sales", "sales_west"))
+        builders.delegation(session, absent, stand_in, NOW.date(), NOW.date() + timedelta(days=5))
+        inspecting.open_round(session, NOW, seed="seed")
+        inspection = session.scalars(select(Inspection.id)).first()
+    door, reader = scene.door(who), scene.door("gm")
+    path = f"/inspections/{inspection}"
+    unseen = reader.get(path).json
+    assert (unseen["inspector"], unseen["inspected_for"]) == (None, None)
+    done = door.post(f"{path}/answers", {"items": [{"key": key, "verdict": "pass"} for key in ITEMS]}).json
+    for shown in (done, reader.get(path).json):
+        assert (shown["inspector"]["id"], shown["inspected_for"]) == (place.id_of(who), name)
+    wanted = {"giver_id": place.id_of("li"), "taker_id": place.id_of("wang"), "reason": "调岗"}
+    made = door.post("/handovers", {**wanted, "effective_on": str(NOW.date())}).json
+    path = f"/handovers/{made['row']['id']}"
+    assert (made["giver_signed_by"], made["giver_signed_for"]) == (None, None)
+    signed = door.post(f"{path}/signatures", {"side": "giver", "absence": "出差"}).json
+    for shown in (signed, reader.get(path).json):
+        assert (shown["proposed_by"]["id"], shown["proposed_for"]) == (place.id_of(who), name)
+        assert (shown["giver_signed_by"]["id"], shown["giver_signed_for"]) == (place.id_of(who), name)
+
+
+@pytest.mark.rule("CHEM-8.1", "CHEM-15")
+def test_an_account_manager_who_corrects_or_makes_a_link_for_another_is_named_with_the_other(stage: Stage) -> None:
+    session, place, day = stage.session, stage.place, date(2026, 11, 23)
+    customer_id = keeping.admitted(session, place)
+    row = changing.propose(session, stage.actor("li"), customer_id, {"invoice_address": "新址"}, NOW, reason="搬迁")
+    case = case_of(session, (changing.SUBJECT, row.id))
+    seen = Seen(case.version, case.step or "")
+    changing.decide(session, stage.actor("finance"), row.id, seen, Verdict.RETURN, NOW, reason="不全")
+    write_pending(session)
+    before = session.scalars(select(AuditEntry.seq).order_by(AuditEntry.seq.desc())).first() or 0
+    builders.delegation(session, place.users["li"], place.users["wang"], day, day + timedelta(days=5))
+    wang = stage.actor("wang")
+    changing.correct(session, wang, row.id, {"invoice_address": "新址一号"}, NOW, reason="搬迁")
+    link, _secret = links.make(session, wang, customer_id, "merged_licence", NOW, is_proof=False, days=3)
+    links.revoke(session, wang, link.id, NOW)
+    write_pending(session)
+    told = {one.action: one for one in session.scalars(select(AuditEntry).where(AuditEntry.seq > before))}
+    for act in ("customer.propose", "submit", "upload_link.make", "upload_link.revoke"):
+        assert (told[act].actor_id, told[act].on_behalf_of_id) == (place.id_of("wang"), place.id_of("li")), act

@@ -19,93 +19,16 @@ from tierflow.common.approvals import ApprovalCase, Seen
 from tierflow.common.customers import Customer, CustomerLine, name_key
 from tierflow.common.db import db, make_engine, transaction
 from tierflow.common.imports import ImportBatch, outcome, service, work
-from tierflow.common.runs import Warned
 from tierflow.common.schema import downgrade, upgrade
 from tierflow.common.users import User
 from tierflow.kernel.errors import Conflict, Forbidden, Refused
 from tierflow.kernel.roles import Role
 from tierflow.onboarding.models import Disqualified, DisqualifiedName, Paper
-from tierflow.onboarding.rules.takeover import BadCell, read_day, read_lines, read_validity
 from tierflow.onboarding.service.takeover import CUSTOMERS
 from tierflow.web import inbox
 
 ON = date(2026, 11, 23)
 SEEN = Seen(version=1, step="management")
-
-
-@pytest.mark.rule("CHEM-4")
-@pytest.mark.parametrize(
-    ("written", "day"),
-    [
-        ("2026-11-22", date(2026, 11, 22)),
-        ("2026/1/2", date(2026, 1, 2)),
-        ("2026.1.2", date(2026, 1, 2)),
-        ("2026年1月2日", date(2026, 1, 2)),
-        ("２０２６－０１－０２", date(2026, 1, 2)),
-        (20260102, date(2026, 1, 2)),
-        (20260102.0, date(2026, 1, 2)),
-        ("2026-01-02 00:00:00", date(2026, 1, 2)),
-        (None, None),
-    ],
-)
-def test_days_are_read_as_people_write_them(written: Any, day: date | None) -> None:
-    assert read_day(written) == day
-
-
-@pytest.mark.parametrize("written", ["26-1-2", 46000, "2026-02-30", "2026-13-01", "n/a", True, "1/2/2026", 2.5])
-def test_days_that_could_be_two_are_refused(written: Any) -> None:
-    with pytest.raises(BadCell):
-        read_day(written)
-
-
-@pytest.mark.parametrize(
-    ("first", "last", "good"),
-    [
-        ("2020-01-01", "2026-11-23", True),
-        ("2020-01-01", "2026-11-22", True),  # expired yesterday: taken over, suspended by its dates, and looked at
-        ("2020-01-01", "2019-12-31", False),
-        ("2020-01-01", "2020-01-01", True),
-        ("2026-11-24", "2030-01-01", False),
-        ("2026-11-23", "2030-01-01", True),
-        (None, "长期", True),
-        ("2020-01-01", None, False),
-    ],
-)
-def test_a_papers_validity_runs_forward(first: Any, last: Any, good: bool) -> None:
-    try:
-        _, valid_to, for_good, strange = read_validity("merged_licence", first, last, ON)
-    except BadCell:
-        assert not good
-        return
-    assert good
-    assert (valid_to is None) == for_good
-    assert (strange is not None) == (valid_to is not None and valid_to < ON)
-
-
-LINES = {"po": (1, "聚烯烃", "polyolefin"), "ch": (2, "苯乙烯", "other")}
-
-
-@pytest.mark.parametrize(
-    ("written", "found"),
-    [
-        ("PO=经销商", [(1, "dealer")]),
-        ("po：直供；CH＝独家代理", [(1, "direct"), (2, "exclusive_agent")]),
-        ("PO:dealer, CH:direct", [(1, "dealer"), (2, "direct")]),
-        ("PO=独家代理", None),  # CHEM-9.1: polyolefin has direct customers and dealers only
-        ("PO", None),
-        ("XX=经销商", None),
-        ("PO=朋友", None),
-        ("PO=经销商；PO=直供", None),
-        ("；", None),
-        (None, None),
-    ],
-)
-def test_lines_come_with_a_class_the_scheme_has(written: Any, found: Any) -> None:
-    if found is None:
-        with pytest.raises(BadCell):
-            read_lines(written, LINES)
-    else:
-        assert read_lines(written, LINES) == found
 
 
 class Takeover:
@@ -385,11 +308,6 @@ def _reclassed(session: Any, customer: Customer) -> None:
     session.scalars(select(CustomerLine).where(CustomerLine.customer_id == customer.id)).one().to_on = ON
 
 
-def _warned_of(session: Any, customer: Customer) -> None:
-    paper = session.scalars(select(Paper).where(Paper.customer_id == customer.id)).one()
-    session.add(Warned(topic="paper", subject_id=paper.id, day=ON, stage="7", at=NOW))
-
-
 def _asked(session: Any, customer: Customer) -> None:
     from tierflow.complaints.models import Inquiry
 
@@ -412,7 +330,7 @@ def _asked(session: Any, customer: Customer) -> None:
     )
 
 
-@pytest.mark.parametrize("touch", [_edited, _reclassed, _warned_of, _asked])
+@pytest.mark.parametrize("touch", [_edited, _reclassed, _asked])
 def test_once_anything_has_touched_a_customer_the_import_stays(
     house: Takeover, touch: Callable[[Any, Customer], None]
 ) -> None:

@@ -13,9 +13,10 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import create_engine, select, text
 
+from jobs.__main__ import _app as scheduler
 from jobs.__main__ import main as jobs
 from tierflow import create_app
-from tierflow.cli import COMMANDS, main
+from tierflow.cli import COMMANDS, main, shared
 from tierflow.common import schema
 from tierflow.common.audit import AuditEntry
 from tierflow.common.db import db, transaction, write_access
@@ -311,3 +312,19 @@ def test_a_migration_is_written_from_the_models(machine: Path, monkeypatch: pyte
     [new] = [path for path in (folder / "versions").glob("*.py") if path.name not in before]
     written = new.read_text()
     assert "op." not in written, "the models say what the migrations made"
+
+
+def test_only_who_serves_pages_loses_patience(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proof, a migration or a month over a million customers takes longer than a page may."""
+    monkeypatch.setenv("TIERFLOW_DATABASE_URL", postgres_url)
+    limits = {}
+    for name, app in {"pages": create_app(), "command": shared.application(), "scheduler": scheduler()[0]}.items():
+        with app.app_context():
+            limits[name] = db.session().scalar(text("SHOW statement_timeout"))
+            db.session.remove()
+            db.engine.dispose()
+    live = shared.engine()
+    with live.connect() as connection:
+        limits["migration"] = connection.scalar(text("SHOW statement_timeout"))
+    live.dispose()
+    assert limits == {"pages": "1min", "command": "0", "scheduler": "0", "migration": "0"}

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from tests.builders import actor as actor_for
-from tests.builders import csrf_of, region, sign_in, user
+from tests.builders import csrf_of, delegation, region, sign_in, user
 from tests.conftest import NOW, StandingClock
 from tierflow.common import approvals, notices
 from tierflow.common.approvals import ApprovalCase, AskedOpinion
@@ -108,6 +108,43 @@ def test_a_copy_is_read_without_words(house: House) -> None:
     assert client.post(f"/opinions/{opinion}", data={"csrf_token": csrf_of(client)}).status_code == 302
     with house.app.app_context():
         assert db.session.get_one(AskedOpinion, opinion).answered_at is not None
+
+
+@pytest.mark.rule("CHEM-7.2")
+@pytest.mark.parametrize("kind", ["ask", "copy"])
+@pytest.mark.parametrize("through", ["page", "api"])
+def test_an_opinion_given_for_an_absent_colleague_names_both(house: House, kind: str, through: str) -> None:
+    opinion, path = ask(house, kind), "/opinions/{}"
+    with house.app.app_context(), transaction() as session:
+        absent, stand_in = (session.get_one(User, one) for one in (house.finance, house.manager))
+        delegation(session, absent, stand_in, NOW.date(), NOW.date() + timedelta(days=5))
+        names = stand_in.name, absent.name
+    assert f"您正代 {names[1]} 答复" in page(house, house.manager, path.format(opinion))
+    assert f"您正代 {names[1]} 答复" not in page(house, house.finance, path.format(opinion))
+    if through == "page":
+        client = sign_in(house.app, house.manager)
+        given = {"csrf_token": csrf_of(client), "answer": "属实"}
+        assert client.post(path.format(opinion), data=given).status_code == 302
+    else:
+        told = api(house, house.manager, "POST", f"{path.format(opinion)}/answer", json={"answer": "属实"}).json
+        assert (told["answered_by"], told["on_behalf_of"]) == names
+    for reader in (house.finance, house.manager):
+        assert f"{names[0]} 代 {names[1]} 答复" in page(house, reader, path.format(opinion))
+        shown = api(house, reader, "GET", path.format(opinion)).json
+        assert (shown["asked_id"], shown["answered_by"], shown["on_behalf_of"]) == (house.finance, *names)
+    with house.app.app_context():
+        row = db.session.get_one(AskedOpinion, opinion)
+        assert (row.asked_id, row.answered_by_id) == (house.finance, house.manager)
+
+
+def test_an_opinion_of_ones_own_names_nobody_else(house: House) -> None:
+    opinion = ask(house, "ask")
+    api(house, house.finance, "POST", f"/opinions/{opinion}/answer", json={"answer": "属实"})
+    shown = api(house, house.finance, "GET", f"/opinions/{opinion}").json
+    with house.app.app_context():
+        name = db.session.get_one(User, house.finance).name
+    assert (shown["answered_by"], shown["on_behalf_of"]) == (name, None)
+    assert "您的答复" in page(house, house.finance, f"/opinions/{opinion}")
 
 
 def test_anothers_opinion_does_not_exist(house: House) -> None:

@@ -37,7 +37,9 @@ def application(*, check_schema: bool = True) -> Flask:
     url = database_url()
     secret = os.environ.get("TIERFLOW_SECRET_KEY") or secrets.token_urlsafe(32)
     try:
-        return create_app({"SQLALCHEMY_DATABASE_URI": url, "SECRET_KEY": secret, "CHECK_SCHEMA": check_schema})
+        return create_app(
+            {"SQLALCHEMY_DATABASE_URI": url, "SECRET_KEY": secret, "CHECK_SCHEMA": check_schema, "PATIENT": True}
+        )
     except RuntimeError as error:
         raise click.ClickException(str(error)) from error
 

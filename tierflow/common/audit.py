@@ -96,9 +96,15 @@ def record(
 
 
 def in_whose_name(session: Session, subject: tuple[str, int], action: str, at: datetime | None) -> str | None:
-    """The absent colleague an act was done for, by name; None when it was the actor's own."""
+    """The absent colleague an act was done for, by name; None when it was the actor's own.
+
+    Also of an act of this transaction, which its commit will write.
+    """
     if at is None:
         return None
+    for act in session.info.get("audit", ()):
+        if ((act.subject_type, act.subject_id), act.action, act.at) == (subject, action, at.astimezone(UTC)):
+            return session.get_one(User, act.on_behalf_of_id).name if act.on_behalf_of_id else None
     mine = (AuditEntry.subject_type == subject[0]) & (AuditEntry.subject_id == subject[1])
     query = select(User.name).join(AuditEntry, AuditEntry.on_behalf_of_id == User.id)
     return session.scalars(query.where(mine, AuditEntry.action == action, AuditEntry.at == at)).first()

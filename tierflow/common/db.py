@@ -105,20 +105,25 @@ def pk() -> Mapped[int]:
 _writing: ContextVar[bool] = ContextVar("tierflow_writing", default=False)
 
 
-def engine_options(url: str) -> dict[str, Any]:
-    """Options for `create_engine`, by the kind of database."""
+def engine_options(url: str, *, patient: bool = False) -> dict[str, Any]:
+    """Options for `create_engine`, by the kind of database.
+
+    A statement somebody waits for at a page ends after a minute. `patient`: nobody does; a proof or a migration over a
+    million customers takes what it takes. Nor does a patient one wait longer for a lock, or keep one idly.
+    """
     if url.startswith("sqlite"):
         return {"connect_args": {"timeout": 15, "check_same_thread": False}}
     settings = (
-        "-c statement_timeout=60000 -c lock_timeout=15000 -c idle_in_transaction_session_timeout=60000"
+        f"-c statement_timeout={0 if patient else 60000} -c lock_timeout=15000"
+        " -c idle_in_transaction_session_timeout=60000"
         " -c default_transaction_read_only=on"  # see _begin_on_postgresql
     )
     return {"pool_pre_ping": True, "pool_size": 5, "max_overflow": 5, "connect_args": {"options": settings}}
 
 
 def make_engine(url: str) -> Engine:
-    """An engine outside Flask (command line, migrations, drills), with the same guards."""
-    return create_engine(url, **engine_options(url))
+    """An engine outside Flask (command line, migrations, drills), with the same guards but for the patience."""
+    return create_engine(url, **engine_options(url, patient=True))
 
 
 @event.listens_for(Engine, "connect")

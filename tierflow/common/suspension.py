@@ -79,6 +79,9 @@ class PaperCover(Model):
     disqualified_on: Mapped[date | None]
 
 
+WARNED_TOPIC = "paper_cover"  # of `runs.Warned`: what a warning that a cover ends is kept under, by its id
+EXPIRY_NOTICE = "paper.expiry"  # what the notices of it are called
+
 # The copies follow the customer in the same statement, whoever writes it. On PostgreSQL the row is locked meanwhile: a
 # customer that moves to another region just now is waited for.
 PLACES = (

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from tierflow.grading.api import rows
 from tierflow.grading.models import ReviewScore
-from tierflow.grading.pages import review_book, reviews, views
+from tierflow.grading.pages import review_book, scores, views
 from tierflow.grading.service import looking, packs, runs
 from tierflow.grading.service import reviews as service
 from tierflow.kernel.months import Month
@@ -53,6 +53,6 @@ def review(session: Session, actor: Actor, review_id: int, now: datetime) -> Res
     require(actor, "review.export")
     row = service.get(session, actor, review_id)
     found = packs.pack(session, actor, row)
-    scores = session.execute(service.scores(actor, row, {}).order_by(ReviewScore.rank)).all()
-    told = [reviews.score_row(*each) for each in scores]
-    return review_book.download(row, reviews.pack_title(row), found, told, actor, now)
+    ranked = session.execute(service.scores(actor, row, {}).order_by(ReviewScore.rank)).all()
+    told = [scores.score_row(*each) for each in ranked]
+    return review_book.download(row, scores.pack_title(row), found, told, actor, now)

@@ -294,6 +294,17 @@ def in_name_of(actor: Actor, action: str, *, region_id: int | None = None, manag
     return replace(actor, acts_for=next(lenders, None))
 
 
+def in_office_of(actor: Actor, role: Role, scope_id: int | None = None) -> Actor:
+    """The actor, `acts_for` the principal whose office alone lets them act; None when an own one does.
+
+    For what is laid upon one role and, where it has one, its office or warehouse: another office of the actor's own
+    does not serve, though the table may let it take the same action.
+    """
+    bearers = actor.capacities_for(role, scope_id)
+    lender = bearers[0] if bearers else None
+    return replace(actor, acts_for=lender.user_id if isinstance(lender, Principal) else None)
+
+
 def for_owner(actor: Actor, owner_id: int) -> Actor:
     """The actor, `acts_for` the absent colleague a matter is laid upon by name; nobody when it is their own."""
     if owner_id == actor.user_id:

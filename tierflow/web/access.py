@@ -28,6 +28,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from tierflow.common import sessions, uploads
 from tierflow.common.db import db, transaction
 from tierflow.common.idempotency import claim, keep_answer, release
+from tierflow.common.imports import reading as tables
 from tierflow.common.policies import policy_on
 from tierflow.kernel.approval import digest
 from tierflow.kernel.errors import Conflict, Forbidden, Invalid, Refusal, Refused, WrongSecret
@@ -102,7 +103,7 @@ def writes(
         @functools.wraps(view)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             try:
-                with uploads.looked_into(_sent_files()), transaction() as session:
+                with uploads.looked_into(sent_files()), transaction() as session:
                     identify(strict=True)
                     actor = _allowed(action)
                     if proves:
@@ -155,7 +156,18 @@ def current_login() -> str:
     return user.login if user is not None else ""
 
 
-def _sent_files() -> list[bytes]:
+def tables_opened(view: View) -> View:
+    """Above the door of an import's upload: its file, too, is opened before the transaction begins."""
+
+    @functools.wraps(view)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        with tables.looked_into(sent_files()):
+            return view(*args, **kwargs)
+
+    return wrapper
+
+
+def sent_files() -> list[bytes]:
     """The bytes of the files of the request, and no transaction left open while somebody looks into them."""
     contents = []
     for _name, file in islice(request.files.items(multi=True), MOST_FILES):
@@ -345,4 +357,4 @@ def log_denial(kind: str, detail: str) -> None:
         )
 
 
-__all__ = ["Access", "CSRFError", "csrf", "generate_csrf", "public", "reads", "writes"]
+__all__ = ["Access", "CSRFError", "csrf", "generate_csrf", "public", "reads", "sent_files", "tables_opened", "writes"]

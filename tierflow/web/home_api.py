@@ -103,7 +103,10 @@ class SearchOut(Schema):
 
 
 class OpinionOut(Schema):
-    """An opinion asked of you, or (`copy`) a case shown to you. `answered_at` of a copy: when it was read."""
+    """An opinion asked of you, or (`copy`) a case shown to you. `answered_at` of a copy: when it was read.
+
+    `on_behalf_of`: of whom it was asked, where `answered_by` only stood in for them.
+    """
 
     id = fields.Integer()
     kind = fields.String()
@@ -116,6 +119,8 @@ class OpinionOut(Schema):
     asked_at = Moment()
     answer = fields.String(allow_none=True)
     answered_at = Moment(allow_none=True)
+    answered_by = fields.String(allow_none=True)
+    on_behalf_of = fields.String(allow_none=True)
 
 
 class OpinionPageOut(Schema):
@@ -219,13 +224,15 @@ def search(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datet
 def list_opinions(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
     """The opinions asked of you that you have not given, and the copies you have not read; longest waiting first."""
     page = page_of(session, approvals.waiting_opinions(actor), BY_ARRIVAL, **wanted)
-    return {"rows": [_opinion(*row) for row in page.rows], "after": page.after, "before": page.before}
+    return {"rows": [_opinion(session, *row) for row in page.rows], "after": page.after, "before": page.before}
 
 
-def _opinion(row: AskedOpinion, case: ApprovalCase, asked_by: User) -> dict[str, Any]:
+def _opinion(session: Session, row: AskedOpinion, case: ApprovalCase, asked_by: User) -> dict[str, Any]:
     names = ("id", "kind", "asked_id", "question", "asked_at", "answer", "answered_at")
     of_case = {name: getattr(case, name) for name in ("subject_type", "subject_id", "title")}
-    return {**{name: getattr(row, name) for name in names}, **of_case, "asked_by": asked_by.name}
+    answered_by, absent = approvals.voices(session, row)  # asks nothing of what still waits
+    people = {"asked_by": asked_by.name, "answered_by": answered_by, "on_behalf_of": absent}
+    return {**{name: getattr(row, name) for name in names}, **of_case, **people}
 
 
 @blp.route(OPINION, methods=["GET"])
@@ -238,7 +245,7 @@ def read_opinion(*, session: Session, actor: Actor, now: datetime, opinion_id: i
         {"title": show(part.title), "facts": [{"label": show(name), "value": show(value)} for name, value in part.rows]}
         for part in content_of(session, row, case)
     ]
-    return {**_opinion(row, case, session.get_one(User, row.asked_by_id)), "content": content}
+    return {**_opinion(session, row, case, session.get_one(User, row.asked_by_id)), "content": content}
 
 
 @blp.route(f"{OPINION}/answer", methods=["POST"])
@@ -249,4 +256,4 @@ def answer_opinion(data: dict[str, Any], *, session: Session, actor: Actor, now:
     """Give the opinion that was asked of you, or note that a copy was read; a copy wants no words."""
     row = approvals.answer(session, opinion_id, data["answer"] or "", actor, now)
     case, asked_by = session.get_one(ApprovalCase, row.case_id), session.get_one(User, row.asked_by_id)
-    return _opinion(row, case, asked_by)
+    return _opinion(session, row, case, asked_by)

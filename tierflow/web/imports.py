@@ -30,7 +30,7 @@ from tierflow.kernel.errors import Invalid, Refusal
 from tierflow.kernel.roles import Actor, is_allowed
 from tierflow.kernel.text import mark, text
 from tierflow.web import exports
-from tierflow.web.access import reads, writes
+from tierflow.web.access import reads, tables_opened, writes
 from tierflow.web.exports import Column
 from tierflow.web.i18n import show, translator
 from tierflow.web.imports_schemas import (
@@ -121,6 +121,8 @@ def register(
         )
     for rule, suffix, action, view, again in posts:
         guarded = writes(action, on_invalid=again)(_named(view))
+        if suffix == "_upload":
+            guarded = tables_opened(guarded)
         bp.add_url_rule(rule, f"{name}{suffix}", guarded, methods=["POST"])
     faults = reads(read, preview=True)(_named(pages.faults))
     bp.add_url_rule(f"{one}/faults", f"{name}_faults", faults, methods=["POST"])

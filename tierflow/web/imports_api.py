@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from tierflow.common.imports import ImportBatch, Importer, outcome, service
 from tierflow.common.imports.tables import STATES, ImportRowError
 from tierflow.kernel.roles import Actor
-from tierflow.web.access import reads, writes
+from tierflow.web.access import reads, tables_opened, writes
 from tierflow.web.fields import Moment
 from tierflow.web.i18n import show, translator
 from tierflow.web.imports import ROW_ID, upload_limit
@@ -133,6 +133,7 @@ def register(blp: Any, importer: Importer, *, prefix: str, read: str) -> None:
         return {"rows": [batch for batch, _who in page.rows], "after": page.after, "before": page.before}
 
     @blp.route(prefix, methods=["POST"])
+    @tables_opened
     @writes(importer.action)
     @blp.arguments(FileSchema, location="files")
     @blp.response(201, BatchOut)

@@ -22,12 +22,15 @@ from tierflow.common.approvals.opinions import (
     asked_of,
     opinion,
     opinions_of,
+    voices,
     waiting_opinions,
 )
 from tierflow.common.approvals.reading import (
     CHAINS,
+    ESCALATIONS,
     capacity,
     current_content,
+    decided_for,
     deciders,
     decisions_of,
     escalation_due,
@@ -49,6 +52,7 @@ from tierflow.common.approvals.tables import (
 
 __all__ = [
     "CHAINS",
+    "ESCALATIONS",
     "ApprovalCase",
     "ApprovalDecision",
     "ApprovalNudge",
@@ -64,6 +68,7 @@ __all__ = [
     "capacity",
     "current_content",
     "decide",
+    "decided_for",
     "deciders",
     "decisions_of",
     "discard",
@@ -80,6 +85,7 @@ __all__ = [
     "submit",
     "take_pen",
     "take_turn",
+    "voices",
     "void",
     "waiting_conditions",
     "waiting_opinions",

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Select, bindparam, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from tierflow.common import audit
 from tierflow.common.approvals.reading import moved_on
@@ -102,14 +102,17 @@ def opinion(session: Session, actor: Actor, opinion_id: int) -> tuple[AskedOpini
 
 
 def answer(session: Session, opinion_id: int, answer_: str, actor: Actor, now: datetime) -> AskedOpinion:
-    """The asked colleague answers (or, for a copy, has read it; words are welcome there, not wanted). Once."""
+    """The asked colleague answers (or, for a copy, has read it; words are welcome there, not wanted). Once.
+
+    A stand-in does so in their name, and the record names both (CHEM-7.2).
+    """
     row, case = opinion(session, actor, opinion_id)
     if row.kind == "ask" and not answer_:
         raise Invalid({"answer": [text("Please fill this in.")]})
     done = session.execute(
         update(AskedOpinion)
         .where(AskedOpinion.id == opinion_id, AskedOpinion.answered_at.is_(None))
-        .values(answer=answer_, answered_at=now)
+        .values(answer=answer_, answered_at=now, answered_by_id=actor.user_id)
         .returning(AskedOpinion.id)
     ).scalar_one_or_none()
     if done is None:
@@ -127,14 +130,24 @@ def answer(session: Session, opinion_id: int, answer_: str, actor: Actor, now: d
     return row
 
 
-def opinions_of(session: Session, case_id: int) -> list[tuple[AskedOpinion, User]]:
-    """Opinions asked in a case, with the colleague asked."""
-    return [(row.AskedOpinion, row.User) for row in session.execute(_ASKED, {"case_id": case_id})]
+def voices(session: Session, row: AskedOpinion) -> tuple[str | None, str | None]:
+    """Who answered, and in whose name where they only stood in; None while awaited, or not written down yet."""
+    if row.answered_by_id is None:
+        return None, None
+    who = session.get_one(User, row.answered_by_id).name
+    return who, session.get_one(User, row.asked_id).name if row.answered_by_id != row.asked_id else None
 
 
+def opinions_of(session: Session, case_id: int) -> list[tuple[AskedOpinion, User, User | None]]:
+    """Opinions asked in a case, with the colleague asked and whoever answered, that colleague or a stand-in."""
+    return [(*row,) for row in session.execute(_ASKED, {"case_id": case_id})]
+
+
+_Voice = aliased(User)
 _ASKED = (
-    select(AskedOpinion, User)
+    select(AskedOpinion, User, _Voice)
     .join(User, User.id == AskedOpinion.asked_id)
+    .outerjoin(_Voice, _Voice.id == AskedOpinion.answered_by_id)
     .where(AskedOpinion.case_id == bindparam("case_id"))
     .order_by(AskedOpinion.id)
 )

@@ -147,6 +147,7 @@ class AskedOpinion(Model):
     asked_at: Mapped[datetime]
     answer: Mapped[str | None]
     answered_at: Mapped[datetime | None]  # for a copy: when it was read
+    answered_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))  # unknown of the oldest answers
 
 
 class ApprovalNudge(Model):

@@ -1,17 +1,21 @@
 """Reading tables of rows: CSV (UTF-8, GB18030) and xlsx, by what the file contains and never by what it is called.
 
 The file is opened in a process of its own (`opener`), with its memory and time limited; whatever is wrong becomes
-`Invalid` on the field `file`.
+`Invalid` on the field `file`. That may take seconds, and nobody's save may wait for it: `looked_into` opens a small
+file before the transaction that keeps it, and `top_of` then asks no more than what was found; the worker opens others.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +26,7 @@ from tierflow.kernel.text import Text, mark, text
 Cell = str | int | float | bool | None
 Numbered = tuple[int, list[Cell]]
 
+READ_AT_ONCE = 2 * 1024 * 1024  # larger files are opened by the worker
 LEAST_CPU_SECONDS, CPU_SECONDS_PER_MB = 20, 10
 MOST_BYTES = 128 * 1024 * 1024
 
@@ -72,6 +77,54 @@ class Table:
                     return
                 raise _invalid(line)
             yield [(number, cells) for number, cells in line]
+
+
+@dataclass(frozen=True)
+class Top:
+    """What stands above the rows of a table: its heads, its sheet, about how many rows follow."""
+
+    heads: list[str]
+    sheet: str
+    about: int
+
+
+# What was found in contents that were looked into ahead, by their hash.
+_found: ContextVar[dict[bytes, Top | Invalid] | None] = ContextVar("tierflow_tables", default=None)
+
+
+@contextmanager
+def looked_into(contents: Iterable[bytes]) -> Iterator[None]:
+    """Open these now, with no transaction open; `top_of` inside knows them. Never raises for what is in them."""
+    found: dict[bytes, Top | Invalid] = {}
+    for content in contents:
+        if len(content) <= READ_AT_ONCE:
+            with contextlib.suppress(Invalid):  # no table at all: whoever takes it in says so
+                found[_hash(content)] = _top(content, kind_of(content))
+    token = _found.set(found)
+    try:
+        yield
+    finally:
+        _found.reset(token)
+
+
+def top_of(content: bytes, kind: str) -> Top:
+    """What stands above the rows. Raises `Invalid` when there is no table in it."""
+    top = (_found.get() or {}).get(_hash(content)) or _top(content, kind)
+    if isinstance(top, Invalid):
+        raise top
+    return top
+
+
+def _top(content: bytes, kind: str) -> Top | Invalid:
+    try:
+        with opened(content, kind) as table:
+            return Top(table.heads, table.sheet, table.about)
+    except Invalid as error:
+        return error
+
+
+def _hash(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
 
 
 @contextmanager

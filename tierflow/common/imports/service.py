@@ -31,7 +31,6 @@ from tierflow.kernel.text import Text, text
 SUBJECT = "import"
 DUTY = "imports"
 CLAUSE = "house"
-READ_AT_ONCE = 2 * 1024 * 1024  # larger files are opened by the worker, outside anybody's transaction
 CHUNK = 1000
 
 Spoken = Callable[[str], str]
@@ -76,8 +75,8 @@ def receive(
     files.store(session, content, batch.file_name, kind, (SUBJECT, batch.id), actor.user_id, now)
     after = {"file": batch.file_name, "sha256": sha256}
     audit.record(session, actor, "import.receive", SUBJECT, batch.id, now, after=after)
-    if len(content) <= READ_AT_ONCE:
-        read_heads(session, batch, content, spoken)
+    if len(content) <= reading.READ_AT_ONCE:
+        take_heads(session, batch, reading.top_of(content, kind), spoken)
     else:
         wake(session, actor.user_id, now)
     return batch
@@ -90,11 +89,10 @@ def content_of(session: Session, batch: ImportBatch) -> bytes:
     ).scalar_one()
 
 
-def read_heads(session: Session, batch: ImportBatch, content: bytes, spoken: Spoken) -> None:
-    """Read the heads, and map them as the same person mapped them last time, or as the words tell."""
+def take_heads(session: Session, batch: ImportBatch, top: reading.Top, spoken: Spoken) -> None:
+    """Keep the heads, and map them as the same person mapped them last time, or as the words tell."""
     importer = importer_of(batch.kind)
-    with reading.opened(content, batch.file_kind) as table:
-        batch.heads, batch.sheet, batch.expected = table.heads, table.sheet, table.about
+    batch.heads, batch.sheet, batch.expected = top.heads, top.sheet, top.about
     known = session.get(ImportMapping, (batch.created_by_id, batch.kind, heads_hash(batch.heads)))
     batch.mapping = dict(known.mapping) if known is not None else guess(importer, batch.heads, spoken)
     batch.state = "mapping"

@@ -154,10 +154,12 @@ def _refused(batch_id: int, state: str, error: Exception, now: datetime) -> None
 
 def _read(batch_id: int, _importer: Importer, _clock: Clock, spoken: Callable[[str], str], _pause: float) -> None:
     batch = db.session().get_one(ImportBatch, batch_id)
-    content = service.content_of(db.session(), batch)
+    content, kind = service.content_of(db.session(), batch), batch.file_kind
+    db.session().rollback()  # opening may take a minute
+    top = reading.top_of(content, kind)
     with transaction() as session:
         batch = _held(session, batch_id, "to_read")
-        service.read_heads(session, batch, content, spoken)
+        service.take_heads(session, batch, top, spoken)
         batch.claimed_at = None
 
 

@@ -124,7 +124,7 @@ def list_ways(wanted: dict[str, Any], *, session: Session, actor: Actor, now: da
     today = local_day(now)
     line_id = wanted["product_line_id"] or first_line(session, now)
     query, keep, gain, _grams = watching.ways(session, actor, line_id, today, wanted)
-    sorts = (Sort("way", keep if wanted["only"] == "keep" else gain), Sort("number", Customer.number))
+    sorts = (Sort("way", gain if wanted["only"] == "gain" else keep), Sort("number", Customer.number))
     found = page_of(session, query, sorts, cursor=wanted["cursor"], size=wanted["size"])
     left = (Month.of(today).end - today).days
     return {**rows.page(found, [rows.way(*row) for row in found.rows]), "days_left": left}
@@ -153,7 +153,7 @@ def customer_levels(*, session: Session, actor: Actor, now: datetime, customer_i
 def ask_pin(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, customer_id: int) -> Any:
     """Ask for a level by hand; the general manager decides."""
     pin = pins.ask(session, actor, customer_id, data, now)
-    return rows.pin(pin, pins.case_of(session, pin.id))
+    return rows.pin(session, pin, pins.case_of(session, pin.id))
 
 
 @blp.route("/grading/pins", methods=["GET"])
@@ -164,7 +164,7 @@ def list_pins(wanted: dict[str, Any], *, session: Session, actor: Actor, now: da
     """Levels by hand, newest first."""
     query = pins.listed(actor, wanted["state"])
     found = page_of(session, query, [Sort("id", LevelPin.id, True)], cursor=wanted["cursor"], size=wanted["size"])
-    return rows.page(found, [rows.pin(pin, case) for pin, _customer, case in found.rows])
+    return rows.page(found, rows.pins(session, [(pin, case) for pin, _customer, case in found.rows]))
 
 
 @blp.route(f"/grading/pins/<{ROW_ID}:pin_id>/decision", methods=["POST"])
@@ -174,7 +174,7 @@ def list_pins(wanted: dict[str, Any], *, session: Session, actor: Actor, now: da
 def decide_pin(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime, pin_id: int) -> Any:
     """Approve or reject a level by hand."""
     pin = pins.decide(session, actor, pin_id, data, now)
-    return rows.pin(pin, pins.case_of(session, pin.id))
+    return rows.pin(session, pin, pins.case_of(session, pin.id))
 
 
 @blp.route("/grading/inputs", methods=["GET"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from tierflow.common.approvals import ApprovalCase
+from sqlalchemy.orm import Session
+
+from tierflow.common.approvals import ApprovalCase, decided_for
 from tierflow.common.customers import Customer
 from tierflow.common.indicators import MonthFacts
 from tierflow.grading.models import GradingRun, LevelDecisionRow, LevelPin
@@ -30,9 +32,23 @@ def run(row: GradingRun) -> dict[str, Any]:
     return {**values, "month": str(Month.of(row.month))}
 
 
-def pin(row: LevelPin, case: ApprovalCase | None) -> dict[str, Any]:
-    """A level by hand, and where its approval stands."""
-    return {**{attribute.key: getattr(row, attribute.key) for attribute in row.__mapper__.column_attrs}, "case": case}
+def pins(session: Session, found: Iterable[tuple[LevelPin, ApprovalCase | None]]) -> list[dict[str, Any]]:
+    """Levels by hand: where the approval of each stands, and in whose name it was decided."""
+    shown = list(found)
+    absent = decided_for(session, [case.id for _row, case in shown if case])
+    return [
+        {
+            **{attribute.key: getattr(row, attribute.key) for attribute in row.__mapper__.column_attrs},
+            "case": case,
+            "decided_for": absent.get(case.id) if case else None,
+        }
+        for row, case in shown
+    ]
+
+
+def pin(session: Session, row: LevelPin, case: ApprovalCase | None) -> dict[str, Any]:
+    """One level by hand."""
+    return pins(session, [(row, case)])[0]
 
 
 def decision(

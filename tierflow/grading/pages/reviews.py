@@ -14,10 +14,11 @@ from tierflow.common.policies import policy_numbered
 from tierflow.common.reference import ProductLine
 from tierflow.grading import exports as files
 from tierflow.grading.api.policy import BY_PERIOD, BY_RANK
-from tierflow.grading.models import Review, ReviewScore
+from tierflow.grading.models import Review
 from tierflow.grading.pages import views
 from tierflow.grading.pages.blueprint import ROW_ID, bp
-from tierflow.grading.rules.reviews import papers, review_policy
+from tierflow.grading.pages.scores import advice, advice_options, pack_title, score_row
+from tierflow.grading.rules.reviews import review_policy
 from tierflow.grading.schemas import given
 from tierflow.grading.service import packs
 from tierflow.grading.service import reviews as service
@@ -25,14 +26,11 @@ from tierflow.grading.terms import RECOMMENDATION_LABELS
 from tierflow.kernel.roles import Actor, is_allowed
 from tierflow.web import charts
 from tierflow.web.access import reads, writes
-from tierflow.web.i18n import show
 from tierflow.web.paging import page_of
 from tierflow.web.schemas import flat_errors, load
 from tierflow.web.shell import day, moment
 
 REVIEW = f"/reviews/<{ROW_ID}:review_id>"
-
-KINDS = {"keep": "neutral", "raise": "ok", "lower": "warn", "end_class": "bad", "disqualify": "bad"}
 
 
 def kind_word(kind: str) -> str:
@@ -52,16 +50,6 @@ def state_badge(state: str) -> tuple[str, str]:
         "frozen": ("warn", _("To be confirmed")),
         "closed": ("ok", _("Closed")),
     }[state]
-
-
-def advice(word: str) -> tuple[str, str]:
-    """A recommendation as badge."""
-    return KINDS[word], show(RECOMMENDATION_LABELS[word])
-
-
-def advice_options() -> list[tuple[str, str]]:
-    """Recommendations to choose from."""
-    return [(word, show(label)) for word, label in RECOMMENDATION_LABELS.items()]
 
 
 @bp.get("/reviews")
@@ -139,40 +127,6 @@ def weight_word(name: str) -> str:
     return views.indicator_word("plan_completion" if name == "completion" else name)
 
 
-def score_row(score: ReviewScore, customer: Any, region: str, manager: str) -> dict[str, Any]:
-    """A score as the table and the pack show it."""
-    shown = {
-        name: "—" if value is None else views.amount("evenness", value)
-        for name, value in (
-            ("completion", score.completion),
-            ("evenness", score.evenness),
-            ("payment", score.payment_discipline),
-            ("papers", None if score.suspended_days is None else papers(score.suspended_days, score.days or 0)),
-        )
-    }
-    return {
-        "id": score.id,
-        "rank": score.rank,
-        "name": customer.name,
-        "number": customer.number,
-        "url": url_for("onboarding.customer", customer_id=customer.id),
-        "region": region,
-        "manager": manager,
-        "level": score.level or None,
-        "tonnes": views.tonnes(score.grams),
-        "previous": views.tonnes(score.previous_grams),
-        "planned": "—" if score.planned_grams is None else views.tonnes(score.planned_grams),
-        **shown,
-        "breaches": "—" if score.breaches is None else score.breaches,
-        "cooperation": "—" if score.cooperation is None else score.cooperation,
-        "score": "—" if score.score is None else f"{score.score // 100}.{score.score % 100:02d}",
-        "percent": (score.score or 0) // 100,
-        "advice": advice(score.recommended),
-        "confirmed": advice(score.confirmed) if score.confirmed else None,
-        "reason": score.reason,
-    }
-
-
 def _again(
     *, session: Session, actor: Actor, now: datetime, errors: Any, refusals: Any, review_id: int, **_route: Any
 ) -> str:
@@ -238,13 +192,6 @@ def review_pack(*, session: Session, actor: Actor, now: datetime, review_id: int
         back_url=card["url"],
         may_export=is_allowed(actor, "review.export"),
     )
-
-
-def pack_title(row: Review) -> str:
-    """What the pack is called: for which meeting."""
-    if row.kind == "year":
-        return str(_("%(period)s: yearly customer review, for the GM office meeting", period=row.period))
-    return str(_("%(period)s: customer review, for the operations meeting", period=row.period))
 
 
 @bp.post(f"{REVIEW}/export")

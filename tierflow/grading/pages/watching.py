@@ -11,7 +11,7 @@ from markupsafe import Markup
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from tierflow.common.approvals import ApprovalCase, decisions_of, why_not
+from tierflow.common.approvals import decided_for, why_not
 from tierflow.common.customers import Customer, get_visible
 from tierflow.common.indicators import completion
 from tierflow.common.reference import ProductLine
@@ -46,7 +46,7 @@ def ways(*, session: Session, actor: Actor, now: datetime) -> str:
     lines = watching.star_lines(session, today)
     line_id = wanted["product_line_id"] or first_line(session, now)
     query, keep, gain, _grams = watching.ways(session, actor, line_id, today, wanted)
-    sorts = (Sort("way", keep if wanted["only"] == "keep" else gain), Sort("number", Customer.number))
+    sorts = (Sort("way", gain if wanted["only"] == "gain" else keep), Sort("number", Customer.number))
     found = page_of(session, query, sorts, cursor=wanted["cursor"])
     return render_template(
         "grading/ways.html",
@@ -237,20 +237,13 @@ def _pin(session: Session, actor: Actor, now: datetime, pin_id: int, errors: Any
         line=views.line_name(line),
         asked_by=people.get(row.asked_by_id),
         decided_by=people.get(row.decided_by_id or 0),
-        for_whom=_for_whom(session, case),
+        for_whom=decided_for(session, [case.id]).get(case.id) if case is not None else None,
         case=case,
         remark=request.form.get("remark", ""),
         may_decide=is_allowed(actor, "grading.decide") and case is not None and not why_not(session, case, actor),
         errors=flat_errors(errors),
         refusals=refusals,
     )
-
-
-def _for_whom(session: Session, case: ApprovalCase | None) -> str | None:
-    """In whose name it was decided, where somebody stood in."""
-    decided = decisions_of(session, case.id) if case is not None else []
-    absent = decided[-1][2] if decided else None
-    return absent.name if absent is not None else None
 
 
 def _pin_page_again(

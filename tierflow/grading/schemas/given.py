@@ -64,10 +64,13 @@ class DecisionsSchema(LevelPageSchema):
 
 
 class WaysSchema(LevelPageSchema):
-    """Which customers on their way through the month; `only` keep: a level is at stake, gain: one can be won."""
+    """Which customers on their way through the month; `only` keep: a level is at stake, gain: one can be won.
+
+    force: a star is at stake by a missed indicator.
+    """
 
     product_line_id = RowId(load_default=None)
-    only = Line(validate=one_of(("keep", "gain")), load_default="keep")  # type: ignore[assignment]  # a field of that name, not the schema's own option
+    only = Line(validate=one_of(("keep", "gain", "force")), load_default="keep")  # type: ignore[assignment]  # a field of that name, not the schema's own option
     level = Line(validate=one_of(LEVELS), load_default=None)
     region_id = RowId(load_default=None)
     account_manager_id = RowId(load_default=None)

@@ -180,6 +180,7 @@ class LevelPinOut(Schema):
     asked_by_id = fields.Integer(required=True)
     asked_at = fields.DateTime(required=True)
     decided_by_id = fields.Integer(allow_none=True)
+    decided_for = fields.String(required=True, allow_none=True)  # the colleague whoever decided only stood in for
     decided_at = fields.DateTime(allow_none=True)
     remark = fields.String(required=True)
     case = fields.Nested(LevelCaseOut, required=True, allow_none=True)  # None: decided before pins had cases

@@ -148,7 +148,7 @@ def key_of(fact: Any, rank: Any, policy: LevelPolicy) -> Any:
     stars = ((policy.three_star, 5), (policy.two_star, 4), (policy.one_star, 3))
     place = case((idle_out, 0), (fact.grams == 0, 1), *[(fact.grams >= least, at) for least, at in stars], else_=2)
     direct = case((fact["class"] == "direct", 1), else_=0)
-    return _key(direct, rank, place, _missed(fact, policy.gates), _missed(fact, policy.forces))
+    return _key(direct, rank, place, missed(fact, policy.gates), missed(fact, policy.forces))
 
 
 def statement(session: Session, shared: Plan, after: int, last: int) -> Any:
@@ -211,13 +211,13 @@ def _statement(lite: bool, shared: Plan, over: Mapping[int, Held], weeks: Mappin
     return insert(table).from_select(list(COLUMNS), found)
 
 
-def _missed(fact: Any, conditions: Mapping[str, int]) -> Any:
+def missed(fact: Any, conditions: Mapping[str, int]) -> Any:
     """SQL of `levels.fails` over a policy's conditions: 1 where an indicator with a value misses its threshold."""
     if not conditions:
         return literal_column("0")
-    reached = fact.grams * BASIS_POINTS // fact.planned_grams
-    completion = case((fact.grams >= fact.planned_grams, BASIS_POINTS), else_=reached)
-    indicators = {"plan_completion": case((fact.planned_grams > 0, completion))}
+    grams, planned = fact["grams"], fact["planned_grams"]
+    completion = case((grams >= planned, BASIS_POINTS), else_=grams * BASIS_POINTS // planned)
+    indicators = {"plan_completion": case((planned > 0, completion))}
     tests = []
     for name, threshold in conditions.items():
         value = indicators.get(name, fact.get(name))

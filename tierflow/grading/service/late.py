@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select, union, update
 from sqlalchemy.orm import Session
 
 from tierflow.common import audit
@@ -15,7 +15,7 @@ from tierflow.common.offtake import Offtake
 from tierflow.common.policies import policy_numbered
 from tierflow.grading.models import GradingChunk, GradingRun, LevelDecisionRow
 from tierflow.grading.rules.levels import level_policy
-from tierflow.grading.service import closing, derived, facts, runs
+from tierflow.grading.service import closing, derived, drifting, facts, runs
 from tierflow.grading.service.facts import Held
 from tierflow.kernel.errors import Refusal, Refused
 from tierflow.kernel.months import Month
@@ -24,7 +24,7 @@ from tierflow.kernel.text import text
 
 
 def touched(session: Session, line_id: int) -> dict[int, Month]:
-    """Customers whose closed months have later facts, with the first such month. Walks only what was recorded since."""
+    """Customers whose closed months have facts their decisions did not see, with the first such month."""
     newest = (
         select(GradingRun.month, func.max(GradingRun.facts_at))
         .where(GradingRun.product_line_id == line_id, GradingRun.state == "confirmed")
@@ -47,6 +47,25 @@ def touched(session: Session, line_id: int) -> dict[int, Month]:
         for customer_id, month, recorded_at in session.execute(query):
             if month in known and recorded_at > known[month]:
                 found[customer_id] = min(found.get(customer_id, Month.of(month)), Month.of(month))
+    for customer_id, month in _drifted(session, line_id):
+        found[customer_id] = min(found.get(customer_id, month), month)
+    return found
+
+
+def _drifted(session: Session, line_id: int) -> Iterator[tuple[int, Month]]:
+    """Customers whose newest decision of a closed month was made of other facts than are on record now."""
+    for decided in confirmed(session, line_id).values():
+        for at, run in enumerate(decided):
+            others = drifting.differing(session, run, [later.id for later in decided[at + 1 :]])
+            yield from ((customer_id, Month.of(run.month)) for customer_id in session.scalars(union(*others)))
+
+
+def confirmed(session: Session, line_id: int) -> dict[date, list[GradingRun]]:
+    """The confirmed runs of each closed month, the first first."""
+    query = select(GradingRun).where(GradingRun.product_line_id == line_id, GradingRun.state == "confirmed")
+    found: dict[date, list[GradingRun]] = {}
+    for run in session.scalars(query.order_by(GradingRun.month, GradingRun.id)):
+        found.setdefault(run.month, []).append(run)
     return found
 
 
@@ -57,7 +76,7 @@ def adjust(session: Session, actor: Actor, line_id: int, now: datetime) -> Gradi
     `Refused` when nothing is late, or another run waits.
     """
     require(actor, "grading.run")
-    runs.scheme_line(session, line_id)
+    runs.hold_line(session, line_id)
     newest = runs.newest(session, line_id)
     if newest is None or newest.state != "confirmed" or runs.waiting_adjustment(session, line_id) is not None:
         raise Refused(Refusal(runs.CLAUSE, text("Another run waits to be confirmed; settle it first.")))

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select, union, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgres
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.exc import IntegrityError
@@ -28,7 +28,7 @@ from tierflow.common.reference import ProductLine
 from tierflow.common.standing import StandingRow, StandingRun
 from tierflow.grading.models import GradingChunk, GradingRun, LevelDecisionRow, moved
 from tierflow.grading.rules.levels import level_policy
-from tierflow.grading.service import closing, facts
+from tierflow.grading.service import closing, drifting, facts
 from tierflow.kernel.errors import Conflict, NotFound, Refusal, Refused, refuse_if_any
 from tierflow.kernel.months import Month, local_day
 from tierflow.kernel.roles import Actor, Role, require
@@ -55,6 +55,15 @@ def scheme_line(session: Session, line_id: int) -> ProductLine:
     if line.scheme != "polyolefin":
         raise Refused(Refusal("CHEM-9.1", text("This product line has no levels."), "product_line_id"))
     return line
+
+
+def hold_line(session: Session, line_id: int) -> ProductLine:
+    """`scheme_line`, kept to oneself until the transaction ends: of two who begin a run the other sees the first.
+
+    Not against those who only name the line: liftings and orders go on meanwhile. SQLite has one writer anyhow.
+    """
+    session.execute(select(ProductLine.id).where(ProductLine.id == line_id).with_for_update(key_share=True))
+    return scheme_line(session, line_id)
 
 
 def newest(session: Session, line_id: int) -> GradingRun | None:
@@ -102,7 +111,7 @@ def start(session: Session, actor: Actor, line_id: int, month: Month, now: datet
     else has begun this very moment.
     """
     require(actor, "grading.run")
-    scheme_line(session, line_id)
+    hold_line(session, line_id)
     refuse_if_any(why_not(session, line_id, month, local_day(now)))
     return _begin(session, actor, line_id, month, now)
 
@@ -216,7 +225,7 @@ def batch(session: Session, run: GradingRun) -> list[GradingRun]:
 
 
 def drifted(session: Session, run: GradingRun) -> int:
-    """Customers with facts of the month recorded after the run read them, and those who came or left since."""
+    """Customers whose facts were recorded or have changed since the run read them, and those who came or left since."""
     lifted = select(Offtake.customer_id).where(
         Offtake.recorded_at > run.facts_at, Offtake.product_line_id == run.product_line_id, Offtake.month == run.month
     )
@@ -225,7 +234,8 @@ def drifted(session: Session, run: GradingRun) -> int:
         MonthFacts.month == run.month,
         MonthFacts.updated_at > run.facts_at,
     )
-    later = session.scalar(select(func.count()).select_from(lifted.union(known).subquery())) or 0
+    changed = union(lifted, known, *drifting.differing(session, run)).subquery()
+    later = session.scalar(select(func.count()).select_from(changed)) or 0
     return later + abs(facts.total(session, run.product_line_id, Month.of(run.month)) - run.done)
 
 

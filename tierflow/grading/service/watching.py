@@ -22,12 +22,20 @@ from tierflow.common.standing import Past, Standing, history, standing_on
 from tierflow.grading.models import GradingRun, LevelDecisionRow, LevelPin
 from tierflow.grading.rules.levels import Level, LevelPolicy, level_policy
 from tierflow.grading.rules.outlook import Outlook, outlook
-from tierflow.grading.service import derived, facts, runs
+from tierflow.grading.service import closing, derived, facts, runs
 from tierflow.kernel.months import Month, local_day
 from tierflow.kernel.roles import SYSTEM, Actor, require
-from tierflow.kernel.text import text
+from tierflow.kernel.text import mark, text
 
 MONTHS = 12
+
+AT_STAKE = {
+    "keep": mark("%(number)s of your customers lose a level when %(month)s ends, unless they lift more."),
+    "force": mark(
+        "%(number)s of your customers lose a star when %(month)s ends, unless an indicator they miss gets better."
+    ),
+}
+"""What account managers are warned of, by the list that names the customers."""
 
 
 def star_lines(session: Session, on: date) -> list[ProductLine]:
@@ -48,7 +56,7 @@ def ways(
 ) -> tuple[Select[Any], Any, Any, Any]:
     """Dealers one may see with level, offtake of this month, grams to keep and to gain; and those columns, to sort by.
 
-    What cannot be lost or gained is left out by `only` (keep, gain); `mine` narrows to the actor's own.
+    What cannot be lost or gained is left out by `only`: keep and gain by tonnes, force by a missed indicator.
     """
     require(actor, "grading.read")
     policy = level_policy(policy_on(session, today))
@@ -78,6 +86,8 @@ def ways(
         query = query.where(keep > 0)
     elif wanted.get("only") == "gain":
         query = query.where(gain > 0)
+    elif wanted.get("only") == "force":
+        query = _forced(session, query, level, line_id, today, policy)
     for name in ("region_id", "account_manager_id"):
         if wanted.get(name):
             query = query.where(getattr(Customer, name) == wanted[name])
@@ -117,6 +127,33 @@ def _thresholds(level: Any, grams: Any, idle: Any, policy: LevelPolicy) -> tuple
     above = {"auction": 1, "ordinary": policy.one_star, "one_star": policy.two_star, "two_star": policy.three_star}
     gain = case(*[(level == name, literal(needed)) for name, needed in above.items()], else_=0)
     return func.coalesce(keep, 0), gain
+
+
+def _forced(
+    session: Session, query: Select[Any], level: Any, line_id: int, today: date, policy: LevelPolicy
+) -> Select[Any]:
+    """Narrow to whom an indicator, as it stands today, takes a step down: from a star only (CHEM-9.6)."""
+    month, known = Month.of(today), MonthFacts
+    over = derived.span(session, line_id, [month], until=today)
+    fact: dict[str, Any] = {name: getattr(known, name) for name in facts.INDICATOR_COLUMNS}
+    weeks, _since = derived.weeks_as_known(session, over)
+    fact["evenness"] = func.coalesce(derived.evenness_of_month(over, weeks), known.evenness)
+    query = query.outerjoin(
+        known,
+        and_(known.customer_id == Customer.id, known.product_line_id == line_id, known.month == month.start),
+    )
+    due = derived.discipline_of(over, until=today - timedelta(days=1))
+    if due is not None:
+        query = query.outerjoin(due, due.c.customer_id == Customer.id)
+        fact["payment_discipline"] = func.coalesce(due.c.payment_discipline, known.payment_discipline)
+    upheld = {
+        customer: number for count in runs.BREACHES for customer, number in count(session, line_id, month).items()
+    }
+    if upheld:  # few; written beside the other figures only when the month is run
+        fact["breaches"] = case(upheld, value=Customer.id, else_=known.breaches)
+    fact["grams"] = func.coalesce(OfftakeMonth.grams, 0)
+    stars = level.in_([each.value for each in Level if each.rank > Level.ORDINARY.rank])
+    return query.where(stars, closing.missed(fact, policy.forces) == 1)
 
 
 @dataclass(frozen=True)
@@ -215,15 +252,12 @@ def _warnings(session: Session, now: datetime) -> list[notices.Message]:
     if (month.end - today).days > policy_on(session, today).integer("grading.warn_days"):
         return messages
     for line in star_lines(session, today):
-        query, _keep, _gain, _grams = ways(session, SYSTEM, line.id, today, {"only": "keep"})
-        rows = query.subquery()
-        counted = select(rows.c.account_manager_id, func.count()).group_by(rows.c.account_manager_id)
-        for manager, number in session.execute(counted):
-            words = text(
-                "%(number)s of your customers lose a level when %(month)s ends, unless they lift more.",
-                number=number,
-                month=str(month),
-            )
-            key = f"levels.risk.{line.id}.{month}"
-            messages.append(notices.Message([manager], "grading.risk", words, ("grading_risk", line.id), key))
+        for only, words in AT_STAKE.items():
+            query, _keep, _gain, _grams = ways(session, SYSTEM, line.id, today, {"only": only})
+            rows = query.subquery()
+            counted = select(rows.c.account_manager_id, func.count()).group_by(rows.c.account_manager_id)
+            for manager, number in session.execute(counted):
+                key = f"levels.{'risk' if only == 'keep' else only}.{line.id}.{month}"
+                told = text(words, number=number, month=str(month))
+                messages.append(notices.Message([manager], "grading.risk", told, ("grading_risk", line.id), key))
     return messages

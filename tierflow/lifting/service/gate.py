@@ -22,7 +22,7 @@ from tierflow.common.portfolios import count_rows
 from tierflow.common.reference import Product, Warehouse
 from tierflow.kernel.errors import Invalid, NotFound, Refusal, refuse_if_any
 from tierflow.kernel.months import local_day
-from tierflow.kernel.roles import Actor, Role, require
+from tierflow.kernel.roles import Actor, Role, in_office_of, require
 from tierflow.kernel.text import mark, text
 from tierflow.kernel.tonnage import format_tonnes
 from tierflow.lifting.models import LiftingOrder, Return, Settlement, Slip, Weighing
@@ -107,6 +107,7 @@ def weigh(session: Session, actor: Actor, written: str, command: Mapping[str, An
     """A weighing at the gate: the goods are lifted, and count in the month of this moment (CHEM-2)."""
     require(actor, "gate.write")
     slip = slip_by_code(session, actor, written)
+    actor = in_office_of(actor, Role.WAREHOUSE_KEEPER, slip.warehouse_id)
     order = scope.lock_of_slip(session, slip)
     grams, weighed_at = command["grams"], command.get("weighed_at") or now
     if weighed_at > now + CLOCK_SKEW:
@@ -159,6 +160,7 @@ def take_back(session: Session, actor: Actor, written: str, command: Mapping[str
     """
     require(actor, "gate.write")
     slip = slip_by_code(session, actor, written)
+    actor = in_office_of(actor, Role.WAREHOUSE_KEEPER, slip.warehouse_id)
     order = scope.lock_of_slip(session, slip)
     weighing = session.scalar(
         select(Weighing).where(Weighing.slip_id == slip.id, Weighing.number == command["pass_number"])

@@ -13,7 +13,7 @@ from tierflow.onboarding import exports, service
 from tierflow.onboarding.schemas import given, keeping, portfolio
 from tierflow.onboarding.service.wall import WallFilters
 from tierflow.web.access import reads
-from tierflow.web.exports import FILE, FormSchema
+from tierflow.web.exports import FILE
 from tierflow.web.openapi import api_blueprint
 
 blp = api_blueprint("exports", "Lists as files")
@@ -51,11 +51,12 @@ def export_expiring(wanted: dict[str, Any], *, session: Session, actor: Actor, n
 
 @blp.route("/customers/filing", methods=["POST"])
 @reads("filing.export", preview=True)
-@blp.arguments(FormSchema)
+@blp.arguments(given.CustomerExportSchema)
 @blp.doc(responses=FILE)
 def export_filing(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Response:
-    """The file for the distribution company: every customer with its classes and papers."""
-    return exports.filing(session, actor, wanted["form"], now)
+    """The file for the distribution company: customers with their classes and papers, narrowed as their list is."""
+    form, sort = wanted.pop("form"), wanted.pop("sort")
+    return exports.filing(session, actor, service.CustomerFilters(**wanted), sort, form, now)
 
 
 @blp.route("/contracts/export", methods=["POST"])

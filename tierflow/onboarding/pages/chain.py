@@ -7,11 +7,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tierflow.common.approvals import ApprovalCase, ApprovalDecision, AskedOpinion
-from tierflow.common.users import User
+from tierflow.common.approvals import ApprovalCase, ApprovalDecision
 from tierflow.kernel.approval import VERDICT_LABELS, Verdict
 from tierflow.onboarding.rules.chain import ACCOUNT_OPENING
-from tierflow.onboarding.service.reading import DecisionSeen
+from tierflow.onboarding.service.reading import DecisionSeen, OpinionSeen
 from tierflow.web.i18n import show
 from tierflow.web.shell import moment
 
@@ -42,7 +41,7 @@ def step_of(
 def steps(
     case: ApprovalCase,
     decided: Sequence[DecisionSeen],
-    asked: Sequence[tuple[AskedOpinion, User]],
+    asked: Sequence[OpinionSeen],
     askers: Mapping[int, str],
     *,
     due_shown: Markup | str = "",
@@ -79,19 +78,23 @@ def stands(case: ApprovalCase, decision: ApprovalDecision) -> bool:
 
 
 def asked_in(
-    asked: Sequence[tuple[AskedOpinion, User]], askers: Mapping[int, str], round_: int
+    asked: Sequence[OpinionSeen], askers: Mapping[int, str], round_: int
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Opinions asked in a round, and who was copied in."""
-    opinions = [
-        {
-            "who": who.name,
-            "asked_by": askers.get(row.asked_by_id, ""),
-            "text": row.answer,
-            "question": row.question,
-            "at": moment(row.answered_at),
-        }
-        for row, who in asked
-        if row.kind == "ask" and row.round == round_
-    ]
-    copied = [who.name for row, who in asked if row.kind == "copy" and row.round == round_]
+    here = [seen for seen in asked if seen.opinion.round == round_]
+    opinions = [opinion_of(seen, askers) for seen in here if seen.opinion.kind == "ask"]
+    copied = [seen.user.name for seen in here if seen.opinion.kind == "copy"]
     return opinions, copied
+
+
+def opinion_of(seen: OpinionSeen, askers: Mapping[int, str]) -> dict[str, Any]:
+    """One asked opinion or copy: whose words, in whose name, and what was asked."""
+    row, (who, for_whom) = seen.opinion, seen.voices
+    return {
+        "who": who,
+        "for_whom": for_whom,
+        "asked_by": askers.get(row.asked_by_id, ""),
+        "text": row.answer,
+        "question": row.question,
+        "at": moment(row.answered_at),
+    }

@@ -110,6 +110,7 @@ def _page(
             {"label": views.label(field), "old": row.old.get(field) or "", "new": value or "", "changed": True}
             for field, value in row.new.items()
         ],
+        matches=[views.told(match) for match in view.matches],
         files=views.viewer_files([{"label": _("Evidence"), "file": views.file(view.file, url), "validity": None}])
         if view.file
         else [],

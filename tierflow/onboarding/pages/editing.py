@@ -20,7 +20,7 @@ from tierflow.kernel.text import Text, text
 from tierflow.onboarding.models import Application
 from tierflow.onboarding.pages import views
 from tierflow.onboarding.pages.blueprint import APPLICATION, bp
-from tierflow.onboarding.pages.papers import declarations, slots
+from tierflow.onboarding.pages.paper_slots import declarations, slots
 from tierflow.onboarding.pages.reading import acts, diff, latest_changes, statement
 from tierflow.onboarding.pages.reading import page as show_page
 from tierflow.onboarding.rules import duplicates
@@ -153,21 +153,10 @@ def check_application(*, session: Session, actor: Actor, now: datetime, applicat
     except Invalid as wrong:
         messages = [message for found in flat_errors(wrong.errors).values() for message in found]
         return jsonify({"messages": [{"kind": "bad", "text": show(message)} for message in messages]})
-    told = [_told(match) for match in matches]
+    told = [views.told(match) for match in matches]
     if not told and field in ("credit_code", "organisation_code"):
         told = [{"kind": "ok", "text": _("The check characters fit; nobody else has this code.")}]
     return jsonify({"messages": told})
-
-
-def _told(match: duplicates.Match) -> dict[str, str]:
-    blocks = duplicates.is_blocking(match, readmission_asked=False)
-    told = {"kind": "bad" if blocks else "warn", "text": show(duplicates.sentence(match))}
-    # The label names the company only to whoever may see it; to others a link would lead nowhere.
-    if " " in match.label and match.source == "customer":
-        told["url"] = url_for("onboarding.customer", customer_id=match.subject_id)
-    elif " " in match.label and match.source == "application":
-        told["url"] = url_for("onboarding.application", application_id=match.subject_id)
-    return told
 
 
 @bp.get(f"{APPLICATION}/missing")

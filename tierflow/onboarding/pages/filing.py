@@ -18,6 +18,7 @@ from tierflow.onboarding import exports as files
 from tierflow.onboarding.models import Distribution
 from tierflow.onboarding.pages import views
 from tierflow.onboarding.pages.blueprint import ROW_ID, bp
+from tierflow.onboarding.pages.customers import asked, sorting
 from tierflow.onboarding.rules.papers import PAPER_LABELS
 from tierflow.onboarding.schemas import leaving as wanted
 from tierflow.onboarding.service import distributing
@@ -123,5 +124,6 @@ def distribution(*, session: Session, actor: Actor, now: datetime, distribution_
 @bp.post("/customers/filing")
 @reads("filing.export", preview=True)
 def export_filing(*, session: Session, actor: Actor, now: datetime) -> Response:
-    """The file for the distribution company: every customer with its classes and papers."""
-    return files.filing(session, actor, form_of(request.form), now)
+    """The file for the distribution company: customers with their classes and papers, narrowed as their list is."""
+    wanted, sort = asked(request.form), sorting(request.form)
+    return files.filing(session, actor, wanted, sort, form_of(request.form), now)

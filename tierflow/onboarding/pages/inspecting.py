@@ -167,5 +167,5 @@ def source(actor: Actor) -> Iterable[Any]:
     )
     if own := actor.user_ids_as(Role.ACCOUNT_MANAGER):
         yield base.where(Customer.account_manager_id.in_(own), InspectionFinding.mended_at.is_(None))
-    if regions := actor.scopes(Role.SALES_MANAGER):
-        yield base.where(Customer.region_id.in_(regions), InspectionFinding.mended_at.is_not(None))
+    if (to_close := inspecting.to_close(actor)) is not None:
+        yield base.where(to_close, InspectionFinding.mended_at.is_not(None))

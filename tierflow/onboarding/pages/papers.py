@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from flask import flash, redirect, request, url_for
@@ -13,35 +13,25 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from tierflow.common.policies import policy_on
 from tierflow.common.uploads import Upload
 from tierflow.kernel.errors import Invalid, NotFound
 from tierflow.kernel.roles import Actor
-from tierflow.kernel.text import mark, text
+from tierflow.kernel.text import text
 from tierflow.onboarding.models import Paper
-from tierflow.onboarding.pages import views
 from tierflow.onboarding.pages.blueprint import APPLICATION, bp
+from tierflow.onboarding.pages.editing import editor_again
+from tierflow.onboarding.pages.paper_slots import PRINTED
 from tierflow.onboarding.rules.papers import ONLY_SCAN, PAPER_LABELS
 from tierflow.onboarding.schemas import given
 from tierflow.onboarding.service import papers as service
-from tierflow.onboarding.service.reading import ApplicationView
 from tierflow.web.access import writes
 from tierflow.web.i18n import show
 from tierflow.web.schemas import form_data, load
-
-PRINTED = ("number", "issuer", "valid_from", "valid_to", "is_long_term")
-MEBIBYTE = 1024 * 1024
-HINTS = {
-    "merged_licence": mark("Three in one: its number is the unified social credit code"),
-    "annex1_signed": mark("Printed from here, signed and sealed by the customer"),
-}
 
 
 def _again(
     *, session: Session, actor: Actor, now: datetime, application_id: int, errors: Any, refusals: Any, **_route: Any
 ) -> str:
-    from tierflow.onboarding.pages.editing import editor_again
-
     return editor_again(session, actor, application_id, now, errors, refusals)
 
 
@@ -129,65 +119,3 @@ def _upload(name: str) -> Upload | None:
 
 def _back(application_id: int, anchor: str) -> BaseResponse:
     return redirect(url_for("onboarding.edit_application", application_id=application_id, _anchor=anchor))
-
-
-def slots(
-    session: Session, found: ApplicationView, errors: Mapping[str, Sequence[str]], on: date
-) -> dict[str, list[dict[str, Any]]]:
-    """The papers of the editor: `wanted` ones, and the `old_papers` that may stand in for the merged licence."""
-    most = _most(session, on)
-    application_id = found.application.id
-    shown = {
-        paper["kind"]: paper
-        for paper in views.papers(found.papers, lambda file_id: views.file_url(application_id, file_id), on)
-    }
-    rows = {paper.kind: paper for paper, _stored in found.papers}
-    made = {kind: _slot(kind, shown.get(kind), rows.get(kind), errors, most) for kind in PAPER_LABELS}
-    wanted = ("merged_licence", "annex1_signed")
-    return {
-        "wanted": [made[kind] for kind in wanted],
-        "old_papers": [slot for kind, slot in made.items() if kind not in wanted],
-    }
-
-
-def _most(session: Session, on: date) -> int:
-    return policy_on(session, on).integer("upload.max_bytes") // MEBIBYTE
-
-
-def _slot(
-    kind: str, paper: Mapping[str, Any] | None, row: Paper | None, errors: Mapping[str, Sequence[str]], most: int
-) -> dict[str, Any]:
-    prefix = f"papers.{kind}"
-    own = {field: messages for field, messages in errors.items() if field.startswith(prefix)}
-    posted = request.method == "POST" and (request.view_args or {}).get("kind") == kind
-    values: dict[str, Any] = {field: getattr(row, field, None) for field in PRINTED}
-    if posted:
-        values = {field: request.form.get(f"{prefix}.{field}", "") for field in PRINTED}
-    return {
-        "kind": kind,
-        "label": show(PAPER_LABELS[kind]),
-        "hint": show(HINTS.get(kind, "")),
-        "only_scan": kind in ONLY_SCAN,
-        "paper": paper,
-        "values": values,
-        # A missing file is told as "file" by the rules; the field is called "scan".
-        "errors": {field.replace(".file", ".scan"): messages for field, messages in own.items()},
-        "bad": bool(own),
-        "open": (paper is None and kind == "merged_licence") or posted or bool(set(own) - {prefix}),
-        "max_mb": most,
-    }
-
-
-def declarations(
-    session: Session, found: ApplicationView, errors: Mapping[str, Sequence[str]], on: date
-) -> list[dict[str, Any]]:
-    """The entry conditions of the chosen classes that want a file."""
-    most = _most(session, on)
-    application_id = found.application.id
-    parts = views.checks(found.checks, lambda file_id: views.file_url(application_id, file_id))
-    rows = []
-    for item in (item for part in parts for item in part["items"] if item["needs_file"]):
-        prefix = f"evidence.{item['customer_class']}.{item['item']}"
-        told = [message for field, messages in errors.items() if field.startswith(prefix) for message in messages]
-        rows.append({**item, "errors": {"file": told} if told else {}, "max_mb": most})
-    return rows

@@ -7,6 +7,7 @@ from typing import Any
 from flask import render_template, request
 from flask_babel import gettext as _
 
+from tierflow.common import uploads
 from tierflow.common.db import db, transaction
 from tierflow.common.policies import policy_on
 from tierflow.kernel.errors import Forbidden, Invalid, NotFound, Refused
@@ -16,7 +17,7 @@ from tierflow.onboarding.pages.blueprint import bp
 from tierflow.onboarding.pages.renewing import AT_FIELD, sent
 from tierflow.onboarding.schemas import keeping as wanted
 from tierflow.onboarding.service import links
-from tierflow.web.access import public
+from tierflow.web.access import public, sent_files
 from tierflow.web.context import address, now, today
 from tierflow.web.i18n import show
 from tierflow.web.schemas import flat_errors, form_data, load
@@ -59,10 +60,14 @@ def _page(secret: str, errors: dict[str, Any], refusals: list[dict[str, str]], s
 @bp.post(PHONE)
 @public
 def phone_upload_post(secret: str) -> Any:
-    """Take the paper and use the link up. What is wrong is said at its field, and counts towards the throttle."""
+    """Take the paper and use the link up. What is wrong is said at its field, and counts towards the throttle.
+
+    The file is a stranger's: it is opened for a link that holds, and before the transaction, which it could hold up.
+    """
     links.throttle(db.session(), secret, address(), now())
     try:
-        with transaction() as session:
+        links.find(db.session(), secret, now())
+        with uploads.looked_into(sent_files()), transaction() as session:
             data = load(wanted.PaperTextSchema(), form_data())
             links.use(session, secret, data, sent("file"), now())
     except (Invalid, Refused, NotFound, Forbidden) as error:

@@ -123,7 +123,7 @@ def _office(step: str) -> str:
 
 def _opinions(session: Session, found: ApplicationView) -> list[dict[str, Any]]:
     """The opinion that counts of each office, with what colleagues were asked before it."""
-    askers = names_of(session, {row.asked_by_id for row, _who in found.opinions})
+    askers = names_of(session, {seen.opinion.asked_by_id for seen in found.opinions})
     latest = _standing(found)
     asked_at_step = _asked_by_step(found, askers)
     opinions = []
@@ -137,19 +137,11 @@ def _opinions(session: Session, found: ApplicationView) -> list[dict[str, Any]]:
 def _asked_by_step(found: ApplicationView, askers: dict[int, str]) -> dict[str, list[dict[str, Any]]]:
     """Each asked opinion and each copy under the step that was being decided when it was asked."""
     placed: dict[str, list[dict[str, Any]]] = {}
-    for row, who in found.opinions:
+    for seen in found.opinions:
+        row = seen.opinion
         later = [d.decision for d in found.decisions if d.decision.decided_at >= row.asked_at]
         step = later[0].step if later else found.case.step or ACCOUNT_OPENING.steps[-1].key
-        placed.setdefault(step, []).append(
-            {
-                "is_copy": row.kind == "copy",
-                "who": who.name,
-                "question": row.question,
-                "asked_by": askers.get(row.asked_by_id, ""),
-                "at": moment(row.answered_at),
-                "text": row.answer,
-            }
-        )
+        placed.setdefault(step, []).append({**chain.opinion_of(seen, askers), "is_copy": row.kind == "copy"})
     return placed
 
 

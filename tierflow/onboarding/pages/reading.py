@@ -197,7 +197,7 @@ def acts(session: Session, actor: Actor, found: ApplicationView, now: datetime) 
     """The chain, and what the reader can do besides deciding."""
     calendar = working_calendar(session)
     due = views.due(found.case, calendar, now)
-    askers = names_of(session, {row.asked_by_id for row, _who in found.opinions})
+    askers = names_of(session, {seen.opinion.asked_by_id for seen in found.opinions})
     steps = chain.steps(found.case, found.decisions, found.opinions, askers, due_shown=views.deadline(due))
     state = State(found.case.state)
     return {

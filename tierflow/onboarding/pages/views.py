@@ -7,7 +7,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from flask import Flask, current_app, get_template_attribute
+from flask import Flask, current_app, get_template_attribute, url_for
 from flask_babel import gettext as _
 from markupsafe import Markup
 
@@ -20,6 +20,7 @@ from tierflow.kernel.calendar import WorkingCalendar
 from tierflow.kernel.text import mark
 from tierflow.onboarding.rules.admission import ADMISSIBLE, INDICATOR_LABELS
 from tierflow.onboarding.rules.chain import ACCOUNT_OPENING
+from tierflow.onboarding.rules.duplicates import Match, sentence
 from tierflow.onboarding.rules.entry import CLASS_LABELS
 from tierflow.onboarding.rules.papers import PAPER_LABELS
 from tierflow.onboarding.service.reading import CheckRow
@@ -336,3 +337,14 @@ def reckoned(row: DecisionRecord) -> dict[str, Any]:
         "at": moment(row.decided_at),
         "policy_version": row.policy_version,
     }
+
+
+def told(match: Match) -> dict[str, str]:
+    """Something on file that agrees, in words; with a link for whoever may follow it."""
+    shown = {"kind": "bad" if match.is_blocking else "warn", "text": show(sentence(match))}
+    # The label names the company only to whoever may see it; to others a link would lead nowhere.
+    if " " in match.label and match.source == "customer":
+        shown["url"] = url_for("onboarding.customer", customer_id=match.subject_id)
+    elif " " in match.label and match.source == "application":
+        shown["url"] = url_for("onboarding.application", application_id=match.subject_id)
+    return shown

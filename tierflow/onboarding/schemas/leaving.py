@@ -12,7 +12,7 @@ from tierflow.onboarding.rules.examining import FIELD_GROUPS
 from tierflow.onboarding.rules.inspection import ITEMS
 from tierflow.onboarding.rules.leaving import GROUNDS
 from tierflow.onboarding.schemas.keeping import CursorSchema, VerdictSchema
-from tierflow.onboarding.schemas.shown import CaseSchema
+from tierflow.onboarding.schemas.shown import AgreeingSchema, CaseSchema, NamedAccountSchema
 from tierflow.web.schemas import Line, Paragraph, RowId, Schema, length, one_of
 
 
@@ -96,7 +96,7 @@ class MendSchema(Schema):
 
 
 class ChangeOutSchema(ma.Schema):
-    """A change and where its examination stands."""
+    """A change and where its examination stands. `matches`: whom its new values agree with, until it is decided."""
 
     id = fields.Integer(attribute="row.id")
     customer_id = fields.Integer(attribute="row.customer_id")
@@ -105,6 +105,7 @@ class ChangeOutSchema(ma.Schema):
     reason = fields.String(attribute="row.reason")
     outcome = fields.String(attribute="row.outcome", allow_none=True)
     case = fields.Nested(CaseSchema)
+    matches = fields.List(fields.Nested(AgreeingSchema))
 
 
 class DisqualificationOutSchema(ma.Schema):
@@ -171,7 +172,7 @@ class FindingSchema(ma.Schema):
 
 
 class InspectionOutSchema(ma.Schema):
-    """An inspection whole; `seed` repeats the draw."""
+    """An inspection whole; `seed` repeats the draw. `inspected_for`: the colleague the inspector only stood in for."""
 
     id = fields.Integer(attribute="row.id")
     customer_id = fields.Integer(attribute="row.customer_id")
@@ -181,6 +182,8 @@ class InspectionOutSchema(ma.Schema):
     planned_on = fields.Date(attribute="row.planned_on")
     answers = fields.List(fields.Dict(), attribute="row.answers")
     inspected_at = fields.DateTime(attribute="row.inspected_at", allow_none=True)
+    inspector = fields.Nested(NamedAccountSchema, allow_none=True)
+    inspected_for = fields.String(allow_none=True)
     findings = fields.List(fields.Nested(FindingSchema))
 
 

@@ -69,9 +69,13 @@ class HeldOut(Schema):
 
 
 class HandoverWholeOut(Schema):
-    """A handover whole: with what lies with the giver now."""
+    """A handover whole: with what lies with the giver now, and who acted, `…_for` an absent colleague by name."""
 
     row = fields.Nested(HandoverOut)
+    proposed_by = fields.Nested(PersonOut)
+    proposed_for = fields.String(allow_none=True)
+    giver_signed_by = fields.Nested(PersonOut, allow_none=True)
+    giver_signed_for = fields.String(allow_none=True)
     held = fields.List(fields.Nested(HeldOut))
 
 

@@ -146,13 +146,14 @@ class DecisionOutSchema(Schema):
 
 
 class OpinionSchema(Schema):
-    """An opinion asked, or a copy shown."""
+    """An opinion asked, or a copy shown. `answered_by`: the colleague asked, or whoever answered in their name."""
 
     id = fields.Integer(attribute="opinion.id")
     kind = fields.String(attribute="opinion.kind")
     asked = fields.Nested(NamedAccountSchema, attribute="user")
     question = fields.String(attribute="opinion.question")
     asked_at = fields.DateTime(attribute="opinion.asked_at")
+    answered_by = fields.Nested(NamedAccountSchema, allow_none=True)
     answer = fields.String(attribute="opinion.answer", allow_none=True)
     answered_at = fields.DateTime(attribute="opinion.answered_at", allow_none=True)
 
@@ -244,12 +245,17 @@ class CheckRowSchema(Schema):
     file_id = fields.Integer(allow_none=True)
 
 
-class MatchSchema(Schema):
-    """Something on file that agrees in one field, and whether it keeps the application from going in."""
+class AgreeingSchema(Schema):
+    """Something on file that agrees in one field."""
 
     source = fields.String()
     field = fields.String()
     reason = fields.Function(lambda match: show(sentence(match)))
+
+
+class MatchSchema(AgreeingSchema):
+    """The same, and whether it keeps the application from going in."""
+
     blocking = fields.Boolean(attribute="is_blocking")
 
 

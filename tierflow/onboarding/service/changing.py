@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from tierflow.common import approvals, audit, files, lookup, uploads
+from tierflow.common import approvals, audit, files, uploads
 from tierflow.common.approvals import ApprovalCase, Seen
 from tierflow.common.customers import Customer, get_visible, in_name_of
 from tierflow.common.files import StoredFile
@@ -19,15 +19,17 @@ from tierflow.common.policies import policy_on
 from tierflow.common.uploads import Upload
 from tierflow.common.users import User
 from tierflow.kernel.approval import EDITABLE, State, Verdict
-from tierflow.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal, Refused
+from tierflow.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal, Refused, refuse_if_any
 from tierflow.kernel.months import local_day
-from tierflow.kernel.roles import Actor, require
+from tierflow.kernel.roles import Actor, is_allowed, require
 from tierflow.kernel.text import text
-from tierflow.onboarding.models import CustomerChange, FormerName
+from tierflow.onboarding.models import CustomerChange
+from tierflow.onboarding.rules.duplicates import Match, sentence
 from tierflow.onboarding.rules.examining import CLAUSE, FIELD_GROUPS, examiners, field_groups
 from tierflow.onboarding.service import examining, particulars
-from tierflow.onboarding.service.creating import CUSTOMER
+from tierflow.onboarding.service.creating import CUSTOMER, index_again, keep_name
 from tierflow.onboarding.service.distributing import distribute
+from tierflow.onboarding.service.matching import Keys, matches_of
 
 SUBJECT = "customer_change"
 FIELDS = tuple(FIELD_GROUPS)
@@ -44,6 +46,7 @@ class ChangeView:
     customer: Customer
     proposed_by: User
     file: StoredFile | None
+    matches: tuple[Match, ...]  # whom the new values agree with, while they are examined
 
 
 def propose(
@@ -56,7 +59,9 @@ def propose(
     reason: str,
     upload: Upload | None = None,
 ) -> CustomerChange:
-    """Ask for new values; what is the same is left out. Raises `Invalid` by field, `Refused` when one waits already."""
+    """Ask for new values; what is the same is left out. Raises `Invalid` by field, `Refused` when one waits already,
+    or for the code of another customer or of a disqualified company.
+    """
     require(actor, "change.write")
     customer = get_visible(session, actor, customer_id)
     if not examining.keeper(session, actor, customer):
@@ -69,7 +74,7 @@ def propose(
     )
     if session.scalar(waiting) is not None:
         raise Refused(Refusal(CLAUSE, text("A change of this customer is being examined already.")))
-    old, new = _difference(session, customer, data)
+    old, new = _difference(session, actor, customer, data)
     row = CustomerChange(
         customer_id=customer.id,
         old=old,
@@ -105,11 +110,12 @@ def correct(
     row, customer = get(session, actor, change_id)
     if not examining.keeper(session, actor, customer):
         raise Forbidden("change.write")
+    actor = in_name_of(actor, "change.write", customer)
     case = examining.case_of(session, (SUBJECT, row.id))
     session.refresh(row, with_for_update=True)
     if State(case.state) not in EDITABLE:
         raise Conflict(Refusal("conflict", text("It is being examined, or was decided.")))
-    old, new = _difference(session, customer, data)
+    old, new = _difference(session, actor, customer, data)
     if examiners(field_groups(new)).key != case.chain:
         told = text("Others examine these fields: take this change back and propose it anew.")
         raise Refused(Refusal(CLAUSE, told))
@@ -171,11 +177,9 @@ def _apply(session: Session, row: CustomerChange, customer: Customer, actor: Act
     if stale:
         raise Conflict(Refusal("conflict", text("The file has changed since this was proposed."), stale[0]))
     if "name" in row.new:
-        old = FormerName(
-            customer_id=customer.id, name=customer.name, name_key=customer.name_key, until_on=local_day(now)
-        )
-        session.add(old)
+        keep_name(session, customer, local_day(now))
     columns = particulars.read(row.new)
+    _refuse_codes_of_others(session, actor, customer, row.new)  # somebody may have been listed meanwhile
     try:
         with session.begin_nested():
             for field, value in columns.items():
@@ -184,10 +188,7 @@ def _apply(session: Session, row: CustomerChange, customer: Customer, actor: Act
             customer.version += 1
     except IntegrityError as error:
         raise Refused(Refusal("CHEM-7.1", text("Another customer has this code."), "credit_code")) from error
-    code = customer.credit_code or customer.organisation_code or ""
-    former = session.scalars(select(FormerName.name).where(FormerName.customer_id == customer.id)).all()
-    codes = [customer.number, code, customer.phone_key]
-    lookup.index(session, (CUSTOMER, customer.id), [customer.name, *former], codes)
+    index_again(session, customer)
     audit.record(
         session, actor, "customer.change", CUSTOMER, customer.id, now, before=row.old, after=row.new, reason=row.reason
     )
@@ -206,12 +207,15 @@ def get(session: Session, actor: Actor, change_id: int) -> tuple[CustomerChange,
 def view(session: Session, actor: Actor, change_id: int) -> ChangeView:
     """A change whole."""
     row, customer = get(session, actor, change_id)
+    case = examining.case_of(session, (SUBJECT, row.id))
+    compared = row.outcome is None and is_allowed(actor, "application.read")
     return ChangeView(
         row=row,
-        case=examining.case_of(session, (SUBJECT, row.id)),
+        case=case,
         customer=customer,
         proposed_by=session.get_one(User, row.proposed_by_id),
         file=session.get(StoredFile, row.file_id) if row.file_id else None,
+        matches=_agreeing(session, actor, customer, row.new) if compared else (),
     )
 
 
@@ -230,7 +234,31 @@ def content(row: CustomerChange) -> dict[str, Any]:
     return groups
 
 
-def _difference(session: Session, customer: Customer, data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _agreeing(session: Session, actor: Actor, customer: Customer, new: Mapping[str, Any]) -> tuple[Match, ...]:
+    """Other customers, open applications and disqualified companies that agree with the new values (CHEM-7.1, 17)."""
+    keys = Keys.of(particulars.read(new))
+    return matches_of(session, actor, keys, None, besides_customer=customer.id)
+
+
+def _refuse_codes_of_others(session: Session, actor: Actor, customer: Customer, new: Mapping[str, Any]) -> None:
+    """A code is one company's. The rest may agree by chance: the examiners see it."""
+    if not OPTIONAL & new.keys():
+        return
+    field = "credit_code" if "credit_code" in new else "organisation_code"
+    codes = [match for match in _agreeing(session, actor, customer, new) if match.field == "code"]
+    refuse_if_any(
+        [Refusal("CHEM-17", sentence(match), field) for match in codes if match.source == "disqualified"]
+        or [
+            Refusal("CHEM-7.1", text("Another customer has this code."), field)
+            for match in codes[:1]
+            if match.source == "customer"
+        ]
+    )
+
+
+def _difference(
+    session: Session, actor: Actor, customer: Customer, data: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
     given = {field: data[field] for field in FIELDS if field in data}
     columns = particulars.read(given)
     missing = {
@@ -247,10 +275,7 @@ def _difference(session: Session, customer: Customer, data: Mapping[str, Any]) -
     )
     if not new:
         raise Invalid({"_schema": [text("Nothing is different from the file.")]})
-    if code := new.get("credit_code"):
-        rival = select(Customer.id).where(Customer.credit_code == code, Customer.id != customer.id)
-        if session.scalar(rival) is not None:
-            raise Refused(Refusal("CHEM-7.1", text("Another customer has this code."), "credit_code"))
+    _refuse_codes_of_others(session, actor, customer, new)
     return old, new
 
 

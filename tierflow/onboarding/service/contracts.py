@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import String, cast, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
@@ -16,6 +16,7 @@ from tierflow.common.customers import Customer, get_visible, in_name_of, visible
 from tierflow.common.notices import notify
 from tierflow.common.policies import policy_on
 from tierflow.common.runs import Warned
+from tierflow.common.sql import shanghai_minute
 from tierflow.common.users import RoleGrant, User, holders, live_grants, stand_ins
 from tierflow.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal, refuse_if_any
 from tierflow.kernel.months import local_day
@@ -29,6 +30,7 @@ from tierflow.web.paging import Page, Sort, page_of
 SUBJECT = "contract"
 WARN_DAYS = "contracts.warn_days"
 TOPIC = "contract"
+OVER = "over"  # the stage of what ran out unwarned
 
 
 @dataclass(frozen=True)
@@ -268,30 +270,43 @@ def file_of(session: Session, actor: Actor, contract_id: int, now: datetime) -> 
 
 
 def near_their_end(session: Session, now: datetime) -> list[str]:
-    """Contracts to warn of now, as "contract.stage", nearest stage first; ended and renewed ones ask for nothing."""
+    """Contracts to warn of now, as "contract.stage", nearest stage first; ended and renewed ones ask for nothing.
+
+    One that ran out without the nearest warning, because the duty stood still, is warned of as over; what was over
+    when it was entered, the past of the register, is not.
+    """
     on = local_day(now)
     distances = sorted(policy_on(session, on).integers(WARN_DAYS))
     renewal = aliased(Contract)
     renewed = exists().where(renewal.renews_id == Contract.id, renewal.ended_at.is_(None))
-    found, first = [], on
+    asking = (
+        select(Contract.id)
+        .join(Customer, Customer.id == Contract.customer_id)
+        .where(Contract.ended_at.is_(None), ~renewed)
+        .where(Customer.disqualified_on.is_(None))  # nothing is renewed with them (CHEM-17)
+        .order_by(Contract.to_on, Contract.id)
+    )
+    over = asking.where(
+        Contract.to_on <= on,
+        shanghai_minute(Contract.entered_at) < cast(Contract.to_on, String),
+        ~_warned(OVER, str(distances[0])),
+    )
+    found, first = [f"{contract_id}.{OVER}" for contract_id in session.scalars(over)], on
     for distance in distances:
         beyond = on + timedelta(days=distance + 1)
-        warned = exists().where(
-            Warned.topic == TOPIC,
-            Warned.subject_id == Contract.id,
-            Warned.day == Contract.to_on,
-            Warned.stage == str(distance),
-        )
-        query = (
-            select(Contract.id)
-            .join(Customer, Customer.id == Contract.customer_id)
-            .where(Contract.ended_at.is_(None), Contract.to_on > first, Contract.to_on <= beyond, ~renewed, ~warned)
-            .where(Customer.disqualified_on.is_(None))  # nothing is renewed with them (CHEM-17)
-            .order_by(Contract.to_on, Contract.id)
-        )
+        query = asking.where(Contract.to_on > first, Contract.to_on <= beyond, ~_warned(str(distance)))
         found += [f"{contract_id}.{distance}" for contract_id in session.scalars(query)]
         first = beyond
     return found
+
+
+def _warned(*stages: str) -> Any:
+    return exists().where(
+        Warned.topic == TOPIC,
+        Warned.subject_id == Contract.id,
+        Warned.day == Contract.to_on,
+        Warned.stage.in_(stages),
+    )
 
 
 def warn(session: Session, item: str, now: datetime) -> int:
@@ -305,16 +320,22 @@ def warn(session: Session, item: str, now: datetime) -> int:
     keeper = session.get_one(User, contract.custodian_id)
     if keeper.disabled_at is None:
         people.add(keeper.id)
-    if not people & managers or int(stage) == min(policy_on(session, on).integers(WARN_DAYS)):
+    if not people & managers or stage in (OVER, str(min(policy_on(session, on).integers(WARN_DAYS)))):
         people |= {user.id for user in holders(session, Role.SALES_MANAGER, on, customer.region_id)}
     people.update(*stand_ins(session, people, on).values())
-    message = text(
-        "The contract %(number)s with %(customer)s ends on %(day)s (days left: %(days)s); renew it or let it end.",
-        number=contract.number,
-        customer=customer.name,
-        day=(contract.to_on - timedelta(days=1)).isoformat(),
-        days=days_left(contract.to_on, on),
-    )
+    told: dict[str, str] = {
+        "number": contract.number,
+        "customer": customer.name,
+        "day": (contract.to_on - timedelta(days=1)).isoformat(),
+    }
+    if stage == OVER:
+        message = text("The contract %(number)s with %(customer)s ran out on %(day)s and is not renewed.", **told)
+    else:
+        message = text(
+            "The contract %(number)s with %(customer)s ends on %(day)s (days left: %(days)s); renew it or let it end.",
+            days=days_left(contract.to_on, on),
+            **told,
+        )
     key = f"contract.{contract.id}.{contract.to_on}.{stage}"
     subject = (SUBJECT, contract.id)
     sent = notify(session, sorted(people), "contract.expiry", message, subject, now, dedupe_key=key)

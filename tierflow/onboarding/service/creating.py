@@ -22,8 +22,9 @@ from tierflow.kernel.errors import Refusal, Refused
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor
 from tierflow.kernel.text import text
-from tierflow.onboarding.models import Application, Disqualified, Paper
+from tierflow.onboarding.models import Application, Disqualified, FormerName, Paper
 from tierflow.onboarding.rules.admission import LineFact
+from tierflow.onboarding.rules.duplicates import Field
 from tierflow.onboarding.rules.examining import FIELD_GROUPS
 from tierflow.onboarding.service.admitting import Admission
 from tierflow.onboarding.service.distributing import distribute
@@ -53,7 +54,7 @@ def admit(session: Session, application: Application, found: Admission, actor: A
     """Make the approved application a customer. Raises `Refused` when a rival with the same code was faster."""
     if application.supplements_id is not None:
         return _supplement(session, application, found, actor, now)
-    customer, event, changed = _customer(session, application, now)
+    customer, event, changed = _customer(session, application, found, now)
     is_new, on = event == "approved", local_day(now)
     old, new = set_lines(session, customer, found.facts.lines, on, is_new=is_new)
     papers = _hand_over(session, application, customer)
@@ -63,12 +64,11 @@ def admit(session: Session, application: Application, found: Admission, actor: A
         for paper_id, kind, first, last in papers:
             suspension.accept(session, customer.id, kind, ("paper", paper_id), (first, last), on, now)
     _readmit(session, application, found, now)
-    code = customer.credit_code or customer.organisation_code or ""
-    codes = [customer.number, code, customer.phone_key]
     if is_new:
-        lookup.index_new(session, CUSTOMER, [(customer.id, customer.name, codes)])
+        code = customer.credit_code or customer.organisation_code or ""
+        lookup.index_new(session, CUSTOMER, [(customer.id, customer.name, [customer.number, code, customer.phone_key])])
     else:
-        lookup.index(session, (CUSTOMER, customer.id), [customer.name], codes)
+        index_again(session, customer)
     after = {"number": customer.number, "application": application.number}
     act = "customer.admit" if is_new else "customer.readmit"
     audit.record(
@@ -85,11 +85,28 @@ def admit(session: Session, application: Application, found: Admission, actor: A
     return customer
 
 
+def index_again(session: Session, customer: Customer) -> None:
+    """Let the search find a customer by what changed; by its former names and its older code still."""
+    former = session.scalars(select(FormerName.name).where(FormerName.customer_id == customer.id))
+    codes = [customer.number, customer.credit_code or "", customer.organisation_code or "", customer.phone_key]
+    lookup.index(session, (CUSTOMER, customer.id), [customer.name, *former], codes)
+
+
+def keep_name(session: Session, customer: Customer, on: date) -> None:
+    """Remember the name the customer goes by until that day: it gets another."""
+    name, key = customer.name, customer.name_key
+    session.add(FormerName(customer_id=customer.id, name=name, name_key=key, until_on=on))
+
+
 def _supplement(session: Session, application: Application, found: Admission, actor: Actor, now: datetime) -> Customer:
-    """CHEM-8.1: lines and classes that went through the whole chain; nothing else of the customer changes."""
+    """CHEM-8.1: lines and classes that went through the whole chain; nothing else of the customer changes.
+
+    A struck line was refused: what the customer holds of it stays as it is.
+    """
     customer = session.get_one(Customer, application.supplements_id)
     application.customer_id = customer.id
-    old, new = set_lines(session, customer, found.facts.lines, local_day(now))
+    struck = frozenset(line.product_line_id for line in found.facts.lines if line.is_struck)
+    old, new = set_lines(session, customer, found.facts.lines, local_day(now), left=struck)
     customer.version += 1
     after = {"application": application.number, **new}
     audit.record(session, actor, "customer.supplement", CUSTOMER, customer.id, now, before=old, after=after)
@@ -121,11 +138,20 @@ def _hand_over(session: Session, application: Application, customer: Customer) -
 
 
 def set_lines(
-    session: Session, customer: Customer, lines: Iterable[LineFact], on: date, *, is_new: bool = False
+    session: Session,
+    customer: Customer,
+    lines: Iterable[LineFact],
+    on: date,
+    *,
+    is_new: bool = False,
+    left: frozenset[int] = frozenset(),
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Give the customer the lines and classes approved, from that day; lines not asked for end. What changed."""
+    """Give the customer the lines and classes approved, from that day; lines not asked for end. What changed.
+
+    `left`: product lines that stay as they are held, if they are.
+    """
     wanted = {line.product_line_id: line.customer_class for line in lines if not line.is_struck}
-    before, kept = ({}, set()) if is_new else _end_lines(session, customer, wanted, on)
+    before, kept = ({}, set()) if is_new else _end_lines(session, customer, wanted, on, left)
     rows = [
         {"customer_id": customer.id, "product_line_id": line_id, "class": customer_class, "from_on": on}
         for line_id, customer_class in wanted.items()
@@ -137,12 +163,13 @@ def set_lines(
 
 
 def _end_lines(
-    session: Session, customer: Customer, wanted: Mapping[int, str], on: date
+    session: Session, customer: Customer, wanted: Mapping[int, str], on: date, left: frozenset[int]
 ) -> tuple[dict[str, str], set[int]]:
-    """End the lines held that are not wanted as they are. What was held, and which lines stay."""
-    held = session.scalars(
+    """End the lines held that are not wanted as they are. What was held, and which lines stay; `left`: untouched."""
+    found = session.scalars(
         select(CustomerLine).where(CustomerLine.customer_id == customer.id, CustomerLine.to_on.is_(None))
-    ).all()
+    )
+    held = [row for row in found if row.product_line_id not in left]
     for row in held:
         if wanted.get(row.product_line_id) == row.customer_class:
             continue
@@ -156,13 +183,21 @@ def _end_lines(
 
 
 def _customer(
-    session: Session, application: Application, now: datetime
+    session: Session, application: Application, found: Admission, now: datetime
 ) -> tuple[Customer, str, tuple[dict[str, Any], dict[str, Any]]]:
-    """The new customer; or the disqualified one, readmitted under its old number. Which, and what changed."""
+    """The new customer; or the disqualified one, readmitted under its old number. Which, and what changed.
+
+    Raises `Refused` where the application of one disqualified before was not examined as its readmission (CHEM-17).
+    """
     if application.region_id is None:
         raise ValueError("an application without a region was handed in")
     if (again := _disqualified_before(session, application)) is not None:
+        if not (application.readmission_reason and _listed(found, "code")):
+            reason = text("This company was disqualified, and its readmission was not asked for and examined.")
+            raise Refused(Refusal("CHEM-17", reason, "readmission_reason"))
         before = _told(session, again)
+        if application.name != again.name:
+            keep_name(session, again, local_day(now))
         for field in _SAME:
             setattr(again, field, getattr(application, field))
         again.region_id, again.disqualified_on = application.region_id, None
@@ -219,10 +254,19 @@ _DISQUALIFIED = (
 )
 
 
+def _listed(found: Admission, field: Field) -> set[int]:
+    """The disqualified companies that agree in that field."""
+    return {match.subject_id for match in found.matches if match.source == "disqualified" and match.field == field}
+
+
 def _readmit(session: Session, application: Application, found: Admission, now: datetime) -> None:
-    """CHEM-17: the general manager's approval takes the company off the list."""
-    ids = {m.subject_id for m in found.matches if m.source == "disqualified" and m.field in ("code", "name")}
-    if not ids:
+    """CHEM-17: the general manager's approval takes the company off the list.
+
+    It is that company by its code. A name may be another's too, and tells only where the list knows no code.
+    """
+    by_code, by_name = _listed(found, "code"), _listed(found, "name")
+    if not by_code | by_name:
         return
-    for row in session.scalars(select(Disqualified).where(Disqualified.id.in_(ids))):
-        row.readmitted_on, row.readmitted_application_id = local_day(now), application.id
+    for row in session.scalars(select(Disqualified).where(Disqualified.id.in_(by_code | by_name))):
+        if row.id in by_code or not (row.credit_code or row.organisation_code):
+            row.readmitted_on, row.readmitted_application_id = local_day(now), application.id

@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from tierflow.common import audit, offices
 from tierflow.common.calendars import working_calendar
+from tierflow.common.counted import Counted
 from tierflow.common.customers import Customer, CustomerOffice, visible
 from tierflow.common.db import insert_rows
 from tierflow.common.desks import Desk
@@ -23,13 +24,15 @@ from tierflow.common.reference import Office
 from tierflow.common.users import User
 from tierflow.kernel.errors import Conflict, NotFound, Refusal
 from tierflow.kernel.months import local_day
-from tierflow.kernel.roles import Actor, Role, require
+from tierflow.kernel.roles import Actor, Role, in_office_of, require
 from tierflow.kernel.text import mark, text
-from tierflow.onboarding.models import Distribution
+from tierflow.onboarding.models import Distribution, TakenOver
 from tierflow.web.paging import Page, Sort, page_of
 
 SUBJECT = "distribution"
-AT_ONCE = 500  # customers an office is sent in one transaction, when it has many to catch up with
+ACKNOWLEDGE_DAYS = "distribution.acknowledge_working_days"
+OFFICES = {"finance": Role.FINANCE_REVIEWER, "office": Role.RESIDENT_OFFICE}  # who acknowledges, by recipient
+AT_ONCE = 500  # customers sent in one transaction, where there are many to catch up with
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def _held(session: Session, customer_id: int) -> Sequence[CustomerOffice]:
 
 def _due(session: Session, now: datetime) -> datetime:
     policy = policy_on(session, local_day(now))
-    days = policy.integer("distribution.acknowledge_working_days")
+    days = policy.integer(ACKNOWLEDGE_DAYS)
     return working_calendar(session).deadline_at(now, days, policy.time("office.closes_at")).at
 
 
@@ -92,28 +95,48 @@ def _sent(
     }
 
 
-# Customers an office was never sent, because it was tied to their line or region later, or they were taken over.
+# Customers that finance was never sent, because they were taken over, or an office, because it was tied to their line
+# or region later.
 
 
 def untold(session: Session, now: datetime) -> list[str]:
-    """What the offices have not been sent yet, as "office.first-last" customer, so many customers each."""
-    found = []
+    """What has not been sent yet, as "finance.first-last" or "office id.first-last" customer, so many each."""
+    found = _spans("finance", _untold_to_finance(session))
     for office_id, pairs in groupby(offices.untold(session, local_day(now)), key=itemgetter(0)):
-        ids = [customer_id for _office_id, customer_id in pairs]
-        chunks = (ids[first : first + AT_ONCE] for first in range(0, len(ids), AT_ONCE))
-        found += [f"{office_id}.{chunk[0]}-{chunk[-1]}" for chunk in chunks]
+        found += _spans(str(office_id), [customer_id for _office_id, customer_id in pairs])
     return found
 
 
-def tell_office(session: Session, item: str, now: datetime) -> int:
-    """Send an office the customers of one item that it still was not sent. Returns how many."""
-    office, _, span = item.partition(".")
+def _spans(recipient: str, ids: Sequence[int]) -> list[str]:
+    chunks = (ids[first : first + AT_ONCE] for first in range(0, len(ids), AT_ONCE))
+    return [f"{recipient}.{chunk[0]}-{chunk[-1]}" for chunk in chunks]
+
+
+def _untold_to_finance(session: Session, within: tuple[int, int] | None = None) -> Sequence[int]:
+    """Customers taken over that finance was never sent, in order; every other was sent when it was admitted."""
+    sent = exists().where(Distribution.customer_id == TakenOver.customer_id, Distribution.recipient == "finance")
+    query = (
+        select(TakenOver.customer_id)
+        .join(Customer, Customer.id == TakenOver.customer_id)
+        .where(Customer.disqualified_on.is_(None), ~sent)
+    )
+    if within is not None:
+        query = query.where(TakenOver.customer_id.between(*within))
+    return session.scalars(query.order_by(TakenOver.customer_id)).all()
+
+
+def tell(session: Session, item: str, now: datetime) -> int:
+    """Send the customers of one item that still were not sent. Returns how many."""
+    recipient, _, span = item.partition(".")
     first, last = (int(one) for one in span.split("-"))
-    office_id = int(office)
-    ids = [row[1] for row in offices.untold(session, local_day(now), (office_id, first, last))]
+    office_id = None if recipient == "finance" else int(recipient)
+    if office_id is None:
+        ids = _untold_to_finance(session, (first, last))
+    else:
+        ids = [row[1] for row in offices.untold(session, local_day(now), (office_id, first, last))]
+        reached = [{"customer_id": customer_id, "office_id": office_id, "since": now} for customer_id in ids]
+        insert_rows(session, CustomerOffice, reached)
     due = _due(session, now)
-    reached = [{"customer_id": customer_id, "office_id": office_id, "since": now} for customer_id in ids]
-    insert_rows(session, CustomerOffice, reached)
     insert_rows(session, Distribution, [_sent(each, "approved", {}, office_id, now, due) for each in ids])
     return len(ids)
 
@@ -147,12 +170,20 @@ def acknowledge_all(session: Session, actor: Actor, ids: Sequence[int], now: dat
         update(Distribution)
         .where(Distribution.id.in_(ids), mine(actor), Distribution.acknowledged_at.is_(None))
         .values(acknowledged_at=now, acknowledged_by_id=actor.user_id)
-        .returning(Distribution.id, Distribution.customer_id, Distribution.event, Distribution.recipient)
+        .returning(
+            Distribution.id,
+            Distribution.customer_id,
+            Distribution.event,
+            Distribution.recipient,
+            Distribution.office_id,
+        )
     )
-    done = sorted(session.execute(query, execution_options={"synchronize_session": False}).all())
+    rows = session.execute(query, execution_options={"synchronize_session": False})
+    done = sorted(rows, key=attrgetter("id"))
     for row in done:
         after = {"distribution": row.id, "event": row.event, "recipient": row.recipient}
-        audit.record(session, actor, "distribution.acknowledge", "customer", row.customer_id, now, after=after)
+        named = in_office_of(actor, OFFICES[row.recipient], row.office_id)
+        audit.record(session, named, "distribution.acknowledge", "customer", row.customer_id, now, after=after)
     return [row.id for row in done]
 
 
@@ -204,6 +235,7 @@ def _waiting_for(session: Session, recipient: str, *where: Any) -> int:
 
 
 _UNREAD = Distribution.acknowledged_at.is_(None)
+RECEIPTS = Counted(Distribution, Distribution.sent_at, _UNREAD, ACKNOWLEDGE_DAYS)
 _RECEIPTS = mark("Customer information to acknowledge")
 DESKS = (
     Desk(Role.FINANCE_REVIEWER, _RECEIPTS, lambda session, _scope: _waiting_for(session, "finance")),

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, insert, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from tierflow.common import audit
 from tierflow.common.calendars import working_calendar
+from tierflow.common.counted import Counted
 from tierflow.common.customers import Customer, in_name_of, visible
 from tierflow.common.policies import policy_on
-from tierflow.common.users import User
+from tierflow.common.users import Delegation, RoleGrant, User
 from tierflow.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 from tierflow.kernel.months import HalfYear, Month, local_day
 from tierflow.kernel.roles import SYSTEM, Actor, Role, require
@@ -25,6 +26,14 @@ from tierflow.onboarding.rules.inspection import CLAUSE, ITEMS, draw, planned_da
 from tierflow.onboarding.service import examining
 from tierflow.onboarding.terms_keeping import MEND_WORKING_DAYS
 from tierflow.web.paging import Page, Sort, page_of
+
+_INSPECTED_AT = (
+    select(Inspection.inspected_at)
+    .where(Inspection.id == InspectionFinding.inspection_id)
+    .correlate(InspectionFinding)
+    .scalar_subquery()
+)
+MENDING = Counted(InspectionFinding, _INSPECTED_AT, InspectionFinding.closed_at.is_(None), MEND_WORKING_DAYS)
 
 
 @dataclass(frozen=True)
@@ -234,6 +243,24 @@ def listing(
 def may_inspect(actor: Actor, customer: Customer) -> bool:
     """Whether the actor inspects this customer's file: the region's sales manager, or the distribution company."""
     return actor.holds(Role.SALES_MANAGER, customer.region_id) or Role.DISTRIBUTION_COMPANY in actor.roles
+
+
+# Whoever held the office when they inspected, or stood in for it: it may be a colleague's today.
+_OF_DISTRIBUTION = select(RoleGrant.user_id).where(RoleGrant.role == Role.DISTRIBUTION_COMPANY.value)
+_FOR_DISTRIBUTION = select(Delegation.to_user_id).where(Delegation.from_user_id.in_(_OF_DISTRIBUTION))
+
+
+def to_close(actor: Actor) -> ColumnElement[bool] | None:
+    """SQL condition on `Inspection` and `Customer`: whose mended findings wait for the actor; None when nobody's.
+
+    The region's sales manager has them all, the distribution company those of its own inspections.
+    """
+    conditions = []
+    if regions := actor.scopes(Role.SALES_MANAGER):
+        conditions.append(Customer.region_id.in_(regions))
+    if Role.DISTRIBUTION_COMPANY in actor.roles:
+        conditions.append(Inspection.inspector_id.in_(union_all(_OF_DISTRIBUTION, _FOR_DISTRIBUTION)))
+    return or_(*conditions) if conditions else None
 
 
 def _finding(session: Session, actor: Actor, finding_id: int) -> tuple[InspectionFinding, Inspection, Customer]:

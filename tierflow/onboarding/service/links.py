@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tierflow.common import audit
-from tierflow.common.customers import Customer, get_visible
+from tierflow.common.customers import Customer, get_visible, in_name_of
 from tierflow.common.policies import policy_on
 from tierflow.common.sessions import LoginAttempt, failures_since, hash_secret
 from tierflow.common.uploads import Upload
@@ -40,6 +40,7 @@ def make(
     customer = get_visible(session, actor, customer_id)
     if not examining.keeper(session, actor, customer):
         raise Forbidden("paper.renew")
+    actor = in_name_of(actor, "paper.renew", customer)
     examining.in_business(customer)
     if kind not in DATED:
         raise Invalid({"kind": [text("Choose one of the list.")]})
@@ -71,6 +72,7 @@ def revoke(session: Session, actor: Actor, link_id: int, now: datetime) -> Uploa
     customer = get_visible(session, actor, row.customer_id)
     if not examining.keeper(session, actor, customer):
         raise Forbidden("paper.renew")
+    actor = in_name_of(actor, "paper.renew", customer)
     if not _take(session, row.id, now, revoked_at=now):
         raise Conflict(Refusal("conflict", text("This link is used, over or taken back already.")))
     session.refresh(row)

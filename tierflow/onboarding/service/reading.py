@@ -55,10 +55,18 @@ class ScannedPaper(NamedTuple):
 
 
 class OpinionSeen(NamedTuple):
-    """An opinion asked, and of whom."""
+    """An opinion asked, of whom, and who gave it; None where that is awaited, or was not written down yet."""
 
     opinion: AskedOpinion
     user: User
+    answered_by: User | None
+
+    @property
+    def voices(self) -> tuple[str, str | None]:
+        """Whose words they are, and in whose name where a stand-in spoke."""
+        if self.answered_by is None or self.answered_by.id == self.user.id:
+            return self.user.name, None
+        return self.answered_by.name, self.user.name
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from tierflow.onboarding.rules import examining as rule
 from tierflow.onboarding.rules.papers import PaperFact, label
 from tierflow.onboarding.rules.renewal import OnFile, Terms, renewal_refusals
 from tierflow.onboarding.service import examining
-from tierflow.onboarding.service.creating import CUSTOMER
+from tierflow.onboarding.service.creating import CUSTOMER, index_again
 from tierflow.onboarding.service.distributing import distribute
 from tierflow.onboarding.service.scans import is_placeholder
 
@@ -181,6 +181,7 @@ def _accept(session: Session, row: PaperRenewal, customer: Customer, actor: Acto
     if row.kind == MERGED and customer.credit_code is None:  # the code the customer was waited for (CHEM-7.1)
         customer.credit_code, customer.needs_credit_code = row.number, False
         after["credit_code"] = row.number
+        index_again(session, customer)
     audit.record(session, actor, "paper.accept", CUSTOMER, customer.id, now, after=after)
     told = {f"paper.{row.kind}": after["valid_to"], **{key: after[key] for key in ("credit_code",) if key in after}}
     distribute(session, customer, "changed", told, now)

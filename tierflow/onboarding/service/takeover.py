@@ -16,13 +16,14 @@ from sqlalchemy.orm import Session, aliased
 from tierflow.common import files, lookup
 from tierflow.common.approvals import ApprovalCase
 from tierflow.common.customers import Customer, CustomerLine
-from tierflow.common.db import UtcDateTime, among, insert_rows
+from tierflow.common.db import UtcDateTime, among, insert_rows, is_sqlite
 from tierflow.common.imports import Finding, ImportBatch, Importer, Row, by_row, register
 from tierflow.common.imports.importer import Chunks
 from tierflow.common.imports.service import SUBJECT as IMPORT
 from tierflow.common.numbering import next_number
 from tierflow.common.reference import lines_on, regions_on
-from tierflow.common.suspension import PaperCover
+from tierflow.common.runs import Warned
+from tierflow.common.suspension import WARNED_TOPIC, PaperCover
 from tierflow.common.users import User, holders
 from tierflow.kernel.approval import EDITABLE, State
 from tierflow.kernel.errors import Refusal, Refused
@@ -251,12 +252,14 @@ def apply(session: Session, batch: ImportBatch, chunks: Chunks, actor: Actor, no
 
 def _cover(session: Session, batch: ImportBatch, on: date, now: datetime) -> None:
     """The days the papers are good for (CHEM-15), as `suspension.accept` has them, in one statement."""
+    names, numbered = _own_ids(session)
     merged = aliased(Paper)
     has_merged = exists().where(merged.customer_id == Paper.customer_id, merged.kind == MERGED)
     run_out = func.coalesce(Paper.valid_from, Paper.valid_to)
     at = literal(now, UtcDateTime())
     rows = (
         select(
+            *numbered,
             Paper.customer_id,
             Paper.kind,
             literal("paper"),
@@ -269,8 +272,31 @@ def _cover(session: Session, batch: ImportBatch, on: date, now: datetime) -> Non
         .join(TakenOver, TakenOver.customer_id == Paper.customer_id)
         .where(TakenOver.batch_id == batch.id)
     )
-    columns = ("customer_id", "kind", "source", "source_id", "counts_from", "valid_to", "accepted_at", "superseded_at")
+    columns = (
+        *names,
+        "customer_id",
+        "kind",
+        "source",
+        "source_id",
+        "counts_from",
+        "valid_to",
+        "accepted_at",
+        "superseded_at",
+    )
     session.execute(insert(PaperCover).from_select(columns, rows))
+
+
+def _own_ids(session: Session) -> tuple[list[str], list[Any]]:
+    """A name and a column for ids that nothing was warned of under.
+
+    SQLite gives the ids of rows that are gone again, as after an import taken back; a warning given stays on record
+    and would keep the next cover of that id from being warned of. A sequence does not go back.
+    """
+    if not is_sqlite(session):
+        return [], []
+    newest = session.scalar(select(func.max(PaperCover.id))) or 0
+    warned = session.scalar(select(func.max(Warned.subject_id)).where(Warned.topic == WARNED_TOPIC)) or 0
+    return ["id"], [literal(max(newest, warned)) + func.row_number().over(order_by=Paper.id)]
 
 
 def _day(written: str | None) -> date | None:
