@@ -20,6 +20,9 @@ from tierflow.kernel.tonnage import GRAMS_PER_TONNE, format_tonnes
 PAID_FIRST = "CHEM-2"
 SETTLING = "CHEM-5"
 
+OURS = "TD-"
+"""How the numbers of our orders begin; those of their slips and exit passes go on from there."""
+
 # What a 64-bit column can multiply: 50,000 t at 1,000,000 yuan a tonne, a thousandfold of any order.
 MOST_GRAMS = 50_000 * GRAMS_PER_TONNE
 MOST_PRICE_FEN = 100_000_000

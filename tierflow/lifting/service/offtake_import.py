@@ -19,19 +19,23 @@ from tierflow.common.db import is_sqlite
 from tierflow.common.imports import ImportBatch, Importer, Row, register
 from tierflow.common.imports import service as imports
 from tierflow.common.imports.importer import Chunks, Seen, within_file
-from tierflow.kernel.errors import Invalid
+from tierflow.kernel.errors import Invalid, refuse_if_any
 from tierflow.kernel.roles import Actor, require
 from tierflow.kernel.text import Text, mark
 from tierflow.lifting.models import GateConfirmation
-from tierflow.lifting.service.offtake_rows import COLUMNS, SOURCE, begin, compare, parse, tell
+from tierflow.lifting.service.offtake_rows import COLUMNS, SOURCE, begin, compare, parse, tell, why_no_more
 
 
 def apply(session: Session, batch: ImportBatch, chunks: Chunks, _actor: Actor, now: datetime) -> dict[str, int]:
-    """Add every row to the ledger, in the transaction of the whole; rows of our own gate confirm and add nothing."""
+    """Add every row to the ledger, in the transaction of the whole; rows of our own gate confirm and add nothing.
+
+    Raises `Refused` when the gate has weighed under one of their numbers since they were checked.
+    """
     confirmed: list[int] = []
 
     def added() -> Iterator[list[offtake.Plain]]:
         for chunk in chunks:
+            refuse_if_any(why_no_more(session, (data for _number, data in chunk)))
             confirmed.extend(data[-1] for _number, data in chunk if data[-1] is not None)
             yield [tuple(data[:-1]) for _number, data in chunk if data[-1] is None]
 

@@ -16,13 +16,14 @@ from tierflow.common.imports import Column, Columns, Finding, Row
 from tierflow.common.imports.importer import Told
 from tierflow.common.offtake import Offtake
 from tierflow.common.reference import Product
+from tierflow.kernel.errors import Refusal
 from tierflow.kernel.months import Month, local_day
 from tierflow.kernel.roles import Actor
 from tierflow.kernel.text import Text, mark, text
 from tierflow.kernel.tonnage import format_tonnes
 from tierflow.lifting.models import Slip, Weighing
 from tierflow.lifting.rules import rows as rules
-from tierflow.lifting.rules.orders import FORM_LABELS
+from tierflow.lifting.rules.orders import FORM_LABELS, OURS
 from tierflow.lifting.rules.rows import BadCell, Cell
 
 SOURCE = "erp"
@@ -181,7 +182,7 @@ def compare(session: Session, rows: Sequence[Row], context: Context) -> None:
     customers = context.customers
     _find_customers(session, {row.data[1] for row in whole} - customers.keys(), customers)
     numbers = [row.data[0] for row in whole]
-    known, ours = _known(session, numbers), _of_the_gate(session, numbers)
+    known, ours = _known(session, numbers), of_the_gate(session, numbers)
     for row in whole:
         number, written, (product_id, line_id), day, grams, form = row.data
         customer_id = customers[written]
@@ -223,11 +224,10 @@ def _nobody(written: str, found: int | None) -> Text:
     return text("No customer is called “%(written)s”.", written=written[:40])
 
 
-def _confirmed(row: Row, facts: tuple[int, int, int, str], line: Known | None) -> int | None:
-    """The line of our own gate a row confirms; a finding where it does not say the same."""
-    if line is None:
-        reason = text("Several liftings stand on this slip: write the number of the exit pass.")
-        row.findings.append(Finding("number", reason))
+def _confirmed(row: Row, facts: tuple[int, int, int, str], line: Known | Text) -> int | None:
+    """The line of our own gate a row confirms; a finding where there is none, or it does not say the same."""
+    if isinstance(line, Text):
+        row.findings.append(Finding("number", line))
         return None
     if facts != line.facts:
         _customer, _product_id, grams, day = line.facts
@@ -235,6 +235,17 @@ def _confirmed(row: Row, facts: tuple[int, int, int, str], line: Known | None) -
         reason = text("Our gate weighed %(tonnes)s t on %(day)s under this number.", tonnes=tonnes, day=day)
         row.findings.append(Finding("tonnes", reason))
     return line.id
+
+
+def why_no_more(session: Session, rows: Iterable[tuple[Any, ...]]) -> list[Refusal]:
+    """Rows that our gate bears out otherwise than when `compare` left them so: it weighed, or let out, meanwhile."""
+    confirms = {row[6]: row[8] for row in rows if row[6].startswith(OURS)}
+    ours = of_the_gate(session, confirms)
+    return [
+        Refusal("CHEM-2", text("Our gate tells something else of %(number)s by now.", number=number), "number")
+        for number, line_id in confirms.items()
+        if line_id != (found.id if isinstance(found := ours.get(number), Known) else found)
+    ]
 
 
 def _next_take(row: Row, facts: tuple[int, int, int, str], line: Known) -> int:
@@ -282,12 +293,37 @@ def _known(session: Session, numbers: Sequence[str]) -> dict[str, Known]:
     return {row.external_number: _line(row, row.take, row.grams + row.off) for row in rows}
 
 
-def _of_the_gate(session: Session, numbers: Sequence[str]) -> dict[str, Known | None]:
-    """Our own lines by exit pass number, and by slip number; None where the slip has several liftings."""
-    weighed = select(*_FACTS, Weighing.number, Slip.number.label("slip")).join_from(Weighing, Offtake).join(Slip)
-    found: dict[str, Known | None] = {}
-    for row in session.execute(weighed.where(among(session, Slip.number, numbers))):
-        found[row.slip] = None if row.slip in found else _line(row)
-    for row in session.execute(weighed.where(among(session, Weighing.number, numbers))):
-        found[row.number] = _line(row)
-    return found
+def of_the_gate(session: Session, numbers: Iterable[str]) -> dict[str, Known | Text]:
+    """Our own lines by slip number and by exit pass number; or why there is none that a row could confirm.
+
+    What the gate has yet to weigh is no line of the ERP's meanwhile: it would count again when it is weighed.
+    """
+    ours = [number for number in numbers if number.startswith(OURS)]
+    if not ours:
+        return {}
+    slips: dict[str, dict[str, Known]] = {}
+    asked = {*ours, *(number.rpartition("-")[0] for number in ours)}
+    weighed = select(*_FACTS, Weighing.number, Slip.number.label("slip")).select_from(Slip)
+    weighed = weighed.outerjoin(Weighing, Weighing.slip_id == Slip.id).outerjoin(
+        Offtake, Offtake.id == Weighing.offtake_id
+    )
+    for row in session.execute(weighed.where(among(session, Slip.number, asked))):
+        passes = slips.setdefault(row.slip, {})
+        if row.number is not None:
+            passes[row.number] = _line(row)
+    return {number: line for number in ours if (line := _borne_out(slips, number)) is not None}
+
+
+def _borne_out(slips: Mapping[str, Mapping[str, Known]], number: str) -> Known | Text | None:
+    """The line of that number, by each slip's exit passes; None: it is no number of ours."""
+    slip, _dash, part = number.rpartition("-")
+    if number in slips:
+        found = list(slips[number].values())
+    elif slip in slips and part.isdecimal():  # an exit pass, then
+        found = [line for name, line in slips[slip].items() if name == number]
+    else:
+        return None
+    if len(found) > 1:
+        return text("Several liftings stand on this slip: write the number of the exit pass.")
+    unweighed = text("Our gate has not weighed this yet: weigh it at the gate first, then check the rows again.")
+    return found[0] if found else unweighed

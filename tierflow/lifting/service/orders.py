@@ -58,7 +58,7 @@ def place(session: Session, actor: Actor, command: Mapping[str, Any], now: datet
     )
     pay_days = policy_on(session, today).integer(PAY_DAYS)
     order = LiftingOrder(
-        number=f"TD-{today.year}-{next_number(session, f'lifting_order/{today.year}'):06d}",
+        number=f"{rules.OURS}{today.year}-{next_number(session, f'lifting_order/{today.year}'):06d}",
         customer_id=customer.id,
         product_line_id=line.id,
         product_id=product.id,
