@@ -9,8 +9,6 @@ from typing import Any
 import openpyxl
 import pytest
 from flask import Flask
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sqlalchemy import select
 
 from tests.builders import csrf_of, sign_in
@@ -25,10 +23,7 @@ from tierflow.common.offtake import Offtake
 from tierflow.grading.models import GradingRun
 from tierflow.kernel.months import Month
 from tierflow.lifting.models import GateConfirmation
-from tierflow.lifting.rules.rows import BadCell, are_plain, read_day, read_form, read_grams, read_name, read_words
-from tierflow.lifting.service import offtake_rows
 from tierflow.lifting.service.offtake_import import OFFTAKE
-from tierflow.lifting.service.offtake_rows import Reader
 from tierflow.web import exports
 
 HEADS = ("单据号", "客户编号", "产品", "提货日期", "提货量", "销售形式")
@@ -320,75 +315,6 @@ def test_a_program_sends_batches_all_or_nothing_and_twice_is_once(desk: Desk) ->
     assert (twice["good"], twice["duplicate"], twice["result"]) == (1, 1, {"lines": 1, "confirmed": 0})
     assert desk.months() == {Month(2026, 10): 6_000_002}
     assert db.session().scalars(select(Offtake.source).distinct()).all() == ["erp"]
-
-
-TODAY = at("2026-11-23 00:00").date()
-
-
-@pytest.mark.parametrize(
-    ("cell", "grams"),
-    [("1,234.5", 1_234_500_000), ("０.５", 500_000), (32.5, 32_500_000), (7, 7_000_000), ("50000", 50_000 * T)],
-)
-def test_tonnes_are_read_exactly(cell: Any, grams: int) -> None:
-    assert read_grams(cell) == grams
-
-
-@pytest.mark.parametrize("cell", [None, "", "x", "1e3", "-0.1", "0", 0, "0.0000001", 1e-7, True, "50000.000001", "NaN"])
-def test_tonnes_that_cannot_be_are_refused(cell: Any) -> None:
-    with pytest.raises(BadCell):
-        read_grams(cell)
-
-
-@pytest.mark.parametrize(
-    "cell", ["2026-11-23", "2026/11/23", "2026.11.23", "2026年11月23日", "20261123", 20261123, 20261123.0]
-)
-def test_days_are_read_as_people_write_them(cell: Any) -> None:
-    assert read_day(cell, TODAY) == TODAY
-
-
-@pytest.mark.parametrize("cell", [None, "2026-11-24", "1999-12-31", "23.11.2026", "2026-02-30", 46349.0, True])
-def test_days_that_cannot_be_are_refused(cell: Any) -> None:
-    with pytest.raises(BadCell):
-        read_day(cell, TODAY)
-
-
-@settings(deadline=None)
-@given(
-    st.lists(st.text(max_size=90) | st.none() | st.integers() | st.floats() | st.just("CK20261001-0001"), min_size=1)
-)
-def test_words_called_plain_are_what_they_say(cells: list[Any]) -> None:
-    assert are_plain(["CK-1", "A/2.b"])
-    if are_plain(cells):
-        assert [read_words(cell) for cell in cells] == cells
-        assert all(cells)
-
-
-def test_a_column_is_read_as_its_cells_are_and_remembers_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(offtake_rows, "REMEMBERED", 2)
-    reader = Reader(read_words)
-    cells = ["1", 1, "1", 1.0, True, None, "Ａ", "b", "c", "1"]
-    read = [found if isinstance(found, str) else "?" for found in reader.column(cells)]
-    assert read == ["1", "1", "1", "?", "", "", "A", "b", "c", "1"]
-    assert len(reader) <= 2
-
-
-def test_whole_numbers_are_names_where_they_are_looked_up() -> None:
-    assert (read_name(7042.0), read_name(7042), read_name("7042")) == ("7042", "7042", "7042")
-    for cell in (7042.5, 9.11e17, 1e15, float("nan"), float("inf")):
-        with pytest.raises(BadCell):
-            read_name(cell)
-    with pytest.raises(BadCell):
-        read_words(7042.0)  # a number of its own, not one that is looked up
-
-
-def test_codes_and_forms() -> None:
-    assert read_words("  Ａ－1 ") == "A-1"
-    assert (read_form(None), read_form("网拍"), read_form("Planned")) == ("planned", "auction", "planned")
-    for cell in (9.11e17, 10**15, "x" * 81, "a\nb"):
-        with pytest.raises(BadCell):
-            read_words(cell)
-    with pytest.raises(BadCell):
-        read_form("gift")
 
 
 def test_the_lines_to_be_added_are_told_in_words(desk: Desk) -> None:
