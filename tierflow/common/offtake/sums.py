@@ -53,7 +53,8 @@ def sums_of(lines: Any) -> Select[Any]:
     days = select(line.lifted_on, *placed).group_by(line.lifted_on).subquery()
     day, none = days.c, literal(0, BigInteger)
     who = (line.customer_id, line.product_line_id)
-    joined = lines.join(days, day.lifted_on == line.lifted_on)
+    # Outer, though every line has its day: SQLite then looks the day up for each line, not all lines for each day.
+    joined = lines.outerjoin(days, day.lifted_on == line.lifted_on)
 
     def weeks(*conditions: Any) -> list[Any]:
         return [
@@ -62,7 +63,9 @@ def sums_of(lines: Any) -> Select[Any]:
         ]
 
     own = select(*who, line.month.label("month"), line.grams, *weeks(day.belongs == line.month))
-    other = select(*who, day.belongs.label("month"), none.label("grams"), *weeks()).where(day.belongs != line.month)
+    other = select(*who, day.belongs.label("month"), none.label("grams"), *weeks()).where(
+        func.coalesce(day.belongs, line.month) != line.month
+    )
     each = union_all(own.select_from(joined), other.select_from(joined)).subquery()
     key = [each.c[name] for name in KEY]
     return select(*key, *(cast(func.sum(each.c[name]), BigInteger).label(name) for name in SUMS)).group_by(*key)
