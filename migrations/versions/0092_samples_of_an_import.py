@@ -13,7 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Add them; what was uploaded before has none."""
-    op.add_column("import_batch", sa.Column("samples", sa.JSON(), server_default=sa.text("'[]'"), nullable=False))
+    op.add_column("import_batch", sa.Column("samples", sa.JSON(), nullable=True))
 
 
 def downgrade() -> None:

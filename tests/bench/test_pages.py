@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import pytest
 
 from bench import approving
@@ -25,10 +27,15 @@ MOST_QUERIES = {
 pytestmark = pytest.mark.xdist_group("bench")  # measured once, not once in each worker
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def figures(request: pytest.FixtureRequest) -> tuple[Figures, Figures]:
-    with fresh_databases(request.param) as fresh:
+@lru_cache
+def measured(engine: str) -> tuple[Figures, Figures]:
+    with fresh_databases(engine) as fresh:
         return measure(fresh(), 10, 5, rounds=1), measure(fresh(), 1000, 200, rounds=1)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def figures(request: pytest.FixtureRequest) -> tuple[Figures, Figures]:
+    return measured(request.param)
 
 
 def test_no_page_asks_more_than_it_did(figures: tuple[Figures, Figures]) -> None:

@@ -111,7 +111,7 @@ def test_a_file_is_added_once_and_taken_back_as_one(desk: Desk) -> None:
 def test_an_import_is_taken_back_in_stretches_but_for_what_was_reversed(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(offtake, "STRETCH", 2)
+    monkeypatch.setattr(offtake.ledger, "STRETCH", 2)
     batch = desk.applied(csv_of(*((f"CK-{n}", *OCTOBER[1:4], str(n), "") for n in range(1, 6))))
     with transaction() as session:
         third = session.scalars(select(Offtake.id).where(Offtake.external_number == "CK-3")).one()

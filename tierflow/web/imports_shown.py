@@ -24,7 +24,7 @@ def heads(batch: ImportBatch) -> list[tuple[str, str]]:
     """The heads of the file to choose from, each with what stands under it in the first two rows."""
     found = []
     for at, head in enumerate(batch.heads):
-        cells = [short(row[at]) for row in batch.samples if at < len(row) and row[at]]
+        cells = [short(row[at]) for row in batch.samples or [] if at < len(row) and row[at]]
         label = f"{letter(at)} · {head}" if head else letter(at)
         found.append((str(at), f"{label}: {' / '.join(cells)}" if cells else label))
     return found

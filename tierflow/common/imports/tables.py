@@ -61,7 +61,7 @@ class ImportBatch(Model):
     file_kind: Mapped[str]  # csv, xlsx: what the content is
     sheet: Mapped[str] = mapped_column(default="")
     heads: Mapped[list[Any]]
-    samples: Mapped[list[Any]] = mapped_column(default=list, server_default=sql("'[]'"))  # two rows, cut short
+    samples: Mapped[list[Any] | None]  # two rows, cut short; none before the heads are read
     mapping: Mapped[dict[str, Any]]  # our column -> number of the head
     state: Mapped[str]
     expected: Mapped[int] = mapped_column(default=0, server_default=sql("0"))  # about how many rows the file has
