@@ -64,7 +64,9 @@ def test_from_the_erp_file_to_the_printed_pack(scene: Scene, clock: StandingCloc
     shot(page, "levels-1-mapping")
     page.get_by_label("ERP 单据号").select_option(label="A · 单据编号: CK-1 / CK-2")
     page.get_by_label("产品").select_option(label="C · 物料: PO-1 / PO-1")
-    expect(page.get_by_label("提货日期").locator("option:checked")).to_have_text("D · 出库日期: 2026-03-03 / 2026-03-17")  # known by its head
+    expect(page.get_by_label("提货日期").locator("option:checked")).to_have_text(
+        "D · 出库日期: 2026-03-03 / 2026-03-17"
+    )  # known by its head
     page.get_by_role("button", name="检查各行").click()
     worked(scene, clock, page)
     expect(page.get_by_text("没有名为“C-009999”的客户")).to_be_visible()
