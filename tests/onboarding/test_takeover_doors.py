@@ -15,6 +15,7 @@ from tests.conftest import StandingClock
 from tests.onboarding import lists, scenes
 from tierflow.common.customers import Customer
 from tierflow.common.db import db, transaction
+from tierflow.common.identifiers import credit_code
 from tierflow.common.imports import ImportBatch, work
 
 SEEN = {"version": 1, "step": "management"}
@@ -198,3 +199,10 @@ def test_the_customers_page_says_where_it_came_from(app: Flask, clock: StandingC
     page = gm.client.get("/customers/1/history").get_data(as_text=True)
     assert "存量接收" in page
     assert gm.client.get("/takeover/1").status_code == 200
+
+
+def test_the_example_of_the_blank_list_could_be_a_company() -> None:
+    from tierflow.onboarding.service.takeover import CUSTOMERS
+
+    sample = next(column.sample for column in CUSTOMERS.columns if column.key == "credit_code")
+    assert credit_code(sample) == sample
