@@ -8,11 +8,9 @@ the same rule customer by customer; `verify` asks it again for every row.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from hashlib import sha256
 from itertools import product
 from typing import Any
 
@@ -48,7 +46,7 @@ from tierflow.grading.rules.levels import (
     outcome,
     target_level,
 )
-from tierflow.grading.service import derived, facts
+from tierflow.grading.service import derived, facts, seals
 from tierflow.grading.service.derived import Span
 from tierflow.grading.service.facts import Held
 from tierflow.grading.terms import COUNTED_AGAINST
@@ -225,11 +223,6 @@ def missed(fact: Any, conditions: Mapping[str, int]) -> Any:
     return case((or_(*tests), 1), else_=0)
 
 
-def digest(rows: Iterable[Row]) -> str:
-    """The hash of decisions as the table has them."""
-    return sha256("".join(map(repr, rows)).encode()).hexdigest()
-
-
 def write(session: Session, rows: Sequence[Row]) -> None:
     """Add decisions past the ORM: a million rows are plain tuples all the way."""
     connection = session.connection()
@@ -281,36 +274,20 @@ def keep(session: Session, run: GradingRun, shared: Plan, size: int) -> bool:
 
 def _seal(session: Session, run: GradingRun, after: int, last: int, number: int) -> None:
     """Note how many rose, fell, were held; seal whoever's level changed (CHEM-9.5)."""
-    rows = _moved(session, run.id, after, last)
-    moves = Counter(row[MOVE] for row in rows)
-    rows = [row for row in rows if row[LEVEL] != row[HELD]]
+    sealed = seals.seal(session, run.id, after, last)
     session.execute(
         update(GradingRun)
         .where(GradingRun.id == run.id)
         .values(
             done=GradingRun.done + number,
             chunks=GradingRun.chunks + 1,
-            changed=GradingRun.changed + len(rows),
-            **{move: getattr(GradingRun, move) + moves[move] for move in ("up", "down", "held")},
+            changed=GradingRun.changed + sealed.rows,
+            **{move: getattr(GradingRun, move) + sealed.moves.get(move, 0) for move in ("up", "down", "held")},
         )
         .execution_options(synchronize_session=False)
     )
-    chunk = GradingChunk(
-        run_id=run.id, number=run.chunks + 1, first_id=after + 1, last_id=last, rows=len(rows), sha256=digest(rows)
-    )
-    session.add(chunk)
-
-
-def _moved(session: Session, run_id: int, after: int, last: int) -> list[Row]:
-    table = LevelDecisionRow.__table__
-    place = (table.c.run_id == run_id, table.c.customer_id > after, table.c.customer_id <= last)
-    query = select(table).where(*place, moved(table.c)).order_by(table.c.customer_id)
-    return [tuple(row) for row in session.execute(query).all()]
-
-
-def changes(session: Session, run_id: int, after: int, last: int) -> list[Row]:
-    """The rows of a stretch whose level changed, whole, by customer: what the audit chain answers for."""
-    return [row for row in _moved(session, run_id, after, last) if row[LEVEL] != row[HELD]]
+    at = {"run_id": run.id, "number": run.chunks + 1, "first_id": after + 1, "last_id": last}
+    session.add(GradingChunk(**at, rows=sealed.rows, sha256=sealed.sha256))
 
 
 _STANDING = ("customer_id", "level", "product_line_id", "basis", "from_on", "month", "run_id", "recorded_at")

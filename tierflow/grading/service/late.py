@@ -15,7 +15,7 @@ from tierflow.common.offtake import Offtake
 from tierflow.common.policies import policy_numbered
 from tierflow.grading.models import GradingChunk, GradingRun, LevelDecisionRow
 from tierflow.grading.rules.levels import level_policy
-from tierflow.grading.service import closing, derived, drifting, facts, runs
+from tierflow.grading.service import closing, derived, drifting, facts, runs, seals
 from tierflow.grading.service.facts import Held
 from tierflow.kernel.errors import Refusal, Refused
 from tierflow.kernel.months import Month
@@ -169,17 +169,10 @@ def _write(
             session.execute(update(GradingRun).where(GradingRun.id == run_id).values(batch_id=run_id))
         named = [(run_id, *row[1:]) for row in rows]
         closing.write(session, named)
-        changed = [row for row in named if row[closing.COLUMNS.index("level")] != row[closing.COLUMNS.index("held")]]
-        session.add(
-            GradingChunk(
-                run_id=run_id,
-                number=1,
-                first_id=named[0][1],
-                last_id=named[-1][1],
-                rows=len(changed),
-                sha256=closing.digest(changed),
-            )
-        )
+        first_id, last_id = named[0][1], named[-1][1]
+        sealed = seals.seal(session, run_id, first_id - 1, last_id)
+        at = {"run_id": run_id, "number": 1, "first_id": first_id, "last_id": last_id}
+        session.add(GradingChunk(**at, rows=sealed.rows, sha256=sealed.sha256))
         made.append(run_id)
         audit.record(
             session,

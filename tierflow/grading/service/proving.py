@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, func, or_, select, union
 from sqlalchemy.orm import Session
 
 from tierflow.common.customers import Customer, CustomerLine
@@ -16,7 +16,7 @@ from tierflow.common.policies import policy_numbered
 from tierflow.common.standing import StandingRow, StandingRun
 from tierflow.grading.models import GradingChunk, GradingRun, LevelDecisionRow, LevelPin
 from tierflow.grading.rules.levels import Level, earned, level_policy
-from tierflow.grading.service import closing, drifting, facts
+from tierflow.grading.service import drifting, facts, seals
 from tierflow.kernel.months import Month, local_day
 
 BATCH = 5_000
@@ -69,8 +69,8 @@ def strangers(run_id: int) -> Select[Any]:
 def _sealed(session: Session, run: GradingRun) -> Iterator[str]:
     chunks = session.scalars(select(GradingChunk).where(GradingChunk.run_id == run.id).order_by(GradingChunk.number))
     for chunk in chunks.all():
-        rows = closing.changes(session, run.id, chunk.first_id - 1, chunk.last_id)
-        if len(rows) != chunk.rows or closing.digest(rows) != chunk.sha256:
+        found = seals.seal(session, run.id, chunk.first_id - 1, chunk.last_id)
+        if (found.rows, found.sha256) != (chunk.rows, chunk.sha256):
             yield f"changes {chunk.first_id} to {chunk.last_id} are not those that were written"
 
 
@@ -120,7 +120,8 @@ def _unseen(session: Session) -> Iterator[str]:
     for made in months.values():
         since = max(run.facts_at for run in made)
         for at, run in enumerate(made):
-            decided = drifting.lifted(run, [later.id for later in made[at + 1 :]]).subquery()
+            later = [each.id for each in made[at + 1 :]]
+            decided = union(drifting.lifted(run, later), drifting.unfounded(run, later)).subquery()
             customer_id = decided.c.customer_id
             held = in_force(CustomerLine.from_on, CustomerLine.to_on, Month.of(run.month).last_day)
             line = (CustomerLine.customer_id == customer_id, CustomerLine.product_line_id == run.product_line_id)
