@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date, datetime
 from typing import Any
 
@@ -22,6 +24,27 @@ from tierflow.kernel.months import Month
 from tierflow.kernel.roles import Actor, require
 from tierflow.kernel.text import text
 
+# What comparing found before the transaction began, by product line.
+_seen: ContextVar[dict[int, list[tuple[int, Month]]] | None] = ContextVar("tierflow_late_facts", default=None)
+
+
+@contextmanager
+def looked_for(session: Session, line_ids: Iterable[int]) -> Iterator[None]:
+    """Compare the closed months of these lines with their facts now, with no transaction open; `adjust` knows it.
+
+    A year of a million customers takes seconds, and nobody's save may wait for them. Whoever is found is decided anew
+    inside, by the facts of then. What is written between is asked for there by its moment, and a straggler that bears
+    an earlier one differs still when late facts are looked for again.
+    """
+    session.rollback()
+    found = {line_id: list(_drifted(session, line_id)) for line_id in line_ids}
+    session.rollback()
+    token = _seen.set(found)
+    try:
+        yield
+    finally:
+        _seen.reset(token)
+
 
 def touched(session: Session, line_id: int) -> dict[int, Month]:
     """Customers whose closed months have facts their decisions did not see, with the first such month."""
@@ -40,14 +63,18 @@ def touched(session: Session, line_id: int) -> dict[int, Month]:
             row.recorded_at > since, row.product_line_id == line_id, row.recorded_at > _known(known, row.month)
         ),
         select(keyed.customer_id, keyed.month).where(
-            keyed.product_line_id == line_id, keyed.updated_at > since, keyed.updated_at > _known(known, keyed.month)
+            keyed.product_line_id == line_id,
+            keyed.month.in_(list(known)),
+            keyed.updated_at > since,
+            keyed.updated_at > _known(known, keyed.month),
         ),
     )
     found: dict[int, Month] = {}
     for query in asked:
         for customer_id, month in session.execute(query.distinct()):
             found[customer_id] = min(found.get(customer_id, Month.of(month)), Month.of(month))
-    for customer_id, month in _drifted(session, line_id):
+    seen = _seen.get() or {}
+    for customer_id, month in seen[line_id] if line_id in seen else _drifted(session, line_id):
         found[customer_id] = min(found.get(customer_id, month), month)
     return found
 
