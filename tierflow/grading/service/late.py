@@ -70,8 +70,8 @@ def touched(session: Session, line_id: int) -> dict[int, Month]:
         ),
     )
     found: dict[int, Month] = {}
-    for query in asked:
-        for customer_id, month in session.execute(query.distinct()):
+    for query in asked:  # not DISTINCT: SQLite would walk the whole ledger by customer
+        for customer_id, month in session.execute(query):
             found[customer_id] = min(found.get(customer_id, Month.of(month)), Month.of(month))
     seen = _seen.get() or {}
     for customer_id, month in seen[line_id] if line_id in seen else _drifted(session, line_id):

@@ -189,17 +189,17 @@ def _standings(session: Session) -> Iterator[str]:
 def _placed(session: Session) -> Iterator[str]:
     """Levels in force on another product line, for another month or from another day than their run decided."""
     row = StandingRow
-    for run in session.scalars(select(GradingRun).order_by(GradingRun.id)):
+    told = (row.run_id, row.product_line_id, row.month, row.from_on, row.basis)
+    runs = {run.id: run for run in session.scalars(select(GradingRun))}
+    for found in session.execute(select(*told).where(row.run_id.is_not(None)).distinct().order_by(*told)).all():
+        run = runs.get(found.run_id)
+        if run is None or (run.kind == "adjusting" and run.confirmed_at is None):
+            continue  # an adjustment's levels are written when it is confirmed
         from_on, basis = Month.of(run.month).end, "run"
-        if run.kind == "adjusting":
-            if run.confirmed_at is None:
-                continue  # an adjustment's levels are written when it is confirmed
+        if run.confirmed_at is not None and run.kind == "adjusting":
             from_on, basis = max(local_day(run.confirmed_at), from_on), "adjusted"
-        wrong = or_(
-            row.product_line_id != run.product_line_id,
-            row.month.is_distinct_from(run.month),
-            row.from_on != from_on,
-            row.basis != basis,
-        )
-        for standing_id in session.scalars(select(row.id).where(row.run_id == run.id, wrong).order_by(row.id)):
+        if tuple(found) == (run.id, run.product_line_id, run.month, from_on, basis):
+            continue
+        wrong = [column.is_not_distinct_from(value) for column, value in zip(told, found, strict=True)]
+        for standing_id in session.scalars(select(row.id).where(*wrong).order_by(row.id)):
             yield f"standing {standing_id}: not the line, the month or the day that run {run.id} decided on"
