@@ -114,8 +114,8 @@ def engine_options(url: str, *, patient: bool = False) -> dict[str, Any]:
     million customers takes what it takes. Nor does a patient one wait longer for a lock, or keep one idly.
     """
     if url.startswith("sqlite"):
-        # As many prepared statements as a worker says in an hour; by default it keeps 128.
-        options = {"timeout": 15, "check_same_thread": False, "factory": TwoSided, "cached_statements": 1000}
+        # About as many statements as there are; by default it keeps 128 prepared.
+        options = {"timeout": 15, "check_same_thread": False, "factory": TwoSided, "cached_statements": 500}
         return {"connect_args": options}
     settings = (
         f"-c statement_timeout={0 if patient else 60000} -c lock_timeout=15000"
