@@ -129,6 +129,7 @@ ACTS: dict[str, str] = {
     "import.approve": mark("approved an import"),
     "import.send_back": mark("sent an import back"),
     "import.discard": mark("gave an import up"),
+    "import.take_over": mark("took over a list being imported"),
     "import.apply": mark("imported a file"),
     "import.revert": mark("reverted an import"),
     # complaints
