@@ -179,7 +179,8 @@ class Full(House):
             builders.delegation(session, third, session.get_one(User, li), TODAY, TODAY + timedelta(days=2))
             for who in (session.get_one(User, li), place.users["wang"]):  # who may prepare a list of customers
                 builders.grant(session, who, (Role.SALES_MANAGER, place.other_region))
-            lists.receive(session, place.actor(session, "li"), CUSTOMERS, "名单.csv", "名称,代码\nx,y\n".encode(), NOW, spoken=str)
+            file = "名称,代码\nx,y\n".encode()
+            lists.receive(session, place.actor(session, "li"), CUSTOMERS, "名单.csv", file, NOW, spoken=str)
             session.add(
                 Handover(
                     giver_id=third.id,

@@ -24,7 +24,6 @@ from tierflow.kernel.errors import Refusal
 from tierflow.kernel.roles import ROLE_LABELS, Grant, Role
 from tierflow.kernel.text import Text, mark, text
 
-
 _NEVER: Any = literal_column("1 = 0")  # false() would swallow the other conditions, and the join among them
 
 
