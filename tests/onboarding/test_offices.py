@@ -68,6 +68,7 @@ OPEN = {
     "lifting_money": "no work",
     "lifting_order": ["customers", "orders"],  # released by the account manager, paid and settled by finance
     "lifting_slip": ["gate"],
+    "listing": "case",
     "notice": ["notices"],
     "office_tie": "no work",
     "offtake": "no work",

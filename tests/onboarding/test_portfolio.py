@@ -113,6 +113,7 @@ COLUMNS = {
     "lifting_settlement.by_id": "record",
     "lifting_slip.released_by_id": "record",
     "lifting_weighing.by_id": "record",
+    "listing.proposed_by_id": "record",
     "notice.user_id": "notices",
     "paper.added_by_id": "record",
     "paper_renewal.handed_in_by_id": "record",
