@@ -43,6 +43,10 @@ def consult(session: Session, actor: Actor, complaint_id: int, command: Mapping[
     )
     if department is None:
         raise Invalid({"department_id": [text("Choose one of the list.")]})
+    mine = (User.department_id == department.id, User.disabled_at.is_(None))
+    people = session.scalars(select(User.id).where(*mine)).all()
+    if not people:
+        raise Invalid({"department_id": [text("Nobody of this department could answer: it has no account in use.")]})
     wanted = command.get("due_at")
     if wanted is not None and wanted <= now:
         raise Invalid({"due_at": [text("This time has passed.")]})
@@ -69,7 +73,6 @@ def consult(session: Session, actor: Actor, complaint_id: int, command: Mapping[
         number=complaint.number,
         department=department.name,
     )
-    people = session.scalars(select(User.id).where(User.department_id == department.id, User.disabled_at.is_(None)))
     notify(
         session,
         people,
