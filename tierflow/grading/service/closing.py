@@ -149,8 +149,8 @@ def deciding(session: Session, made: Strokes) -> tuple[Sources, Any]:
     weeks, since = derived.weeks_as_known(session, shared.span)
     if since is None and made.usual:
         return made.usual[0]
-    found = facts.sources(session, shared.line_id, shared.month, shared.earlier, _among)
-    query = decisions(shared, facts.question(shared.span, _among, weeks, since, found), is_sqlite(session))
+    found = facts.sources(session, shared.span, shared.earlier, _among, weeks, since)
+    query = decisions(shared, facts.question(shared.span, _among, found), is_sqlite(session))
     both = found, insert(TABLE).from_select(list(COLUMNS), query)
     if since is None:
         made.usual.append(both)
