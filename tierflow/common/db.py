@@ -28,7 +28,6 @@ from sqlalchemy import (
     Select,
     String,
     any_,
-    bindparam,
     cast,
     create_engine,
     event,
@@ -236,16 +235,6 @@ def among(session: Session, column: Any, values: Collection[str]) -> Any:
     if is_sqlite(session):
         return column.in_(select(func.json_each(json.dumps(list(values))).table_valued("value").c.value))
     return column == any_(cast(list(values), ARRAY(String())))
-
-
-def these(column: Any, name: str, on_sqlite: bool) -> Any:
-    """SQL condition for a statement written once: the column holds one of the ids given as `name`.
-
-    PostgreSQL is sent them as one value: it keeps one plan whatever their number, where it plans an IN of many anew.
-    """
-    if on_sqlite:
-        return column.in_(bindparam(name, expanding=True))
-    return column == any_(bindparam(name, type_=ARRAY(BigInteger())))
 
 
 def insert_rows(session: Session, model: type[Base], rows: list[dict[str, Any]]) -> None:
