@@ -35,6 +35,7 @@ PAGES = {
     "approver's page": "/applications/{application}",
 }
 READS_PER_ROUND, ROUNDS = 10, 7
+SIGNED_CHANGE = "(a bare signed-in change)"
 
 
 def measure(url: str, customers: int, applications: int, *, rounds: int = ROUNDS) -> Figures:
@@ -47,7 +48,8 @@ def measure(url: str, customers: int, applications: int, *, rounds: int = ROUNDS
     if not url.startswith("sqlite"):  # what autovacuum does to a database that was not filled a minute ago
         with write_access(), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("VACUUM ANALYZE")
-    bare = floor.build(engine).test_client()
+    plain = floor.build(engine)
+    bare = plain.test_client()
     client = sign_in(app, there.approvers["sales"])
     figures = Figures(customers, applications)
     for name, path in PAGES.items():
@@ -63,11 +65,23 @@ def measure(url: str, customers: int, applications: int, *, rounds: int = ROUNDS
     for pair, asked in approving.steps(app, bare, there, rounds):
         figures.pairs.append(pair)
         figures.queries[pair.name] = asked
+    figures.pairs.append(_signed_change(floor.signed(plain, client), bare, rounds))
     engine.dispose()
     with app.app_context():
         db.session.remove()
         db.engine.dispose()
     return figures
+
+
+def _signed_change(mine: FlaskClient, bare: FlaskClient, rounds: int) -> Pair:
+    """What any signed-in write must do, written as barely as can be: what an approval may also be held against."""
+    said, headers = {"words": "changed"}, {"X-CSRFToken": "t"}
+
+    def change() -> None:
+        if mine.post("/signed-change", json=said, headers=headers).status_code != 200:
+            raise RuntimeError("the bare change was refused")
+
+    return in_turn(SIGNED_CHANGE, lambda: bare.post("/insert"), change, rounds=rounds, calls=READS_PER_ROUND)
 
 
 def _page(

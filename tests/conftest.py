@@ -15,7 +15,7 @@ from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser
-from sqlalchemy import Dialect, Engine, create_engine, text
+from sqlalchemy import Dialect, Engine, text
 
 from tests import conformance
 from tests.databases import migrated, postgres_database, serve_postgres
@@ -76,7 +76,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated, seeded SQLite file, copied for every test."""
     path = tmp_path_factory.mktemp("template") / "template.db"
     _fill(f"sqlite:///{path}")
-    engine = create_engine(f"sqlite:///{path}")
+    engine = make_engine(f"sqlite:///{path}")
     with engine.connect() as connection:
         connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
     engine.dispose()

@@ -34,6 +34,7 @@ from tierflow.grading import api as grading_api
 from tierflow.grading import pages as grading_pages
 from tierflow.grading.service import derived as grading_derived
 from tierflow.grading.service import handing_over as grading_handing_over
+from tierflow.grading.service import recounting as grading_recounting
 from tierflow.grading.service import runs as grading_runs
 from tierflow.grading.service.closed import closed_months
 from tierflow.grading.service.proving import verify as verify_levels
@@ -194,6 +195,7 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
         calendars.followed_by(name, counted.follower())
     calendars.followed_by("complaints", calendars.Follower(redating.foresee, redating.run))
     calendars.followed_by("within complaints", recounting.WITHIN)
+    calendars.followed_by("levels", grading_recounting.RUNS)
     for blueprint in lifting_api.BLUEPRINTS:
         api.register_blueprint(blueprint)
     lifting_pages.init(app)

@@ -89,9 +89,12 @@ def test_append_only_tables_take_rows_and_give_none_back(engine: Engine) -> None
     dialect = engine.dialect.name
     with write_access(), engine.connect() as connection:
         if dialect == "sqlite":  # pragmas of the connection, outside of a transaction
-            cursor = connection.connection.cursor()
+            raw: Any = connection.connection.dbapi_connection
+            raw.turn(writing=True)
+            cursor = raw.cursor()
             cursor.execute("PRAGMA foreign_keys=OFF")
             cursor.execute("PRAGMA ignore_check_constraints=ON")
+        connection.begin()
         for name in sorted(APPEND_ONLY):
             table = Base.metadata.tables[name]
             if connection.execute(select(table).limit(1)).first() is None:
@@ -182,6 +185,7 @@ def test_an_adopted_policy_is_neither_changed_nor_lost(engine: Engine) -> None:
     """A draft may be; what decided something must stay explained by it (CHEM-18)."""
     table = Base.metadata.tables["policy_version"]
     with write_access(), engine.connect() as connection:
+        connection.begin()
         insert_draft = insert(table).values(version=99, state="draft", values={}, drafter="x", source="x")
         connection.execute(insert_draft)
         connection.execute(update(table).where(table.c.version == 99).values(source="y"))

@@ -10,10 +10,10 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
 
 from tests.builders import csrf_of, sign_in
 from tests.conftest import NOW
@@ -104,8 +104,10 @@ def somebody_writes(app: Flask) -> None:
     """Raises when the database is held by another."""
     engine = make_engine(app.config["SQLALCHEMY_DATABASE_URI"])
     with write_access(), engine.connect() as connection:
-        connection.connection.cursor().execute("PRAGMA busy_timeout=100")  # type: ignore[no-untyped-call]
-        connection.execute(text("SELECT 1"))  # begins as writing transactions do
+        raw: Any = connection.connection.dbapi_connection
+        raw.turn(writing=True)
+        raw.cursor().execute("PRAGMA busy_timeout=100")
+        connection.begin()  # as writing transactions do
         connection.rollback()
     engine.dispose()
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import select, text
 
 from jobs.__main__ import _app as scheduler
 from jobs.__main__ import main as jobs
@@ -19,7 +19,7 @@ from tierflow import create_app
 from tierflow.cli import COMMANDS, main, shared
 from tierflow.common import schema
 from tierflow.common.audit import AuditEntry
-from tierflow.common.db import db, transaction, write_access
+from tierflow.common.db import db, make_engine, transaction, write_access
 from tierflow.common.notices import Notice
 from tierflow.common.runs import Heartbeat, JobDuty, Run
 from tierflow.common.sessions import SecurityEvent
@@ -57,7 +57,7 @@ def company() -> None:
 
 
 def query(url: str, statement: Any) -> list[Any]:
-    engine = create_engine(url)
+    engine = make_engine(url)
     with engine.connect() as connection:
         rows = list(connection.execute(statement))
     engine.dispose()
@@ -163,7 +163,7 @@ def test_up_and_down_and_up(machine: Path) -> None:
 
 def test_check_names_a_guard_that_is_gone(machine: Path) -> None:
     company()
-    engine = create_engine(url_of(machine))
+    engine = make_engine(url_of(machine))
     with write_access(), engine.begin() as connection:
         connection.execute(text("DROP TRIGGER guard_audit_entry_update"))
     engine.dispose()
@@ -178,7 +178,7 @@ def test_verify_names_the_lie_and_fails(machine: Path) -> None:
     assert call("anchor").exit_code == 0
     told = call("verify")
     assert (told.exit_code, "Nothing is wrong" in told.output) == (0, True)
-    engine = create_engine(url_of(machine))
+    engine = make_engine(url_of(machine))
     with write_access(), engine.begin() as connection:
         ddl = connection.execute(text("SELECT sql FROM sqlite_master WHERE name = 'guard_audit_entry_update'")).scalar()
         connection.execute(text("DROP TRIGGER guard_audit_entry_update"))

@@ -38,6 +38,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, registry
 from sqlalchemy.types import TypeDecorator
 
+from tierflow.common.sqlite import TwoSided
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -112,7 +114,9 @@ def engine_options(url: str, *, patient: bool = False) -> dict[str, Any]:
     million customers takes what it takes. Nor does a patient one wait longer for a lock, or keep one idly.
     """
     if url.startswith("sqlite"):
-        return {"connect_args": {"timeout": 15, "check_same_thread": False}}
+        # About as many statements as there are; by default it keeps 128 prepared.
+        options = {"timeout": 15, "check_same_thread": False, "factory": TwoSided, "cached_statements": 500}
+        return {"connect_args": options}
     settings = (
         f"-c statement_timeout={0 if patient else 60000} -c lock_timeout=15000"
         " -c idle_in_transaction_session_timeout=60000"
@@ -126,31 +130,11 @@ def make_engine(url: str) -> Engine:
     return create_engine(url, **engine_options(url, patient=True))
 
 
-@event.listens_for(Engine, "connect")
-def _on_connect(connection: Any, _record: Any) -> None:
-    if type(connection).__module__.startswith("sqlite3"):
-        connection.isolation_level = None  # we say BEGIN ourselves, see _on_begin
-        cursor = connection.cursor()
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            "recursive_triggers=ON",
-            "busy_timeout=15000",
-            "cache_size=-65536",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-
 @event.listens_for(Engine, "begin")
 def _on_begin(connection: Any) -> None:
     writing = _writing.get()
     if connection.dialect.name == "sqlite":
-        read_only = not writing
-        if connection.info.get("query_only") != read_only:
-            connection.exec_driver_sql(f"PRAGMA query_only={'ON' if read_only else 'OFF'}")
-            connection.info["query_only"] = read_only
+        connection.connection.dbapi_connection.turn(writing=writing)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
     elif connection.dialect.name == "postgresql":
         _begin_on_postgresql(connection, writing)

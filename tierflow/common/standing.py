@@ -20,7 +20,7 @@ from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from tierflow.common.customers import CustomerLine
 from tierflow.common.db import Model, in_force, pk
-from tierflow.common.guards import append_only
+from tierflow.common.guards import append_only, one_of
 
 LEVELS = ("auction", "ordinary", "one_star", "two_star", "three_star")
 """Lowest first (CHEM-9.2)."""
@@ -37,12 +37,11 @@ class StandingRow(Model):
 
     __tablename__ = append_only("standing")
     __table_args__ = (
-        CheckConstraint("level IN ('auction', 'ordinary', 'one_star', 'two_star', 'three_star')", name="level"),
-        CheckConstraint("basis IN ('run', 'adjusted', 'pinned')", name="basis"),
+        CheckConstraint(one_of("level", LEVELS), name="level"),
+        CheckConstraint(one_of("basis", ("run", "adjusted", "pinned")), name="basis"),
         CheckConstraint("(basis = 'pinned') = (to_on IS NOT NULL)", name="only_pins_end"),
         CheckConstraint("to_on IS NULL OR to_on > from_on", name="period"),
         Index("ix_standing_customer_id", "customer_id", "product_line_id", "from_on", "id"),
-        Index("ix_standing_run_id", "run_id"),
     )
 
     id: Mapped[int] = pk()

@@ -2,32 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, and_, case, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, aliased
 
 from tierflow.common.customers import CustomerLine
-from tierflow.common.db import in_force
+from tierflow.common.db import in_force, is_sqlite
 from tierflow.common.indicators import MonthFacts, completion
 from tierflow.common.offtake import OfftakeMonth
 from tierflow.grading.models import GradingRun, LevelDecisionRow
-from tierflow.grading.service import derived
+from tierflow.grading.service import beside, derived
 from tierflow.grading.service.derived import Among, Span
 from tierflow.kernel.months import Month
 
-Held = tuple[str, int]
-"""A level held and the idle months in a row that led to it."""
+INDICATOR_COLUMNS = beside.INDICATORS
 
 
-INDICATOR_COLUMNS = ("planned_grams", "evenness", "payment_discipline", "breaches", "cooperation")
+@dataclass(frozen=True)
+class Sources:
+    """Where a question finds the level and idle months before, and what was keyed in: columns by customer_id."""
+
+    before: Any
+    known: Any
+    laid: Sequence[Any] = ()  # what lays them down first, on SQLite
+
+    def lay(self, session: Session, stretch: Mapping[str, int]) -> None:
+        """Lay down what is to be laid down, for some customers."""
+        if self.laid:
+            beside.empty(session, beside.BEFORE, beside.KNOWN)
+        for statement in self.laid:
+            session.execute(statement, stretch)
 
 
-def question(
-    month: Month, previous_run_id: int | None, over: Span, among: Among, weeks: Mapping[int, Any], since: Any | None
-) -> Select[Any]:
-    """Everybody who holds the span's line on the month's last day, by customer id; narrowed by `among`.
+def sources(session: Session, line_id: int, month: Month, earlier: Sequence[int], among: Among) -> Sources:
+    """What is known of a month for some customers. `earlier`: the runs of the month before, of which the last holds."""
+    keyed = MonthFacts
+    known = select(keyed.customer_id, *(getattr(keyed, name) for name in INDICATOR_COLUMNS)).where(
+        keyed.product_line_id == line_id, keyed.month == month.start, among(keyed.customer_id)
+    )
+    if not is_sqlite(session):
+        return Sources(_last(earlier or [0], among).subquery(), known.subquery())
+    before = [beside.put(beside.BEFORE, _last([run_id], among)) for run_id in earlier]
+    return Sources(beside.BEFORE, beside.KNOWN, [*before, beside.put(beside.KNOWN, known)])
+
+
+def question(over: Span, among: Among, weeks: Mapping[int, Any], since: Any | None, found: Sources) -> Select[Any]:
+    """Everybody who holds the span's line on its month's last day, by customer id; narrowed by `among`.
 
     Evenness and payment discipline are worked out over the month's span (`weeks` and `since`:
     `derived.weeks_as_known`); what was keyed in stands where there is no data. Each table is narrowed by itself:
@@ -46,8 +70,8 @@ def question(
         .correlate(line)
         .scalar_subquery()
     )
-    before = LevelDecisionRow
-    known = {name: getattr(MonthFacts, name) for name in INDICATOR_COLUMNS}
+    before = found.before.c
+    known = {name: found.known.c[name] for name in INDICATOR_COLUMNS}
     known["evenness"] = func.coalesce(derived.evenness_of_month(over, weeks), known["evenness"])
     due = derived.discipline_of(over, among)
     if due is not None:
@@ -69,36 +93,19 @@ def question(
             and_(
                 OfftakeMonth.customer_id == line.customer_id,
                 OfftakeMonth.product_line_id == line_id,
-                OfftakeMonth.month == month.start,
+                OfftakeMonth.month == over.first,
                 among(OfftakeMonth.customer_id),
-            ),
-        )
-        .outerjoin(
-            MonthFacts,
-            and_(
-                MonthFacts.product_line_id == line_id,
-                MonthFacts.month == month.start,
-                MonthFacts.customer_id == line.customer_id,
-                among(MonthFacts.customer_id),
-            ),
-        )
-        .outerjoin(
-            before,
-            and_(
-                before.run_id == (previous_run_id or 0),
-                before.customer_id == line.customer_id,
-                among(before.customer_id),
             ),
         )
         .where(
             line.product_line_id == line_id,
-            in_force(line.from_on, line.to_on, month.last_day),
+            in_force(line.from_on, line.to_on, over.last),
             among(line.customer_id),
         )
     )
-    for found in (since, due):
-        if found is not None:
-            query = query.outerjoin(found, found.c.customer_id == line.customer_id)
+    for each in (found.known, found.before, since, due):
+        if each is not None:
+            query = query.outerjoin(each, each.c.customer_id == line.customer_id)
     return query.order_by(line.customer_id)
 
 
@@ -109,20 +116,25 @@ def total(session: Session, line_id: int, month: Month) -> int:
     return session.scalar(query) or 0
 
 
-def adjusted(session: Session, line_id: int, month: Month) -> dict[int, Held]:
-    """What confirmed adjusting runs made of a month: few rows, laid over those of the monthly run."""
-    rows = session.execute(
-        select(LevelDecisionRow.customer_id, LevelDecisionRow.level, LevelDecisionRow.idle)
-        .join(GradingRun, GradingRun.id == LevelDecisionRow.run_id)
-        .where(
-            GradingRun.product_line_id == line_id,
-            GradingRun.month == month.start,
-            GradingRun.kind == "adjusting",
-            GradingRun.state == "confirmed",
-        )
-        .order_by(GradingRun.id)
+def adjusting(session: Session, line_id: int, month: Month) -> list[int]:
+    """The confirmed adjusting runs of a month, the first first: what they decided holds instead of the monthly run."""
+    query = select(GradingRun.id).where(
+        GradingRun.product_line_id == line_id,
+        GradingRun.month == month.start,
+        GradingRun.kind == "adjusting",
+        GradingRun.state == "confirmed",
     )
-    return {customer_id: (level, idle) for customer_id, level, idle in rows}
+    return list(session.scalars(query.order_by(GradingRun.id)))
+
+
+def _last(run_ids: Sequence[int], among: Among) -> Any:
+    """Level and idle months by customer, of several runs' decisions each customer's last (PostgreSQL only)."""
+    decided = LevelDecisionRow
+    query = select(decided.customer_id, decided.level, decided.idle).where(among(decided.customer_id))
+    if len(run_ids) == 1:
+        return query.where(decided.run_id == run_ids[0])
+    newest = query.where(decided.run_id.in_(run_ids)).ext(distinct_on(decided.customer_id))
+    return newest.order_by(decided.customer_id, decided.run_id.desc())
 
 
 def effective(
