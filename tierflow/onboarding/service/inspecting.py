@@ -15,6 +15,7 @@ from tierflow.common import audit
 from tierflow.common.calendars import working_calendar
 from tierflow.common.counted import Counted
 from tierflow.common.customers import Customer, in_name_of, visible
+from tierflow.common.db import one_of
 from tierflow.common.desks import Desk, Vacancy
 from tierflow.common.policies import policy_on
 from tierflow.common.portfolios import count_rows
@@ -259,7 +260,7 @@ def to_close(actor: Actor) -> ColumnElement[bool] | None:
     """
     conditions = []
     if regions := actor.scopes(Role.SALES_MANAGER):
-        conditions.append(Customer.region_id.in_(regions))
+        conditions.append(one_of(Customer.region_id, regions))
     if Role.DISTRIBUTION_COMPANY in actor.roles:
         conditions.append(Inspection.inspector_id.in_(union_all(_OF_DISTRIBUTION, _FOR_DISTRIBUTION)))
     return or_(*conditions) if conditions else None
