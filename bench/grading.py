@@ -13,6 +13,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ from flask import Flask
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from bench import measure as measuring
 from bench.grading_company import FIRST, MONTHS, bare, fill
 from tests.builders import actor
 from tests.databases import fresh_databases
@@ -64,8 +66,9 @@ class Figures:
     close: list[float] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     others: dict[str, float] = field(default_factory=dict)
+    worked: dict[str, float] = field(default_factory=dict)  # CPU seconds of some of them
     peak_mib: int | None = None
-    cpu: list[tuple[float, float, float]] = field(default_factory=list)  # the process's, of floors and close
+    cpu: list[tuple[float, float, float]] = field(default_factory=list)  # CPU seconds of floors and close
 
 
 def timed(act: Callable[[], object]) -> float:
@@ -181,19 +184,19 @@ def measure(app: Flask, url: str, customers: int, months: int, *, whole: bool = 
                 connection.exec_driver_sql("SET statement_timeout = 0")
                 connection.exec_driver_sql("VACUUM ANALYZE")
                 connection.exec_driver_sql("RESET statement_timeout")
-        now = NOW - timedelta(days=1)
+        now, server = NOW - timedelta(days=1), measuring.server_of(url)
         peak(anew=True)
         newest = select(GradingRun.changed).order_by(GradingRun.id.desc()).limit(1)
         for n in range(months - 1):
             month = FIRST.plus(n)
-            marks = [time.process_time()]
+            marks = [measuring.cpu(server)]
             for act, kept in (
                 (lambda: floor(url, FLOOR_LIFTINGS), found.floor_liftings),
                 (lambda: floor(url, FLOOR), found.floor),
                 (lambda at=month: timed(lambda: close(session, line_id, at, now, 0.0)), found.close),
             ):
                 kept.append(act())
-                marks.append(time.process_time())
+                marks.append(measuring.cpu(server))
             found.cpu.append((marks[1] - marks[0], marks[2] - marks[1], marks[3] - marks[2]))
             found.changed.append(session.scalar(newest) or 0)
             session.rollback()
@@ -215,14 +218,21 @@ def _beside(session: Session, found: Figures, url: str, line_id: int, months: in
     found.others[RIVAL] = loop(session, line_id, FIRST)
     with transaction(session):
         touched = touch(session, line_id, FIRST.plus(months - 1), 100, found.customers)
-    with transaction(session):
-        found.others[f"adjusting run, {touched:,} customers"] = timed(
-            lambda: late.adjust(session, SYSTEM, line_id, NOW)
-        )
-    _trial(session, found, line_id, months, now)
+    server = measuring.server_of(url)
+    with ExitStack() as seen:
+        look = f"looking for late facts in {months} closed months"
+        _noted(found, look, server, lambda: seen.enter_context(late.looked_for(session, [line_id])))
+        with transaction(session):
+            adjust = f"adjusting run, {touched:,} customers"
+            _noted(found, adjust, server, lambda: late.adjust(session, SYSTEM, line_id, NOW))
+    _trial(session, found, server, line_id, months, now)
 
 
-def _trial(session: Session, found: Figures, line_id: int, months: int, now: datetime) -> None:
+def _noted(found: Figures, name: str, server: int | None, act: Callable[[], object]) -> None:
+    found.others[name], found.worked[name] = measuring.timed(server, act)
+
+
+def _trial(session: Session, found: Figures, server: int | None, line_id: int, months: int, now: datetime) -> None:
     """A draft with another threshold over all closed months."""
     trials.AT_ONCE = 0
     with transaction(session):
@@ -230,7 +240,7 @@ def _trial(session: Session, found: Figures, line_id: int, months: int, now: dat
         version = drafts.create(session, SYSTEM, {"source": "bench", "values": values}, now).version
         command = {"product_line_id": line_id, "first": FIRST, "last": FIRST.plus(months - 1)}
         test_id = trials.start(session, SYSTEM, version, command, now).id
-    found.others[f"back-test of {months} months"] = timed(lambda: trials.compute(session, test_id, size=20_000))
+    _noted(found, f"back-test of {months} months", server, lambda: trials.compute(session, test_id, size=20_000))
     assert session.get_one(BackTest, test_id).state == "done"
 
 
@@ -249,17 +259,21 @@ def show(engine: str, small: Figures, found: Figures) -> None:
         ratios = [each / bare_ for each, bare_ in zip(found.close[1:], floors[1:], strict=True)]
         middle = statistics.median(ratios)
         print(f"| close / bare over the {name} | **{middle:.2f}** ({min(ratios):.2f}..{max(ratios):.2f}) |")
-    if engine == "sqlite":  # the database runs in this process: what it took of the processor, whoever else was busy
-        for at, name in enumerate(("liftings", "monthly sums")):
-            middle = statistics.median(each[2] / each[at] for each in found.cpu[1:])
-            print(f"| the same in CPU seconds, over the {name} | {middle:.2f} |")
+    for at, name in enumerate(("liftings", "monthly sums")):  # what it took of the processor, whoever else was busy
+        middle = statistics.median(each[2] / each[at] for each in found.cpu[1:])
+        print(f"| the same in CPU seconds, over the {name} | {middle:.2f} |")
     print(f"| the first close, everybody new | {found.close[0]:.2f} s |")
     growth = took / statistics.median(small.close[1:])
     print(f"| close of {found.customers:,} / of {small.customers:,} customers | {growth:.1f} times |")
+    closed, smaller = (statistics.median(each[2] for each in figures.cpu[1:]) for figures in (found, small))
+    print(f"| the same in CPU seconds | {closed / smaller:.1f} times |")
     if found.peak_mib is not None and small.peak_mib is not None:
         print(f"| peak memory of the closes, and with a tenth | {found.peak_mib} MiB, {small.peak_mib} MiB |")
     for name, seconds in found.others.items():
         print(f"| {name} | {seconds:.5f} s |" if seconds < 0.1 else f"| {name} | {seconds:.2f} s |")
+        if name in found.worked:
+            share = found.worked[name] / closed
+            print(f"| the same in CPU seconds, and as a share of a close | {found.worked[name]:.2f} s, {share:.3f} |")
     print(f"| ORM loop / close, a customer | {found.others[RIVAL] / (took / found.customers):.0f} times |")
     if found.waits:
         ordered = sorted(found.waits)

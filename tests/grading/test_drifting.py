@@ -191,3 +191,23 @@ def test_decisions_that_name_nobody_are_sought_once_for_all(scene: Scene) -> Non
         plan = "\n".join(session.scalars(text(f"EXPLAIN {plain}")))
     assert "Anti Join" in plan
     assert "SubPlan" not in plan
+
+
+@pytest.mark.rule("CHEM-9.5")
+def test_months_are_compared_before_the_transaction_begins_and_decided_by_the_facts_of_then(scene: Scene) -> None:
+    scene.close(JAN)
+    scene.lift("a", JAN, "10", at(EARLIER))
+    now = at("2026-02-08 10:00")
+
+    def adjust(meanwhile: str, tonnes: str) -> int:
+        with scene.app.app_context(), late.looked_for(db.session(), [scene.line]):
+            scene.lift(meanwhile, JAN, tonnes, at(EARLIER))
+            with transaction() as session:
+                return late.adjust(session, scene.actor(session, "sm", now), scene.line, now).id
+
+    adjusting = adjust("a", "5")
+    assert {letter: row.grams for letter, row in scene.decisions(adjusting).items()} == {"a": 15_000_000}
+    scene.confirm(adjusting, now)
+    with pytest.raises(Refused, match="No late facts"):
+        adjust("b", "10")  # a straggler, after the months were compared
+    assert set(scene.decisions(scene.act(late.adjust, "sm", now, scene.line))) == {"b"}

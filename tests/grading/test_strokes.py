@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from hashlib import sha256
 from time import monotonic
 
 import pytest
@@ -16,9 +17,9 @@ from tierflow.common.db import db, transaction
 from tierflow.common.offtake import Lifting, record
 from tierflow.common.policies import PolicyVersion
 from tierflow.common.standing import StandingRow, history, standing_on
-from tierflow.grading.models import BackTestMove
+from tierflow.grading.models import BackTestMove, LevelDecisionRow
 from tierflow.grading.rules.levels import Level, earned, level_policy
-from tierflow.grading.service import closing, drafts, facts, late, proving, runs, trials
+from tierflow.grading.service import closing, drafts, facts, late, proving, runs, seals, trials
 
 T = 1_000_000
 
@@ -145,3 +146,22 @@ def test_a_rest_is_as_long_as_the_work() -> None:
     begun = monotonic() - 0.05
     closing.rest(0.001, begun)
     assert monotonic() - begun >= 0.1
+
+
+def test_a_seal_is_that_of_pythons_own_tuples(both_app: Flask) -> None:
+    """Seals made before the database spelled the rows hold good."""
+    scene = Scene(both_app, "abcd")
+    for n, letter in enumerate("abcd"):
+        scene.lift(letter, JAN, str(400 * n + 1))
+        scene.know(letter, JAN, breaches=n, cooperation=30 * n)
+    run_id = scene.close(JAN)
+    table = LevelDecisionRow.__table__
+    query = select(table).where(table.c.run_id == run_id, table.c.level != table.c.held).order_by(table.c.customer_id)
+
+    def sealed(session: Session) -> tuple[int, str]:
+        found = seals.seal(session, run_id, 0, 1_000)
+        return found.rows, found.sha256
+
+    rows = scene.ask(lambda session: [tuple(row) for row in session.execute(query)])
+    assert scene.ask(sealed) == (len(rows), sha256("".join(map(repr, rows)).encode()).hexdigest())
+    assert len(rows) == 3, "a direct customer stands where it stood"

@@ -114,8 +114,8 @@ def engine_options(url: str, *, patient: bool = False) -> dict[str, Any]:
     million customers takes what it takes. Nor does a patient one wait longer for a lock, or keep one idly.
     """
     if url.startswith("sqlite"):
-        # As many prepared statements as a worker says in an hour; by default it keeps 128.
-        options = {"timeout": 15, "check_same_thread": False, "factory": TwoSided, "cached_statements": 1000}
+        # About as many statements as there are; by default it keeps 128 prepared.
+        options = {"timeout": 15, "check_same_thread": False, "factory": TwoSided, "cached_statements": 500}
         return {"connect_args": options}
     settings = (
         f"-c statement_timeout={0 if patient else 60000} -c lock_timeout=15000"
@@ -212,6 +212,16 @@ def capped_count(session: Session, query: Select[Any], cap: int = 100) -> int:
 def in_force(from_on: Any, to_on: Any, on: Any) -> Any:
     """SQL condition: the half-open period [from_on, to_on) holds the day; no end = open."""
     return (from_on <= on) & ((to_on.is_(None)) | (to_on > on))
+
+
+def one_of(column: Any, ids: Collection[int | None]) -> Any:
+    """SQL condition: the column holds one of a few ids; as a rule there is one, one's own.
+
+    An IN is written out anew with each call, and most of what a page asks begins with whose it is.
+    """
+    if len(ids) == 1 and None not in ids:
+        return column == next(iter(ids))
+    return column.in_(ids)
 
 
 def among(session: Session, column: Any, values: Collection[str]) -> Any:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from datetime import datetime
 from typing import Any
 
+from flask import request
 from sqlalchemy.orm import Session
 
 from tierflow.common.customers import Customer
+from tierflow.common.db import db
 from tierflow.grading.api import rows
 from tierflow.grading.models import GradingRun, LevelPin
 from tierflow.grading.schemas import given, shown
 from tierflow.grading.service import inputs, keying, late, looking, pins, runs, watching
 from tierflow.kernel.errors import NotFound
 from tierflow.kernel.months import Month, local_day
-from tierflow.kernel.roles import Actor
-from tierflow.web.access import reads, writes
+from tierflow.kernel.roles import Actor, is_allowed
+from tierflow.web.access import View, reads, writes
+from tierflow.web.context import current_actor
 from tierflow.web.openapi import api_blueprint
 from tierflow.web.paging import Sort, page_of
 
@@ -46,7 +51,26 @@ def start(data: dict[str, Any], *, session: Session, actor: Actor, now: datetime
     return rows.run(runs.start(session, actor, data["product_line_id"], data["month"], now))
 
 
+_LINE = re.compile("[0-9]{1,15}")
+
+
+def late_facts_looked_for(view: View) -> View:
+    """Above the door of an adjustment: closed months are compared with their facts before the transaction begins."""
+
+    @functools.wraps(view)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        actor = current_actor()
+        asked = request.get_json(silent=True) if request.is_json else request.form.to_dict()
+        line = str(asked.get("product_line_id")) if isinstance(asked, dict) else ""
+        may = actor is not None and is_allowed(actor, "grading.run")
+        with late.looked_for(db.session(), [int(line)] if may and _LINE.fullmatch(line) else []):
+            return view(*args, **kwargs)
+
+    return wrapper
+
+
 @blp.route("/grading/adjustments", methods=["POST"])
+@late_facts_looked_for
 @writes("grading.run")
 @blp.arguments(given.LineSchema)
 @blp.response(201, shown.LevelRunOut)

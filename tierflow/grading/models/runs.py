@@ -10,13 +10,11 @@ from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tierflow.common.db import Model, pk
-from tierflow.common.guards import append_only
+from tierflow.common.guards import append_only, one_of
 from tierflow.common.standing import LEVELS
 
 _LIVE = "kind = 'monthly' AND state <> 'withdrawn'"
 _LEVELS = ", ".join(f"'{level}'" for level in LEVELS)
-# Said one by one: SQLite builds the list of an IN anew for every row, which costs as much as the row.
-_LEVEL = " OR ".join(f"level = '{level}'" for level in LEVELS)
 # What a run is read for: whoever moved or was held, and the few that a rule of their class set anew.
 _MOVED = "move <> 'same' OR level <> held"
 
@@ -83,7 +81,7 @@ class LevelDecisionRow(Model):
 
     __tablename__ = append_only("level_decision")
     __table_args__ = (
-        CheckConstraint(_LEVEL, name="level"),
+        CheckConstraint(one_of("level", LEVELS), name="level"),
         Index(
             "ix_level_decision_move",
             "run_id",

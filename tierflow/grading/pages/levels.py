@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from tierflow.common.reference import ProductLine
 from tierflow.grading import exports as files
-from tierflow.grading.api.levels import BY_MONTH
+from tierflow.grading.api.levels import BY_MONTH, late_facts_looked_for
 from tierflow.grading.api.rows import BY_CUSTOMER
 from tierflow.grading.models import GradingRun
 from tierflow.grading.pages import views
@@ -83,6 +83,7 @@ def start(*, session: Session, actor: Actor, now: datetime) -> BaseResponse:
 
 
 @bp.post("/levels/adjustments")
+@late_facts_looked_for
 @writes("grading.run", on_invalid=_again)
 def adjust(*, session: Session, actor: Actor, now: datetime) -> BaseResponse:
     """Look for late facts and propose what they change."""

@@ -8,16 +8,15 @@ the same rule customer by customer; `verify` asks it again for every row.
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from hashlib import sha256
 from itertools import product
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Select,
     and_,
     bindparam,
     case,
@@ -43,14 +42,13 @@ from tierflow.grading.rules.levels import (
     Level,
     LevelPolicy,
     Outcome,
-    earned,
     level_policy,
     outcome,
     target_level,
 )
-from tierflow.grading.service import derived, facts
+from tierflow.grading.service import derived, facts, seals
 from tierflow.grading.service.derived import Span
-from tierflow.grading.service.facts import Held
+from tierflow.grading.service.facts import Sources
 from tierflow.grading.terms import COUNTED_AGAINST
 from tierflow.kernel.months import Month
 
@@ -60,11 +58,8 @@ PAUSE = 0.004
 
 AFTER, LAST = "after_id", "last_id"  # a stretch of customers, in statements
 
-Row = tuple[Any, ...]
-COLUMNS = tuple(column.name for column in LevelDecisionRow.__table__.columns)
-HELD, LEVEL, MOVE = (COLUMNS.index(name) for name in ("held", "level", "move"))
-LEVEL_OF = {level.value: level for level in Level}
-_NOTHING: Mapping[str, int] = {}
+TABLE: Any = LevelDecisionRow.__table__
+COLUMNS = tuple(column.name for column in TABLE.columns)
 
 
 @dataclass(frozen=True)
@@ -74,37 +69,31 @@ class Plan:
     run_id: int
     line_id: int
     month: Month
-    previous_run_id: int | None
+    earlier: Sequence[int]  # the runs of the month before, of which the last holds
     policy: LevelPolicy
-    over: Mapping[int, Held]
     span: Span
-    usual: list[Any] = field(default_factory=list)  # the statement of most stretches, once it is made
 
 
-def plan(session: Session, run: GradingRun) -> Plan:
-    """What a run's decisions share; a few queries, once."""
+@dataclass(frozen=True)
+class Strokes:
+    """A run's plan, and the statements of its stretches, each made once: making one costs as much as small ones do."""
+
+    plan: Plan
+    ahead: Any
+    proposing: Any
+    usual: list[tuple[Sources, Any]] = field(default_factory=list)
+
+
+def strokes(session: Session, run: GradingRun) -> Strokes:
+    """What the stretches of a run share; a few queries, once."""
     month = Month.of(run.month)
     policy = level_policy(policy_numbered(session, run.policy_version))
-    over = facts.adjusted(session, run.product_line_id, month.previous())
+    earlier = facts.adjusting(session, run.product_line_id, month.previous())
+    if run.previous_run_id is not None:
+        earlier.insert(0, run.previous_run_id)
     span = derived.span(session, run.product_line_id, [month], run.facts_at)
-    return Plan(run.id, run.product_line_id, month, run.previous_run_id, policy, over, span)
-
-
-def decide(run_id: int, policy: LevelPolicy, over: Mapping[int, Held], rows: Iterable[Any]) -> list[Row]:
-    """The rule over facts, as rows of the table: what it saw, what it said (CHEM-9.3 to 9.7)."""
-    judged = bool(policy.gates or policy.forces)
-    decided = []
-    for customer_id, customer_class, lifted, *values, held_before, idle_then, began in rows:
-        grams = lifted or 0
-        level, idle = over.get(customer_id) or (held_before, idle_then)
-        if level is None:
-            level, idle = ("ordinary" if began == "direct" else "auction"), 0
-        seen = _NOTHING
-        if judged:
-            seen = facts.known(grams, *values)
-        out, idle_now = earned(customer_class, LEVEL_OF[level], grams, seen, idle, policy)
-        decided.append((run_id, customer_id, customer_class, level, idle, grams, *values, *out.stored, idle_now))
-    return decided
+    shared = Plan(run.id, run.product_line_id, month, earlier, policy, span)
+    return Strokes(shared, _ahead(run.product_line_id), _proposing(run, month.end))
 
 
 def cases(policy: LevelPolicy) -> dict[int, Outcome]:
@@ -151,64 +140,61 @@ def key_of(fact: Any, rank: Any, policy: LevelPolicy) -> Any:
     return _key(direct, rank, place, missed(fact, policy.gates), missed(fact, policy.forces))
 
 
-def statement(session: Session, shared: Plan, after: int, last: int) -> Any:
-    """One INSERT … SELECT over the customers of a stretch: facts, the case they make, what the rule said of it.
+def deciding(session: Session, made: Strokes) -> tuple[Sources, Any]:
+    """What a stretch's statement reads, and one INSERT … SELECT: facts, the case they make, what the rule said of it.
 
-    The same statement for every stretch, `AFTER` and `LAST` apart, unless an adjustment or a late lifting is in it.
+    The same for every stretch, `AFTER` and `LAST` apart, unless a late lifting is in the weeks.
     """
-    over = {customer_id: held for customer_id, held in shared.over.items() if after < customer_id <= last}
+    shared = made.plan
     weeks, since = derived.weeks_as_known(session, shared.span)
-    if over or since is not None:
-        return _statement(is_sqlite(session), shared, over, weeks, since)
-    if not shared.usual:
-        shared.usual.append(_statement(is_sqlite(session), shared, over, weeks, None))
-    return shared.usual[0]
+    if since is None and made.usual:
+        return made.usual[0]
+    found = facts.sources(session, shared.span, shared.earlier, _among, weeks, since)
+    query = decisions(shared, facts.question(shared.span, _among, found), is_sqlite(session))
+    both = found, insert(TABLE).from_select(list(COLUMNS), query)
+    if since is None:
+        made.usual.append(both)
+    return both
 
 
 def _among(column: Any) -> Any:
     return and_(column > bindparam(AFTER, type_=BigInteger), column <= bindparam(LAST, type_=BigInteger))
 
 
-def _statement(lite: bool, shared: Plan, over: Mapping[int, Held], weeks: Mapping[int, Any], since: Any) -> Any:
+def decisions(shared: Plan, seen: Select[Any], lite: bool) -> Select[Any]:
+    """The rule's cases applied to what a question sees, as rows of the table."""
     policy = shared.policy
-    seen = facts.question(shared.month, shared.previous_run_id, shared.span, _among, weeks, since).order_by(None)
     names = ("customer_id", "class", "grams", *facts.INDICATOR_COLUMNS, "before_level", "before_idle", "began")
-    raw = seen.subquery().columns
+    raw = seen.order_by(None).subquery().columns
     named = select(*(column.label(name) for column, name in zip(raw, names, strict=True))).subquery().c
-    level: Any = named.before_level
-    idle: Any = named.before_idle
-    if over:
-        level = case({key: held[0] for key, held in over.items()}, value=named.customer_id, else_=level)
-        idle = case({key: held[1] for key, held in over.items()}, value=named.customer_id, else_=idle)
     initial = case((named.began == "direct", "ordinary"), else_="auction")
-    grams = func.coalesce(named.grams, 0)
-    facts_ = select(
-        named.customer_id,
-        named["class"],
-        func.coalesce(level, initial).label("held"),
-        func.coalesce(idle, 0).label("idle_before"),
-        grams.label("grams"),
-        *(named[name] for name in facts.INDICATOR_COLUMNS),
-    ).subquery()
-    fact = facts_.c
+    fact = (
+        select(
+            named.customer_id,
+            named["class"],
+            func.coalesce(named.before_level, initial).label("held"),
+            func.coalesce(named.before_idle, 0).label("idle_before"),
+            func.coalesce(named.grams, 0).label("grams"),
+            *(named[name] for name in facts.INDICATOR_COLUMNS),
+        )
+        .subquery()
+        .c
+    )
     ranks = case({each.value: each.rank for each in Level}, value=fact.held)
-    key = key_of(fact, ranks, policy)
-    keyed = select(*facts_.c, key.label("key"))
+    keyed = select(*fact, key_of(fact, ranks, policy).label("key"))
     # Laid down first: PostgreSQL, which cannot guess how many facts make a case, would try every case for everybody.
     placed = keyed.subquery() if lite else keyed.cte("cases").prefix_with("MATERIALIZED")
-    fact = placed.c
-    rule = GradingCase
-    found = select(
-        literal(shared.run_id),
+    fact, rule = placed.c, GradingCase
+    idle = case((fact.grams == 0, fact.idle_before + 1), else_=0)
+    return select(
+        literal(shared.run_id).label("run_id"),
         *(fact[name] for name in COLUMNS[1:11]),
         rule.level,
         rule.target,
         rule.move,
         rule.code,
-        case((fact.grams == 0, fact.idle_before + 1), else_=0),
+        idle.label("idle"),
     ).join_from(placed, rule, and_(rule.run_id == shared.run_id, rule.key == fact.key))
-    table: Any = LevelDecisionRow.__table__
-    return insert(table).from_select(list(COLUMNS), found)
 
 
 def missed(fact: Any, conditions: Mapping[str, int]) -> Any:
@@ -225,38 +211,25 @@ def missed(fact: Any, conditions: Mapping[str, int]) -> Any:
     return case((or_(*tests), 1), else_=0)
 
 
-def digest(rows: Iterable[Row]) -> str:
-    """The hash of decisions as the table has them."""
-    return sha256("".join(map(repr, rows)).encode()).hexdigest()
+def _ahead(line_id: int) -> Any:
+    """The last customer of the next stretch, and how many there are."""
+    line = CustomerLine
+    ahead = (
+        select(line.customer_id)
+        .where(line.product_line_id == line_id, line.customer_id > bindparam(AFTER, type_=BigInteger))
+        .order_by(line.customer_id)
+        .limit(bindparam("size", type_=BigInteger))
+        .subquery()
+    )
+    return select(func.max(ahead.c.customer_id), func.count()).select_from(ahead)
 
 
-def write(session: Session, rows: Sequence[Row]) -> None:
-    """Add decisions past the ORM: a million rows are plain tuples all the way."""
-    connection = session.connection()
-    names = ", ".join(COLUMNS)
-    if is_sqlite(session):
-        places = ", ".join("?" * len(COLUMNS))
-        connection.exec_driver_sql(f"INSERT INTO level_decision ({names}) VALUES ({places})", list(rows))  # noqa: S608
-        return
-    driver: Any = connection.connection.driver_connection
-    with driver.cursor() as cursor, cursor.copy(f"COPY level_decision ({names}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
-
-
-def keep(session: Session, run: GradingRun, shared: Plan, size: int) -> bool:
+def keep(session: Session, run: GradingRun, made: Strokes, size: int) -> bool:
     """Decide and write the next stretch and move the run on. False: somebody else moved it meanwhile."""
     if run.state != "computing":
         return False
     after = run.cursor
-    ahead = (
-        select(CustomerLine.customer_id)
-        .where(CustomerLine.product_line_id == shared.line_id, CustomerLine.customer_id > after)
-        .order_by(CustomerLine.customer_id)
-        .limit(size)
-        .subquery()
-    )
-    last, found = session.execute(select(func.max(ahead.c.customer_id), func.count()).select_from(ahead)).one()
+    last, found = session.execute(made.ahead, {AFTER: after, "size": size}).one()
     taken = update(GradingRun).where(
         GradingRun.id == run.id, GradingRun.state == "computing", GradingRun.cursor == after
     )
@@ -271,9 +244,12 @@ def keep(session: Session, run: GradingRun, shared: Plan, size: int) -> bool:
             # Of a run just made the planner expects a row or none, and would walk a stretch for each row of another.
             session.execute(sql("SET LOCAL enable_nestloop = off"))
         options = {"preserve_rowcount": True}
-        made: Any = session.execute(statement(session, shared, after, last), stretch, execution_options=options)
-        _seal(session, run, after, last, made.rowcount)
-        _propose(session, run, stretch, shared.month.end)
+        sources, statement = deciding(session, made)
+        sources.lay(session, stretch)
+        decided: Any = session.execute(statement, stretch, execution_options=options)
+        session.execute(made.proposing, stretch)
+        session.refresh(run)
+        _seal(session, run, after, last, decided.rowcount)
     session.flush()
     session.refresh(run)
     return True
@@ -281,43 +257,21 @@ def keep(session: Session, run: GradingRun, shared: Plan, size: int) -> bool:
 
 def _seal(session: Session, run: GradingRun, after: int, last: int, number: int) -> None:
     """Note how many rose, fell, were held; seal whoever's level changed (CHEM-9.5)."""
-    rows = _moved(session, run.id, after, last)
-    moves = Counter(row[MOVE] for row in rows)
-    rows = [row for row in rows if row[LEVEL] != row[HELD]]
-    session.execute(
-        update(GradingRun)
-        .where(GradingRun.id == run.id)
-        .values(
-            done=GradingRun.done + number,
-            chunks=GradingRun.chunks + 1,
-            changed=GradingRun.changed + len(rows),
-            **{move: getattr(GradingRun, move) + moves[move] for move in ("up", "down", "held")},
-        )
-        .execution_options(synchronize_session=False)
-    )
-    chunk = GradingChunk(
-        run_id=run.id, number=run.chunks + 1, first_id=after + 1, last_id=last, rows=len(rows), sha256=digest(rows)
-    )
-    session.add(chunk)
-
-
-def _moved(session: Session, run_id: int, after: int, last: int) -> list[Row]:
-    table = LevelDecisionRow.__table__
-    place = (table.c.run_id == run_id, table.c.customer_id > after, table.c.customer_id <= last)
-    query = select(table).where(*place, moved(table.c)).order_by(table.c.customer_id)
-    return [tuple(row) for row in session.execute(query).all()]
-
-
-def changes(session: Session, run_id: int, after: int, last: int) -> list[Row]:
-    """The rows of a stretch whose level changed, whole, by customer: what the audit chain answers for."""
-    return [row for row in _moved(session, run_id, after, last) if row[LEVEL] != row[HELD]]
+    sealed = seals.seal(session, run.id, after, last)
+    run.done += number
+    run.chunks += 1
+    run.changed += sealed.rows
+    for move in ("up", "down", "held"):
+        setattr(run, move, getattr(run, move) + sealed.moves.get(move, 0))
+    at = {"run_id": run.id, "number": run.chunks, "first_id": after + 1, "last_id": last}
+    session.add(GradingChunk(**at, rows=sealed.rows, sha256=sealed.sha256))
 
 
 _STANDING = ("customer_id", "level", "product_line_id", "basis", "from_on", "month", "run_id", "recorded_at")
 
 
-def _propose(session: Session, run: GradingRun, stretch: Mapping[str, int], from_on: date) -> None:
-    """Write the changed levels as they will be in force; they count from the run's confirmation on (CHEM-9.5)."""
+def _proposing(run: GradingRun, from_on: date) -> Any:
+    """Writes a stretch's changed levels as they will be in force; they count from the run's confirmation on."""
     seen = LevelDecisionRow
     rows = select(
         seen.customer_id,
@@ -330,14 +284,14 @@ def _propose(session: Session, run: GradingRun, stretch: Mapping[str, int], from
         literal(run.facts_at, StandingRow.recorded_at.type),
     ).where(seen.run_id == run.id, _among(seen.customer_id), moved(), seen.level != seen.held)
     table: Any = StandingRow.__table__
-    session.execute(insert(table).from_select(_STANDING, rows), stretch)
+    return insert(table).from_select(_STANDING, rows)
 
 
 def compute_here(session: Session, run: GradingRun) -> None:
     """Decide the whole run in the present transaction: for companies of a few thousand customers."""
-    shared = plan(session, run)
+    made = strokes(session, run)
     while run.state == "computing":
-        keep(session, run, shared, STRETCH_POSTGRES)
+        keep(session, run, made, STRETCH_POSTGRES)
 
 
 def compute(
@@ -358,12 +312,12 @@ def compute(
     run = session.get(GradingRun, run_id)
     if run is None or run.state != "computing":
         return run is not None
-    shared = plan(session, run)
+    made = strokes(session, run)
     while go_on():
         begun = time.monotonic()
         with transaction(session):
             run = session.get_one(GradingRun, run_id)
-            keep(session, run, shared, size)
+            keep(session, run, made, size)
             is_done = run.state != "computing"
         if is_done:
             return True

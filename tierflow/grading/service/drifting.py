@@ -42,13 +42,30 @@ def differing(session: Session, run: GradingRun, later: Sequence[int] = ()) -> l
 
 
 def lifted(run: GradingRun, later: Sequence[int] = ()) -> Select[Any]:
-    """Customers whose tonnes are not those the run decided by."""
+    """Customers whose tonnes are not those the run decided by.
+
+    Asked of whoever lifted in the month, a third of them perhaps: a month's sum is added to and never taken away, so
+    that nobody else was decided by any tonnes. That no sum is missing is what `offtake.verify` proves.
+    """
+    seen, month = aliased(LevelDecisionRow), OfftakeMonth
+    then = select(seen.grams).where(*_decided(seen, run, month.customer_id)).scalar_subquery()
+    return select(month.customer_id).where(
+        month.product_line_id == run.product_line_id,
+        month.month == run.month,
+        then != month.grams,
+        *_holds(month.customer_id, later),
+    )
+
+
+def unfounded(run: GradingRun, later: Sequence[int] = ()) -> Select[Any]:
+    """Customers decided by tonnes of a month that has none of theirs: nothing that was written leads there."""
     seen, month = LevelDecisionRow, OfftakeMonth
-    now = select(month.grams).where(
+    known = select(month.grams).where(
         month.customer_id == seen.customer_id, month.product_line_id == run.product_line_id, month.month == run.month
     )
-    differs = func.coalesce(now.scalar_subquery(), 0) != seen.grams
-    return select(seen.customer_id).where(seen.run_id == run.id, differs, *_holds(seen.customer_id, later))
+    return select(seen.customer_id).where(
+        seen.run_id == run.id, seen.grams != 0, ~known.exists(), *_holds(seen.customer_id, later)
+    )
 
 
 def _keyed(run: GradingRun, later: Sequence[int]) -> Select[Any]:

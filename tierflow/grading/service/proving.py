@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, func, or_, select, union
 from sqlalchemy.orm import Session
 
 from tierflow.common.customers import Customer, CustomerLine
@@ -16,7 +16,7 @@ from tierflow.common.policies import policy_numbered
 from tierflow.common.standing import StandingRow, StandingRun
 from tierflow.grading.models import GradingChunk, GradingRun, LevelDecisionRow, LevelPin
 from tierflow.grading.rules.levels import Level, earned, level_policy
-from tierflow.grading.service import closing, drifting, facts
+from tierflow.grading.service import drifting, facts, seals
 from tierflow.kernel.months import Month, local_day
 
 BATCH = 5_000
@@ -69,8 +69,8 @@ def strangers(run_id: int) -> Select[Any]:
 def _sealed(session: Session, run: GradingRun) -> Iterator[str]:
     chunks = session.scalars(select(GradingChunk).where(GradingChunk.run_id == run.id).order_by(GradingChunk.number))
     for chunk in chunks.all():
-        rows = closing.changes(session, run.id, chunk.first_id - 1, chunk.last_id)
-        if len(rows) != chunk.rows or closing.digest(rows) != chunk.sha256:
+        found = seals.seal(session, run.id, chunk.first_id - 1, chunk.last_id)
+        if (found.rows, found.sha256) != (chunk.rows, chunk.sha256):
             yield f"changes {chunk.first_id} to {chunk.last_id} are not those that were written"
 
 
@@ -120,7 +120,8 @@ def _unseen(session: Session) -> Iterator[str]:
     for made in months.values():
         since = max(run.facts_at for run in made)
         for at, run in enumerate(made):
-            decided = drifting.lifted(run, [later.id for later in made[at + 1 :]]).subquery()
+            later = [each.id for each in made[at + 1 :]]
+            decided = union(drifting.lifted(run, later), drifting.unfounded(run, later)).subquery()
             customer_id = decided.c.customer_id
             held = in_force(CustomerLine.from_on, CustomerLine.to_on, Month.of(run.month).last_day)
             line = (CustomerLine.customer_id == customer_id, CustomerLine.product_line_id == run.product_line_id)
@@ -188,17 +189,17 @@ def _standings(session: Session) -> Iterator[str]:
 def _placed(session: Session) -> Iterator[str]:
     """Levels in force on another product line, for another month or from another day than their run decided."""
     row = StandingRow
-    for run in session.scalars(select(GradingRun).order_by(GradingRun.id)):
+    told = (row.run_id, row.product_line_id, row.month, row.from_on, row.basis)
+    runs = {run.id: run for run in session.scalars(select(GradingRun))}
+    for found in session.execute(select(*told).where(row.run_id.is_not(None)).distinct().order_by(*told)).all():
+        run = runs.get(found.run_id)
+        if run is None or (run.kind == "adjusting" and run.confirmed_at is None):
+            continue  # an adjustment's levels are written when it is confirmed
         from_on, basis = Month.of(run.month).end, "run"
-        if run.kind == "adjusting":
-            if run.confirmed_at is None:
-                continue  # an adjustment's levels are written when it is confirmed
+        if run.confirmed_at is not None and run.kind == "adjusting":
             from_on, basis = max(local_day(run.confirmed_at), from_on), "adjusted"
-        wrong = or_(
-            row.product_line_id != run.product_line_id,
-            row.month.is_distinct_from(run.month),
-            row.from_on != from_on,
-            row.basis != basis,
-        )
-        for standing_id in session.scalars(select(row.id).where(row.run_id == run.id, wrong).order_by(row.id)):
+        if tuple(found) == (run.id, run.product_line_id, run.month, from_on, basis):
+            continue
+        wrong = [column.is_not_distinct_from(value) for column, value in zip(told, found, strict=True)]
+        for standing_id in session.scalars(select(row.id).where(*wrong).order_by(row.id)):
             yield f"standing {standing_id}: not the line, the month or the day that run {run.id} decided on"
