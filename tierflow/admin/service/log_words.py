@@ -24,6 +24,7 @@ SUBJECTS = {
     "distribution": mark("Customer information"),
     "disqualification": mark("Disqualification"),
     "disqualified": mark("Disqualified company"),
+    "listing": mark("Entry on the list of the disqualified"),
     "inspection_round": mark("Round of file inspection"),
     "contract": mark("Contract"),
     "handover": mark("Handover"),
