@@ -7,7 +7,11 @@ from collections.abc import Sequence
 from sqlalchemy.orm import Session
 
 from jobs.duty import Errand, Result
+from tierflow.common import ending as offices
+from tierflow.common.policies import policy_on
+from tierflow.kernel.months import local_day
 from tierflow.onboarding.service import handover, orphans
+from tierflow.onboarding.terms_keeping import PORTFOLIO_WARN_DAYS
 
 
 def due(session: Session, errand: Errand) -> Sequence[str]:
@@ -21,10 +25,12 @@ def complete(session: Session, errand: Errand) -> Result:
 
 
 def ending(session: Session, errand: Errand) -> Sequence[str]:
-    """Portfolios whose account manager's office ends soon, or has ended."""
-    return orphans.ending(session, errand.now)
+    """Portfolios, and work of an office, without a valid person soon or already: an office ends by itself."""
+    days = policy_on(session, local_day(errand.now)).integer(PORTFOLIO_WARN_DAYS)
+    return [*orphans.ending(session, errand.now), *offices.ending(session, errand.now, days)]
 
 
 def warn(session: Session, errand: Errand) -> Result:
     """Tell whoever answers for one of them."""
-    return {"notices": orphans.warn(session, errand.item, errand.now)}
+    tell = offices.warn if errand.item.startswith((offices.OFFICE, offices.PERSON)) else orphans.warn
+    return {"notices": tell(session, errand.item, errand.now)}

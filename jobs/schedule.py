@@ -89,7 +89,7 @@ TIMETABLE: tuple[Duty, ...] = (
     ),
     Duty(
         "portfolios",
-        mark("Warn of portfolios without a valid person"),
+        mark("Warn of portfolios and offices without a valid person"),
         Timing(Day, time(9, 0), at_work=True),
         items=handovers.ending,
         each=handovers.warn,

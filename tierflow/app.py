@@ -19,6 +19,7 @@ from tierflow.common import approvals, calendars, desks, offtake, portfolios, su
 from tierflow.common import tables as _tables  # noqa: F401 - every table is known before the first query
 from tierflow.common.clock import system_clock
 from tierflow.common.db import db, engine_options
+from tierflow.common.imports import handing_over as imports_handing_over
 from tierflow.common.policies import register_terms
 from tierflow.common.schema import defects
 from tierflow.complaints import api as complaints_api
@@ -32,6 +33,7 @@ from tierflow.complaints.terms import COMPLAINT_TERMS
 from tierflow.grading import api as grading_api
 from tierflow.grading import pages as grading_pages
 from tierflow.grading.service import derived as grading_derived
+from tierflow.grading.service import handing_over as grading_handing_over
 from tierflow.grading.service import recounting as grading_recounting
 from tierflow.grading.service import runs as grading_runs
 from tierflow.grading.service.closed import closed_months
@@ -43,7 +45,7 @@ from tierflow.lifting import api as lifting_api
 from tierflow.lifting import pages as lifting_pages
 from tierflow.lifting.service import discipline, offtake_rows, stopping
 from tierflow.lifting.service import figures as lifting_figures
-from tierflow.lifting.service import gate as lifting_gate
+from tierflow.lifting.service import handing_over as lifting_handing_over
 from tierflow.lifting.terms import LIFTING_TERMS
 from tierflow.onboarding import api as onboarding_api
 from tierflow.onboarding import pages as onboarding_pages
@@ -208,9 +210,15 @@ def _compose(app: Flask, api: openapi.QuietApi) -> None:
     verify.also_checked("offtake", offtake.verify)
     verify.also_checked("covers", suspension.verify)
     verify.also_checked("lifting", lifting_figures.verify)
-    for share in (*onboarding_portfolio.SHARES, *complaints_handing_over.SHARES):
+    for share in (imports_handing_over.SHARE, *onboarding_portfolio.SHARES, *complaints_handing_over.SHARES):
         portfolios.register(share)
-    for desk in (*distributing.DESKS, *complaints_handing_over.DESKS, *lifting_gate.DESKS):
+    for desk in (
+        *distributing.DESKS,
+        *inspecting.DESKS,
+        *complaints_handing_over.DESKS,
+        *lifting_handing_over.DESKS,
+        *grading_handing_over.DESKS,
+    ):
         desks.register(desk)
 
 

@@ -269,3 +269,21 @@ def test_lists_are_typed_entry_by_entry_and_read_in_words(app: Flask, clock: Sta
     assert 'value="19"' in bad.text, "what was typed stays"
     cliff = post("/levels/policies/2", **typed | {"v-review.bands.keep": ""})
     assert 'id="f-v-review-bands-error"' in cliff.text
+
+
+@pytest.mark.groundwork("CMTE-2.1")
+def test_a_draft_handed_in_says_that_it_waits_and_one_that_came_back_that_it_did(scene: Scene) -> None:
+    scene.close(JAN)
+    version = draft(scene, grading__one_star_grams=800 * T)
+    sm = sign_in(scene.app, scene.people["sm"])
+
+    def shown() -> list[set[str]]:
+        pages = [sm.get(path).text for path in ("/levels/policies", f"/levels/policies/{version}")]
+        return [{word for word in ("草案", "等待审批", "退回更正") if f"</i>{word}</span>" in page} for page in pages]
+
+    assert shown() == [{"草案"}, {"草案"}]
+    hand_in(scene, version)
+    assert shown() == [{"等待审批"}, {"等待审批"}]
+    remark = seen(scene, version, remark="二星起点一并核对")
+    scene.act(drafts.send_back, "gm", at("2026-05-06 10:00"), version, remark)
+    assert shown() == [{"退回更正"}, {"退回更正"}]

@@ -20,6 +20,7 @@ from tierflow.common import approvals, portfolios
 from tierflow.common.approvals import ApprovalCase, ApprovalSeat
 from tierflow.common.customers import Customer
 from tierflow.common.db import Base, db, transaction
+from tierflow.common.imports import service as lists
 from tierflow.common.notices import Notice
 from tierflow.common.reference import Product
 from tierflow.common.users import Delegation, RoleGrant, User
@@ -29,6 +30,7 @@ from tierflow.kernel.errors import Refused
 from tierflow.kernel.roles import Role
 from tierflow.onboarding.models import Application, Handover
 from tierflow.onboarding.service import contracts, deciding, handover, links
+from tierflow.onboarding.service.takeover import CUSTOMERS
 
 # Every column that names an account, and what becomes of it when that person leaves: the share that hands it over;
 # "own": it ends with the account; "record": who did something, which stays.
@@ -89,7 +91,7 @@ COLUMNS = {
     "heartbeat.released_by_id": "record",
     "idempotency_key.user_id": "own",
     "import_batch.applied_by_id": "record",
-    "import_batch.created_by_id": "own",  # a list in preparation is its maker's; handed in it is with who decides
+    "import_batch.created_by_id": "imports",
     "import_batch.handed_in_by_id": "record",
     "import_batch.reverted_by_id": "record",
     "import_mapping.user_id": "own",
@@ -111,6 +113,7 @@ COLUMNS = {
     "lifting_settlement.by_id": "record",
     "lifting_slip.released_by_id": "record",
     "lifting_weighing.by_id": "record",
+    "listing.proposed_by_id": "record",
     "notice.user_id": "notices",
     "paper.added_by_id": "record",
     "paper_renewal.handed_in_by_id": "record",
@@ -175,6 +178,10 @@ class Full(House):
             opinions.save(session, actor, taken.id, opinion, NOW)
             third = builders.user(session, "third", Role.ACCOUNT_MANAGER)
             builders.delegation(session, third, session.get_one(User, li), TODAY, TODAY + timedelta(days=2))
+            for who in (session.get_one(User, li), place.users["wang"]):  # who may prepare a list of customers
+                builders.grant(session, who, (Role.SALES_MANAGER, place.other_region))
+            file = "名称,代码\nx,y\n".encode()
+            lists.receive(session, place.actor(session, "li"), CUSTOMERS, "名单.csv", file, NOW, spoken=str)
             session.add(
                 Handover(
                     giver_id=third.id,

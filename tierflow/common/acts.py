@@ -128,7 +128,12 @@ ACTS: dict[str, str] = {
     "import.hand_in": mark("handed in an import"),
     "import.approve": mark("approved an import"),
     "import.send_back": mark("sent an import back"),
+    "listing.enter": mark("proposed a company for the list of the disqualified"),
+    "listing.strike": mark("proposed to take a company off the list of the disqualified"),
+    "disqualified.enter": mark("put a company on the list of the disqualified"),
+    "disqualified.strike": mark("took a company off the list of the disqualified"),
     "import.discard": mark("gave an import up"),
+    "import.take_over": mark("took over a list being imported"),
     "import.apply": mark("imported a file"),
     "import.revert": mark("reverted an import"),
     # complaints

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from tierflow.common.db import Exact, Model, in_force, pk
+from tierflow.common.db import Exact, Model, in_force, one_of, pk
 from tierflow.common.reference import OfficeTie
 from tierflow.kernel import roles
 from tierflow.kernel.errors import NotFound
@@ -126,9 +126,9 @@ def visible_rows(actor: Actor, region_column: Any, manager_column: Any) -> Any:
         return true()
     condition: Any = false()
     if own := actor.user_ids_as(Role.ACCOUNT_MANAGER):
-        condition |= manager_column.in_(own)
+        condition |= one_of(manager_column, own)
     if regions := actor.scopes(Role.SALES_MANAGER):
-        condition |= region_column.in_(regions)
+        condition |= one_of(region_column, regions)
     return condition
 
 

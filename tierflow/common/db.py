@@ -214,6 +214,16 @@ def in_force(from_on: Any, to_on: Any, on: Any) -> Any:
     return (from_on <= on) & ((to_on.is_(None)) | (to_on > on))
 
 
+def one_of(column: Any, ids: Collection[int | None]) -> Any:
+    """SQL condition: the column holds one of a few ids; as a rule there is one, one's own.
+
+    An IN is written out anew with each call, and most of what a page asks begins with whose it is.
+    """
+    if len(ids) == 1 and None not in ids:
+        return column == next(iter(ids))
+    return column.in_(ids)
+
+
 def among(session: Session, column: Any, values: Collection[str]) -> Any:
     """SQL condition: the column holds one of many texts, sent as one value; an IN of a thousand is slow to write."""
     if is_sqlite(session):

@@ -44,7 +44,7 @@ Move = Callable[[Session, Change], int]
 class Share:
     """A kind of open work. `binds`: nobody leaves while there is some; else it ends by itself with the person.
 
-    `role`: the office without which nobody can hold it.
+    `role`: the office without which nobody can hold it. `why`: says what lies there, and what to do, in its own words.
     """
 
     key: str
@@ -53,6 +53,7 @@ class Share:
     move: Move
     binds: bool = True
     role: Role | None = None
+    why: Callable[[Session, int], Text] | None = None
 
 
 class Held(NamedTuple):
@@ -95,17 +96,18 @@ def label_of(key: str) -> str:
 def why_not_leave(session: Session, user_id: int, on: date, *, role: Role | None = None) -> list[Refusal]:
     """Nobody leaves, or loses an office, while open work would be left without a valid person (CHEM-3.3)."""
     return [
-        Refusal(
-            "CHEM-3.3",
-            text(
-                "%(what)s: %(number)s still lie with this account; hand them over first.",
-                what=Text(held.share.label),
-                number=held.number,
-            ),
-        )
+        Refusal("CHEM-3.3", held.share.why(session, user_id) if held.share.why else _why(held))
         for held in held_by(session, user_id, on)
         if held.share.binds and role in (None, held.share.role)
     ]
+
+
+def _why(held: Held) -> Text:
+    return text(
+        "%(what)s: %(number)s still lie with this account; hand them over first.",
+        what=Text(held.share.label),
+        number=held.number,
+    )
 
 
 def why_not_take(session: Session, user_id: int, on: date, *, is_enabled: bool) -> list[Refusal]:
@@ -121,7 +123,8 @@ def why_not_take(session: Session, user_id: int, on: date, *, is_enabled: bool) 
 
 def _cases(giver_id: int) -> tuple[object, ...]:
     ended = [state.value for state in ENDED]
-    # What an administrator proposes is the proposer's alone: rights are never handed on; so is a list being imported.
+    # What an administrator proposes is the proposer's alone: rights are never handed on. A list being imported moves
+    # with the list.
     return (
         ApprovalCase.submitter_id == giver_id,
         ApprovalCase.state.not_in(ended),

@@ -13,7 +13,19 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, and_, exists, not_, or_, select, update
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    UniqueConstraint,
+    and_,
+    exists,
+    literal_column,
+    not_,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
@@ -145,7 +157,7 @@ def _holds(customer_id: Any, kind: str, on: Any) -> Any:
     row = aliased(PaperCover)
     return exists().where(
         row.customer_id == customer_id,
-        row.kind == kind,
+        row.kind == literal_column(f"'{kind}'"),  # one of ours: of a kind sent beside it a plan kept knows nothing
         row.counts_from <= on,
         or_(row.valid_to.is_(None), row.valid_to >= on),
     )

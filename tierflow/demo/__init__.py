@@ -87,7 +87,7 @@ def _goes_away(session: Session, house: House, at: datetime) -> Story:
 def _take_over_the_list(session: Session, house: House, diary: Diary) -> Story:
     """The companies whose status was withdrawn before tierflow, from the paper files (CHEM-17).
 
-    Rows, because withdrawing the status of a customer, the only way onto the list, is still to come.
+    Rows: what was decided on paper has no proposal here.
     """
     at = diary.at(BEGAN_DAYS_AGO - 2, 15, 0)
     yield at

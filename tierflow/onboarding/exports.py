@@ -69,18 +69,18 @@ CUSTOMERS = [
 ]
 
 EXPIRING = [
-    Column(text("Number"), lambda row: row.customer.number, width=12),
-    Column(text("Company name"), lambda row: row.customer.name, width=36),
-    Column(text("Paper"), lambda row: Text(PAPER_LABELS[row.cover.kind]), width=26),
+    Column(text("Number"), lambda row: row.number, width=12),
+    Column(text("Company name"), lambda row: row.name, width=36),
+    Column(text("Paper"), lambda row: Text(PAPER_LABELS[row.kind]), width=26),
     Column(text("Proof of renewal"), lambda row: text("yes") if row.is_proof else "", width=10),
-    Column(text("Last valid day"), lambda row: row.cover.valid_to, "day"),
+    Column(text("Last valid day"), lambda row: row.valid_to, "day"),
     Column(text("Days left"), lambda row: row.days_left, "integer"),
     Column(text("Suspended"), lambda row: text("yes") if row.is_suspended else "", width=10),
     Column(text("Renewal handed in"), lambda row: text("yes") if row.is_waiting else "", width=12),
     Column(text("Sales region"), lambda row: row.region),
     Column(text("Account manager"), lambda row: row.account_manager),
-    Column(text("Contact person"), lambda row: row.customer.contact_name),
-    Column(text("Telephone"), lambda row: row.customer.phone, "code"),
+    Column(text("Contact person"), lambda row: row.contact_name),
+    Column(text("Telephone"), lambda row: row.phone, "code"),
 ]
 
 FILING = [

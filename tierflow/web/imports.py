@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from tierflow.common.approvals import why_not
-from tierflow.common.imports import ImportBatch, Importer, outcome, service
+from tierflow.common.imports import ImportBatch, Importer, handing_over, outcome, service
 from tierflow.common.imports.reading import MOST_BYTES
 from tierflow.common.imports.tables import ImportRowError
 from tierflow.common.users import User
@@ -112,6 +112,7 @@ def register(
         (f"{one}/check", "_check", importer.action, pages.check_again, pages.batch_again),
         (f"{one}/hand-in", "_hand_in", importer.action, pages.hand_in, pages.batch_again),
         (f"{one}/discard", "_discard", importer.action, pages.discard, pages.batch_again),
+        (f"{one}/take-over", "_take_over", importer.action, pages.take_over, pages.listing_again),
         (f"{one}/revert", "_revert", importer.deciding, pages.revert, pages.batch_again),
     )
     if importer.apply_action:
@@ -174,7 +175,7 @@ class _Pages:
             "imports/list.html",
             pages=self,
             title=show(self.importer.title),
-            rows=[(batch, who, state_of(batch)) for batch, who in found.rows],
+            rows=[(batch, who, state_of(batch), seen) for batch, who, seen in found.rows],
             page=found,
             errors=errors,
             refusals=told(refusals),
@@ -339,6 +340,12 @@ class _Pages:
         service.discard(session, actor, self.importer, batch_id, now)
         flash(_("The import is given up; nothing was changed."), "ok")
         return redirect(self.url())
+
+    def take_over(self, *, session: Session, actor: Actor, now: datetime, batch_id: int) -> BaseResponse:
+        """Go on with a colleague's list."""
+        handing_over.take_over(session, actor, self.importer, batch_id, now)
+        flash(_("The list is yours now."), "ok")
+        return self._back(batch_id)
 
     def revert(self, *, session: Session, actor: Actor, now: datetime, batch_id: int) -> BaseResponse:
         """Take everything it brought back again."""

@@ -11,7 +11,7 @@ from flask_smorest.fields import Upload
 from marshmallow import fields
 from sqlalchemy.orm import Session
 
-from tierflow.common.imports import ImportBatch, Importer, outcome, service
+from tierflow.common.imports import ImportBatch, Importer, handing_over, outcome, service
 from tierflow.common.imports.tables import STATES, ImportRowError
 from tierflow.kernel.roles import Actor
 from tierflow.web.access import reads, tables_opened, writes
@@ -120,10 +120,17 @@ class RowPageOut(Schema):
     before = fields.String(allow_none=True)
 
 
+class BatchListedOut(BatchOut):
+    """An import in the list. What a colleague prepares can be taken over; what stands in it is not shown."""
+
+    holder = fields.String(metadata={"description": "whose it is"})
+    is_visible = fields.Boolean(metadata={"description": "whether you may open it"})
+
+
 class BatchPageOut(Schema):
     """A page of imports."""
 
-    rows = fields.List(fields.Nested(BatchOut))
+    rows = fields.List(fields.Nested(BatchListedOut))
     after = fields.String(allow_none=True)
     before = fields.String(allow_none=True)
 
@@ -137,6 +144,11 @@ class FindingPageOut(Schema):
 
 
 Verb = Callable[..., ImportBatch]
+_HIDDEN: dict[str, Any] = {"heads": [], "mapping": {}}  # in a file without heads the first row is one of its rows
+
+
+def _values(batch: ImportBatch) -> dict[str, Any]:
+    return {attribute.key: getattr(batch, attribute.key) for attribute in batch.__mapper__.column_attrs}
 
 
 def register(blp: Any, importer: Importer, *, prefix: str, read: str) -> None:
@@ -151,7 +163,11 @@ def register(blp: Any, importer: Importer, *, prefix: str, read: str) -> None:
         """The imports you may see, newest first."""
         order = [Sort("id", ImportBatch.id, True)]
         page = page_of(session, service.batches(actor, importer), order, cursor=wanted["cursor"], size=wanted["size"])
-        return {"rows": [batch for batch, _who in page.rows], "after": page.after, "before": page.before}
+        rows = [
+            {**_values(batch), **({} if seen else _HIDDEN), "holder": who, "is_visible": seen}
+            for batch, who, seen in page.rows
+        ]
+        return {"rows": rows, "after": page.after, "before": page.before}
 
     @blp.route(prefix, methods=["POST"])
     @tables_opened
@@ -169,8 +185,7 @@ def register(blp: Any, importer: Importer, *, prefix: str, read: str) -> None:
     def read_import(*, session: Session, actor: Actor, now: datetime, batch_id: int) -> Any:
         """One import, and where its approval stands."""
         batch = service.get(session, actor, importer, batch_id)
-        values = {attribute.key: getattr(batch, attribute.key) for attribute in batch.__mapper__.column_attrs}
-        return SimpleNamespace(**values, case=service.case_of(session, batch))
+        return SimpleNamespace(**_values(batch), case=service.case_of(session, batch))
 
     @blp.route(f"{one}/findings", methods=["GET"])
     @reads(read)
@@ -211,6 +226,8 @@ def register(blp: Any, importer: Importer, *, prefix: str, read: str) -> None:
 
     _plain(blp, importer.action, f"{one}/check", "check_again", service.check_again, importer, "Check the rows anew.")
     _plain(blp, importer.action, f"{one}/discard", "discard", service.discard, importer, "Give it up.")
+    take_over, told = handing_over.take_over, "Go on with a colleague's list: it is yours from now on."
+    _plain(blp, importer.action, f"{one}/take-over", "take_over", take_over, importer, told)
     _reasoned(blp, importer.deciding, f"{one}/revert", "revert", service.revert, importer, "Take all of it back.")
     if importer.apply_action:
         _plain(

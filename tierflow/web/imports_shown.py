@@ -64,6 +64,7 @@ RESULTS = {
     "customers": mark("Customers"),
     "lines": mark("Product lines"),
     "papers": mark("Papers"),
+    "companies": mark("Companies"),
     "rows": mark("Rows"),
     "offtake.lines": mark("Liftings added"),
     "offtake.confirmed": mark("Gate weighings confirmed"),

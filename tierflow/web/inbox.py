@@ -14,11 +14,25 @@ from datetime import datetime
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import BigInteger, Select, String, bindparam, cast, func, literal, null, select, true, union_all
+from sqlalchemy import (
+    BigInteger,
+    Select,
+    String,
+    bindparam,
+    cast,
+    func,
+    literal,
+    literal_column,
+    null,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
 from tierflow.common import approvals
 from tierflow.common.approvals import ApprovalCase, AskedOpinion
+from tierflow.common.db import one_of
 from tierflow.common.reference import Region
 from tierflow.kernel.errors import Invalid
 from tierflow.kernel.roles import Actor
@@ -118,7 +132,7 @@ def opinion_source(actor: Actor) -> Iterable[Select[Any]]:
             ApprovalCase.region_id,
         )
         .join(ApprovalCase, ApprovalCase.id == AskedOpinion.case_id)
-        .where(AskedOpinion.asked_id.in_(mine), AskedOpinion.answered_at.is_(None))
+        .where(one_of(AskedOpinion.asked_id, mine), AskedOpinion.answered_at.is_(None))
     )
 
 
@@ -206,7 +220,9 @@ def _number(sources: tuple[Source, ...], actor: Actor) -> Select[Any] | None:
         columns = query.selected_columns
         # In the order of the index: asked for any hundred of them, a planner may walk the whole table instead.
         ordered = query.order_by(columns["due"], columns["subject_id"]).limit(most(CAP + 1))
-        parts.append(select(ordered.with_only_columns(literal(1).label("one"), maintain_column_froms=True).subquery()))
+        parts.append(
+            select(ordered.with_only_columns(literal_column("1").label("one"), maintain_column_froms=True).subquery())
+        )
     enough = union_all(*parts).limit(most(CAP + 1))  # the kinds behind are not looked at once there are as many
     return select(func.count()).select_from(enough.subquery()) if parts else None
 

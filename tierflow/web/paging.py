@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -38,6 +38,9 @@ class Page(Generic[Row]):
     size: int
 
 
+Widen = Callable[[Any], Select[Any]]
+
+
 def page_of(
     session: Session,
     query: Select[Any],
@@ -46,15 +49,17 @@ def page_of(
     cursor: str | None = None,
     size: int = 30,
     given: dict[str, Any] | None = None,
+    widen: Widen | None = None,
 ) -> Page[Any]:
     """One page of `query`. The cursor says where it begins and in which direction; raises `Invalid` for a bad one.
 
     The sort columns must be among the selected columns or attributes of the selected entity, never NULL. `given`: the
-    parameters of a query that is written once and kept, so that its pages are written once too; see `once`.
+    parameters of a query that is written once and kept, so that its pages are written once too; see `once`. `widen`:
+    what is asked of the rows of the page, once it is cut; without it a planner may ask it of all of them.
     """
     backwards, values = _read_cursor(cursor, sorts)
     write = _paged.__wrapped__ if given is None else _paged
-    page = write(query, tuple(sorts), size, backwards, values is not None)
+    page = write(query, tuple(sorts), size, backwards, values is not None, widen)
     place = {f"_from_{i}": value for i, value in enumerate(values or ())}
     found = session.execute(page, {**(given or {}), **place}).all()
     more = len(found) > size
@@ -80,7 +85,9 @@ once = lru_cache(maxsize=512)
 
 
 @once
-def _paged(query: Select[Any], sorts: tuple[Sort, ...], size: int, backwards: bool, from_cursor: bool) -> Select[Any]:
+def _paged(
+    query: Select[Any], sorts: tuple[Sort, ...], size: int, backwards: bool, from_cursor: bool, widen: Widen | None
+) -> Select[Any]:
     directed = [(sort, sort.descending != backwards) for sort in sorts]
     if from_cursor:
         query = query.where(
@@ -90,7 +97,13 @@ def _paged(query: Select[Any], sorts: tuple[Sort, ...], size: int, backwards: bo
     query = query.order_by(None).order_by(
         *[sort.column.desc() if descending else sort.column.asc() for sort, descending in directed]
     )
-    return query.limit(most(size + 1))
+    query = query.limit(most(size + 1))
+    if widen is None:
+        return query
+    cut = query.subquery("cut")
+    keys = [cut.c[f"_key_{i}"] for i in range(len(sorts))]
+    ordered = [key.desc() if descending else key.asc() for key, (_sort, descending) in zip(keys, directed, strict=True)]
+    return widen(cut).add_columns(*keys).order_by(*ordered)
 
 
 def most(size: int) -> Any:

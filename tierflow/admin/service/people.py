@@ -167,6 +167,8 @@ def edit(session: Session, actor: Actor, user_id: int, data: Mapping[str, Any], 
     user = account(session, user_id)
     refuse_stale(user, EDITABLE, data.get("seen"))
     _check_department(session, data, now)
+    if "department_id" in data and data["department_id"] != user.department_id and user.disabled_at is None:
+        refuse_if_any(desks.why_not_quit(session, user))
     before = values_of(user, EDITABLE)
     for field in EDITABLE:
         if field in data:
@@ -201,7 +203,13 @@ def disable(session: Session, actor: Actor, user_id: int, reason: str, now: date
     if user.person_id in left and _is_sole_account(session, user, local_day(now)):
         refuse_if_any(rules.why_not_without(left, user.person_id))
     on = local_day(now)
-    refuse_if_any([*portfolios.why_not_leave(session, user.id, on), *desks.why_not_vacate(session, user, on)])
+    refuse_if_any(
+        [
+            *portfolios.why_not_leave(session, user.id, on),
+            *desks.why_not_vacate(session, user, on),
+            *desks.why_not_quit(session, user),
+        ]
+    )
     _switch(session, user, disabled_at=now)
     end_sessions_of(session, user.id)
     revoke_tokens_of(session, user.id, now)

@@ -17,7 +17,7 @@ from tierflow.common.approvals.tables import (
 )
 from tierflow.common.calendars import working_calendar
 from tierflow.common.counted import Counted
-from tierflow.common.db import Id
+from tierflow.common.db import Id, one_of
 from tierflow.common.policies import policy_on
 from tierflow.common.users import OFFICE, User
 from tierflow.kernel import approval
@@ -195,7 +195,7 @@ def _seated_elsewhere(*person_ids: int) -> Any:
         select(ApprovalSeat.case_id)
         .where(
             ApprovalSeat.case_id == ApprovalCase.id,
-            ApprovalSeat.person_id.in_(sorted(set(person_ids))),
+            one_of(ApprovalSeat.person_id, set(person_ids)),
             ApprovalSeat.step != ApprovalCase.step,
         )
         .exists()
@@ -205,7 +205,7 @@ def _seated_elsewhere(*person_ids: int) -> Any:
 def returned_condition(actor: Actor) -> Any:
     """SQL condition: cases sent back to the actor (or to whom they stand in for) for correction."""
     mine = {actor.user_id, *(principal.user_id for principal in actor.principals)}
-    return ApprovalCase.submitter_id.in_(mine) & (ApprovalCase.state == State.RETURNED.value)
+    return one_of(ApprovalCase.submitter_id, mine) & (ApprovalCase.state == State.RETURNED.value)
 
 
 def escalation_due(session: Session, now: datetime) -> datetime:

@@ -181,6 +181,11 @@ def register(importer: Importer) -> Importer:
     return importer
 
 
+def known_importers() -> Sequence[Importer]:
+    """Every kind of import."""
+    return list(_importers.values())
+
+
 def importer_of(kind: str) -> Importer:
     """The importer of a kind; KeyError for none."""
     return _importers[kind]

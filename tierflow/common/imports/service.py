@@ -13,16 +13,16 @@ from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
 
 from tierflow.common import approvals, audit, files
-from tierflow.common.approvals import ApprovalCase, ApprovalSeat, Seen
+from tierflow.common.approvals import ApprovalCase, Seen
 from tierflow.common.db import is_sqlite
-from tierflow.common.imports import outcome, reading
+from tierflow.common.imports import handing_over, outcome, reading
 from tierflow.common.imports.importer import Importer, folded, guess, importer_of
 from tierflow.common.imports.tables import ImportBatch, ImportChunk, ImportMapping, ImportRow, ImportRowError
 from tierflow.common.policies import policy_on
 from tierflow.common.runs import JobRequest
 from tierflow.common.uploads import clean_name
 from tierflow.common.users import User
-from tierflow.kernel.approval import EDITABLE, SUBMIT_SEAT, State, Verdict, digest
+from tierflow.kernel.approval import EDITABLE, State, Verdict, digest
 from tierflow.kernel.errors import Conflict, Invalid, NotFound, Refusal, Refused, refuse_if_any
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import SYSTEM, Actor, is_allowed, require
@@ -119,9 +119,15 @@ def visible(actor: Actor, importer: Importer) -> Any:
 
 
 def batches(actor: Actor, importer: Importer) -> Any:
-    """The imports of a kind with who made them, to be paged by id."""
-    query = select(ImportBatch, User.name).join(User, User.id == ImportBatch.created_by_id)
-    return query.where(visible(actor, importer))
+    """The imports of a kind with whose they are, and whether the actor may open them; to be paged by id.
+
+    What colleagues of the same office prepare is named too, to be taken over; what stands in it is not shown.
+    """
+    seen: Any = visible(actor, importer)
+    query = select(ImportBatch, User.name, seen.label("is_visible")).join(User, User.id == ImportBatch.created_by_id)
+    if is_allowed(actor, importer.action):
+        seen |= (ImportBatch.kind == importer.kind) & ImportBatch.state.in_(handing_over.OPEN)
+    return query.where(seen)
 
 
 def get(session: Session, actor: Actor, importer: Importer, batch_id: int) -> ImportBatch:
@@ -233,10 +239,8 @@ def _submit(session: Session, actor: Actor, importer: Importer, batch: ImportBat
     if case is None:
         subject = (importer.subject, batch.id)
         case = approvals.open_case(session, importer.chain, subject, batch.file_name, None, actor, now)
-        creator = session.get_one(User, batch.created_by_id)
-        case.submitter_id = creator.id
-        if creator.person_id != actor.person_id:  # handed in by who stands in
-            session.add(ApprovalSeat(case_id=case.id, person_id=creator.person_id, step=SUBMIT_SEAT))
+        case.submitter_id = batch.created_by_id
+        handing_over.seat_makers(session, case, batch)  # also where it is handed in by who stands in
     content = {
         "file": batch.file_name,
         "sha256": batch.sha256,

@@ -11,6 +11,7 @@ from sqlalchemy import literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from tierflow.common import lookup
+from tierflow.common.db import one_of
 from tierflow.complaints.models import Clock, Complaint, Consultation, Inquiry, Measure
 from tierflow.complaints.rules.errands import RAISED, ErrandKind, Level
 from tierflow.complaints.rules.words import STATE_LABELS, State
@@ -62,7 +63,7 @@ def source(actor: Actor) -> Iterable[Any]:
     whole = (Complaint.id, title, Complaint.said_at, Complaint.due_at, Complaint.region_id)
     if managed := actor.user_ids_as(Role.ACCOUNT_MANAGER):
         yield row("complaint", *whole).where(
-            Complaint.account_manager_id.in_(managed),
+            one_of(Complaint.account_manager_id, managed),
             Complaint.state.in_([State.HANDLING.value, State.APPROVED.value]),
         )
     if Role.GENERAL_MANAGER in actor.roles:
@@ -78,27 +79,27 @@ def source(actor: Actor) -> Iterable[Any]:
     yield (
         row("complaint_measure", Measure.id, measure, Measure.agreed_at, Measure.due_at, Measure.region_id)
         .join(Complaint, Complaint.id == Measure.complaint_id)
-        .where(Measure.owner_id.in_(mine), Measure.agreed_at.is_not(None), Measure.done_at.is_(None))
+        .where(one_of(Measure.owner_id, mine), Measure.agreed_at.is_not(None), Measure.done_at.is_(None))
     )
     if regions := actor.scopes(Role.SALES_MANAGER):
         yield (
             row("complaint_redating", *whole)
             .join(Clock, Clock.complaint_id == Complaint.id)
-            .where(Complaint.region_id.in_(regions), redating.is_asked())
+            .where(one_of(Complaint.region_id, regions), redating.is_asked())
         )
         yield (
             row("complaint_check", Measure.id, measure, Measure.done_at, Measure.due_at, Measure.region_id)
             .join(Complaint, Complaint.id == Measure.complaint_id)
-            .where(Measure.region_id.in_(regions), Measure.done_at.is_not(None), Measure.checked_at.is_(None))
+            .where(one_of(Measure.region_id, regions), Measure.done_at.is_not(None), Measure.checked_at.is_(None))
         )
     if actor.roles & {Role.ACCOUNT_MANAGER, Role.SALES_MANAGER}:
         asked = Inquiry.number + " · " + Inquiry.customer_name
         yield row("inquiry", Inquiry.id, asked, Inquiry.asked_at, Inquiry.due_at, Inquiry.region_id).where(
-            Inquiry.owner_id.in_(mine), raising.OPEN[ErrandKind.INQUIRY]
+            one_of(Inquiry.owner_id, mine), raising.OPEN[ErrandKind.INQUIRY]
         )
         yield row(
             "inquiry.to_close", Inquiry.id, asked, Inquiry.answered_at, Inquiry.answered_at, Inquiry.region_id
-        ).where(Inquiry.owner_id.in_(mine), inquiries.TO_CLOSE)
+        ).where(one_of(Inquiry.owner_id, mine), inquiries.TO_CLOSE)
     yield from _raised(actor)
 
 
@@ -114,14 +115,14 @@ def _raised(actor: Actor) -> Iterable[Any]:
         # Said in the words of the index: of a value sent beside the statement no planner knows that it fits.
         raised = told.in_([literal_column(f"'{level}'") for level in RAISED])
         ways = [told == Level.GENERAL_MANAGER.value] if is_general else []
-        return raising.OPEN[kind] & raised & or_(*ways, *([region.in_(regions)] if regions else []))
+        return raising.OPEN[kind] & raised & or_(*ways, *([one_of(region, regions)] if regions else []))
 
     kind = ErrandKind.MEASURE
     title = Complaint.number + " · " + Measure.what
     yield (
         row(f"{kind}.raised", Measure.id, title, Measure.agreed_at, Measure.due_at, Measure.region_id)
         .join(Complaint, Complaint.id == Measure.complaint_id)
-        .where(to_me(kind, Measure.region_id), Measure.owner_id.not_in(mine))
+        .where(to_me(kind, Measure.region_id), ~one_of(Measure.owner_id, mine))
     )
     kind = ErrandKind.CONSULTATION
     title = Complaint.number + " · " + Complaint.customer_name
@@ -133,7 +134,7 @@ def _raised(actor: Actor) -> Iterable[Any]:
     kind = ErrandKind.INQUIRY
     title = Inquiry.number + " · " + Inquiry.customer_name
     yield row(f"{kind}.raised", Inquiry.id, title, Inquiry.asked_at, Inquiry.due_at, Inquiry.region_id).where(
-        to_me(kind, Inquiry.region_id), Inquiry.owner_id.not_in(mine)
+        to_me(kind, Inquiry.region_id), ~one_of(Inquiry.owner_id, mine)
     )
 
 

@@ -9,11 +9,13 @@ from sqlalchemy import exists
 from sqlalchemy.orm import Session
 
 from tierflow.common.approvals import ApprovalCase
-from tierflow.common.desks import Desk
+from tierflow.common.desks import DepartmentDesk, Desk, Vacancy
 from tierflow.common.portfolios import Change, Share, count_rows, move_rows
-from tierflow.complaints.models import Complaint, Inquiry
+from tierflow.complaints.models import Complaint, Consultation, Inquiry
 from tierflow.complaints.models.handling import Measure
+from tierflow.complaints.rules.errands import ErrandKind
 from tierflow.complaints.rules.words import State
+from tierflow.complaints.service import raising
 from tierflow.kernel.approval import ENDED
 from tierflow.kernel.roles import Role
 from tierflow.kernel.text import mark
@@ -39,12 +41,26 @@ def _share(key: str, label: str, column: Any, conditions: tuple[Any, ...], role:
     return Share(key, label, count, move, role=role)
 
 
-def _of_region(session: Session, region_id: int | None) -> int:
-    where = [] if region_id is None else [Complaint.region_id == region_id]
-    return count_rows(session, Complaint, *_OPEN, *where)
+def _of_region(session: Session, vacancy: Vacancy) -> int:
+    return count_rows(session, Complaint, *_OPEN, vacancy.left(Complaint.region_id))
 
 
-DESKS = (Desk(Role.SALES_MANAGER, mark("Open complaints"), _of_region),)
+def _meetings(session: Session, vacancy: Vacancy) -> int:
+    return count_rows(session, Complaint, Complaint.needs_meeting, vacancy.left())
+
+
+def _asked(session: Session, department_id: int) -> int:
+    return count_rows(
+        session, Consultation, Consultation.department_id == department_id, raising.OPEN[ErrandKind.CONSULTATION]
+    )
+
+
+DESKS = (
+    # What a sales manager has to do with a complaint ends with it: opinions, measures to check, due times to confirm.
+    Desk("complaints", mark("Open complaints"), frozenset({Role.SALES_MANAGER}), _of_region),
+    Desk("meetings", mark("Special meetings to hold"), frozenset({Role.GENERAL_MANAGER}), _meetings),
+    DepartmentDesk("consultations", mark("Questions about complaints"), _asked),
+)
 
 SHARES = (
     _share("complaints", mark("Open complaints"), Complaint.account_manager_id, _OPEN, Role.ACCOUNT_MANAGER),

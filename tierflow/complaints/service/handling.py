@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from tierflow.common import audit
 from tierflow.common.calendars import working_calendar
-from tierflow.common.db import in_force
+from tierflow.common.db import in_force, one_of
 from tierflow.common.notices import notify
 from tierflow.common.reference import Department
 from tierflow.common.uploads import Upload
@@ -43,6 +43,10 @@ def consult(session: Session, actor: Actor, complaint_id: int, command: Mapping[
     )
     if department is None:
         raise Invalid({"department_id": [text("Choose one of the list.")]})
+    mine = (User.department_id == department.id, User.disabled_at.is_(None))
+    people = session.scalars(select(User.id).where(*mine)).all()
+    if not people:
+        raise Invalid({"department_id": [text("Nobody of this department could answer: it has no account in use.")]})
     wanted = command.get("due_at")
     if wanted is not None and wanted <= now:
         raise Invalid({"due_at": [text("This time has passed.")]})
@@ -69,7 +73,6 @@ def consult(session: Session, actor: Actor, complaint_id: int, command: Mapping[
         number=complaint.number,
         department=department.name,
     )
-    people = session.scalars(select(User.id).where(User.department_id == department.id, User.disabled_at.is_(None)))
     notify(
         session,
         people,
@@ -85,7 +88,7 @@ def consult(session: Session, actor: Actor, complaint_id: int, command: Mapping[
 def departments_of(actor: Actor) -> Any:
     """SELECT of the departments the actor speaks for: the own one, and those of whom they stand in for."""
     mine = {actor.user_id, *(principal.user_id for principal in actor.principals)}
-    return select(User.department_id).where(User.id.in_(mine), User.department_id.is_not(None))
+    return select(User.department_id).where(one_of(User.id, mine), User.department_id.is_not(None))
 
 
 def consultation_visible(actor: Actor) -> ColumnElement[bool]:

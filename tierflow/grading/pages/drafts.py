@@ -38,20 +38,24 @@ DRAFT = f"/levels/policies/<{ROW_ID}:version>"
 TRIAL = f"/levels/trials/<{ROW_ID}:test_id>"
 
 
-def states() -> dict[str, tuple[str, str]]:
-    """A version's state as badge."""
-    return {"draft": ("warn", _("Draft")), "adopted": ("ok", _("Adopted")), "dropped": ("neutral", _("Dropped"))}
+def badge_of(row: PolicyVersion, case: ApprovalCase | None) -> tuple[str, str]:
+    """A version's state as badge; of a draft that was handed in, where that stands."""
+    if row.state == "draft" and case is not None and case.state == State.IN_APPROVAL:
+        return "info", _("Waits for the decision")
+    if row.state == "draft" and case is not None and case.state == State.RETURNED:
+        return "warn", _("Returned for correction")
+    known = {"draft": ("warn", _("Draft")), "adopted": ("ok", _("Adopted")), "dropped": ("neutral", _("Dropped"))}
+    return known[row.state]
 
 
 @bp.get("/levels/policies")
 @reads("draft.read")
 def drafts(*, session: Session, actor: Actor, now: datetime) -> str:
     """Every policy version and draft."""
-    rows = service.listed(session, actor)
+    rows, cases = service.listed(session, actor), service.cases(session)
     return render_template(
         "grading/drafts.html",
-        rows=rows,
-        badges=states(),
+        rows=[(row, badge_of(row, cases.get(row.version))) for row in rows],
         in_force=policy_on(session, local_day(now)).version,
         may_write=is_allowed(actor, "draft.write"),
     )
@@ -87,7 +91,7 @@ def _draft(session: Session, actor: Actor, now: datetime, version: int, errors: 
     return render_template(
         "grading/draft.html",
         row=row,
-        badge=states()[row.state],
+        badge=badge_of(row, case),
         groups=_groups(row, policy_on(session, today), typed),
         labels={f"v-{key}": show(term.label) for key, term in terms.items()}
         | {"in_force_from": _("In force from"), "remark": _("Remark"), "source": _("Source: article or resolution")},

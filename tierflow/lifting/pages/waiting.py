@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from tierflow.common import lookup
 from tierflow.common.customers import Customer
+from tierflow.common.db import one_of
 from tierflow.kernel.roles import Actor, Role, is_allowed
 from tierflow.kernel.text import mark
 from tierflow.lifting.models import LiftingOrder
@@ -38,7 +39,7 @@ def source(actor: Actor) -> Iterable[Any]:
         yield (
             row("order_release", *whole)
             .join(Customer, Customer.id == LiftingOrder.customer_id)
-            .where(Customer.account_manager_id.in_(managed), LiftingOrder.state == State.PAID.value)
+            .where(one_of(Customer.account_manager_id, managed), LiftingOrder.state == State.PAID.value)
         )
     if Role.FINANCE_REVIEWER in actor.roles:
         joined = Customer.id == LiftingOrder.customer_id

@@ -15,15 +15,13 @@ from sqlalchemy.orm import Session
 
 from tierflow.common import audit, offtake
 from tierflow.common.customers import Customer
-from tierflow.common.desks import Desk
 from tierflow.common.notices import notify
 from tierflow.common.offtake import Lifting
-from tierflow.common.portfolios import count_rows
 from tierflow.common.reference import Product, Warehouse
 from tierflow.kernel.errors import Invalid, NotFound, Refusal, refuse_if_any
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Actor, Role, in_office_of, require
-from tierflow.kernel.text import mark, text
+from tierflow.kernel.text import text
 from tierflow.kernel.tonnage import format_tonnes
 from tierflow.lifting.models import LiftingOrder, Return, Settlement, Slip, Weighing
 from tierflow.lifting.rules import codes
@@ -229,11 +227,3 @@ def _settle_anew(session: Session, actor: Actor, order: LiftingOrder, why: str, 
             settled_at=now,
         )
     )
-
-
-def _open_slips(session: Session, warehouse_id: int | None) -> int:
-    is_open = Slip.lifted_grams + Slip.withdrawn_grams < Slip.grams
-    return count_rows(session, Slip, is_open, *([] if warehouse_id is None else [Slip.warehouse_id == warehouse_id]))
-
-
-DESKS = (Desk(Role.WAREHOUSE_KEEPER, mark("Releases to be lifted"), _open_slips),)

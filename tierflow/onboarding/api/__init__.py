@@ -2,6 +2,7 @@
 
 from tierflow.onboarding.api import (
     applications,
+    blacklist,
     customers,
     deciding,
     exports,
@@ -19,6 +20,8 @@ BLUEPRINTS = (
     customers.blp,
     keeping.blp,
     leaving.blp,
+    blacklist.blp,
+    blacklist.lists,
     takeover.blp,
     portfolio.blp,
     exports.blp,

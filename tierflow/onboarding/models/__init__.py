@@ -15,6 +15,7 @@ from tierflow.onboarding.models.leaving import (
     Inspection,
     InspectionFinding,
     InspectionRound,
+    Listing,
 )
 from tierflow.onboarding.models.takeover import Contract, Handover, TakenOver
 
@@ -33,6 +34,7 @@ __all__ = [
     "Inspection",
     "InspectionFinding",
     "InspectionRound",
+    "Listing",
     "Paper",
     "PaperRenewal",
     "TakenOver",

@@ -152,7 +152,11 @@ class Paper(Model):
 
 
 class Disqualified(Model):
-    """A company on the list onboarding checks (CHEM-17). Readmitted only by the GM, on a new application."""
+    """A company on the list onboarding checks (CHEM-17).
+
+    A customer of ours is readmitted only by the GM, on a new application. Who never was one (`customer_id` None) may be
+    taken off by the GM too: then `readmitted_on` stands without an application.
+    """
 
     __tablename__ = "disqualified"
     __table_args__ = (
@@ -160,6 +164,7 @@ class Disqualified(Model):
         Index("ix_disqualified_credit_code", "credit_code"),
         Index("ix_disqualified_organisation_code", "organisation_code"),
         Index("ix_disqualified_legal_representative", "legal_representative"),
+        Index("ix_disqualified_batch_id", "batch_id"),
     )
 
     id: Mapped[int] = pk()
@@ -173,6 +178,7 @@ class Disqualified(Model):
     customer_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"))
     readmitted_on: Mapped[date | None]
     readmitted_application_id: Mapped[int | None] = mapped_column(ForeignKey("application.id"))
+    batch_id: Mapped[int | None] = mapped_column(ForeignKey("import_batch.id"))  # with which list it came
 
 
 class DisqualifiedName(Model):

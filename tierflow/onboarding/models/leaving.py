@@ -46,6 +46,55 @@ class Disqualification(Model):
     decided_at: Mapped[datetime | None]
 
 
+class Listing(Model):
+    """A company that never was a customer, to be put on the list of the disqualified or taken off it (CHEM-17).
+
+    The general manager decides. `disqualified_id`: what is taken off; what was put on once it is accepted.
+    """
+
+    __tablename__ = "listing"
+    __table_args__ = (
+        CheckConstraint("kind IN ('enter', 'strike')", name="kind"),
+        CheckConstraint("ground IN ('fraud', 'loss', 'law')", name="ground"),
+        CheckConstraint("outcome IN ('accepted', 'rejected')", name="outcome"),
+        CheckConstraint("(outcome IS NULL) = (decided_at IS NULL)", name="decided"),
+        CheckConstraint("kind = 'enter' OR disqualified_id IS NOT NULL", name="struck"),
+        CheckConstraint("kind = 'strike' OR file_id IS NOT NULL", name="evidence"),
+        Index("ix_listing_disqualified_id", "disqualified_id"),
+        Index(
+            "ix_listing_waiting",
+            "name_key",
+            sqlite_where=sql(_UNDECIDED),
+            postgresql_where=sql(_UNDECIDED),
+        ),
+        Index(
+            "uq_listing_strike",
+            "disqualified_id",
+            unique=True,
+            sqlite_where=sql(_UNDECIDED),
+            postgresql_where=sql(_UNDECIDED),
+        ),
+    )
+
+    id: Mapped[int] = pk()
+    kind: Mapped[str]
+    disqualified_id: Mapped[int | None] = mapped_column(ForeignKey("disqualified.id"))
+    name: Mapped[str]
+    name_key: Mapped[str]
+    former_names: Mapped[list[Any]]
+    credit_code: Mapped[str | None]
+    organisation_code: Mapped[str | None]
+    legal_representative: Mapped[str]
+    ground: Mapped[str]
+    reason: Mapped[str]
+    since: Mapped[date]
+    file_id: Mapped[int | None] = mapped_column(ForeignKey("stored_file.id"))
+    proposed_by_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    proposed_at: Mapped[datetime]
+    outcome: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+
+
 class Distribution(Model):
     """Customer information sent to finance or a resident office; a named person acknowledges it in time (CHEM-8.2)."""
 

@@ -6,6 +6,7 @@ from flask import Flask
 
 from tierflow.kernel.text import mark
 from tierflow.onboarding.pages import (  # noqa: F401 - each registers its views on the blueprint
+    blacklist,
     changing,
     contracts,
     customers,
@@ -57,7 +58,7 @@ NAV = [
         "slash-circle",
         "onboarding.disqualified",
         "disqualification.read",
-        holds=("/disqualifications/",),
+        holds=("/disqualifications/", "/disqualified/", "/listings/"),
     ),
 ]
 
@@ -94,5 +95,6 @@ def init(app: Flask) -> None:
     app.extensions["finders"].append(find)
     app.extensions["customer_heads"].append(Head("customer.read", standing.head))
     takeover.init(app)
+    blacklist.init(app)
     handover.init(app)
     contracts.init(app)

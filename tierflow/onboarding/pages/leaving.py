@@ -14,13 +14,13 @@ from tierflow.common.approvals import Seen
 from tierflow.common.customers import get_visible
 from tierflow.kernel.approval import Verdict
 from tierflow.kernel.errors import Refusal
-from tierflow.kernel.roles import Actor
+from tierflow.kernel.roles import Actor, is_allowed
 from tierflow.onboarding.pages import matters, views
 from tierflow.onboarding.pages.blueprint import CUSTOMER, ROW_ID, bp
 from tierflow.onboarding.pages.renewing import sent
 from tierflow.onboarding.rules.leaving import GROUNDS
 from tierflow.onboarding.schemas import leaving as wanted
-from tierflow.onboarding.service import disqualifying
+from tierflow.onboarding.service import blacklist, disqualifying
 from tierflow.web.access import reads, writes
 from tierflow.web.files import inline
 from tierflow.web.i18n import show
@@ -136,6 +136,7 @@ def disqualification_file(*, session: Session, actor: Actor, now: datetime, disq
 def disqualified(*, session: Session, actor: Actor, now: datetime) -> str:
     """The list that opening an account checks."""
     page = disqualifying.disqualified(session, actor, cursor=request.args.get("cursor"))
+    may_propose = is_allowed(actor, "disqualification.write")
     rows = [
         {
             "name": one.row.name,
@@ -146,7 +147,17 @@ def disqualified(*, session: Session, actor: Actor, now: datetime) -> str:
             "reason": one.row.reason,
             "since": day(one.row.since),
             "readmitted_on": day(one.row.readmitted_on),
+            "is_struck": one.row.readmitted_application_id is None,
+            "strike_url": url_for("onboarding.strike", disqualified_id=one.row.id)
+            if may_propose and one.row.customer_id is None and one.row.readmitted_on is None
+            else None,
         }
         for one in page.rows
     ]
-    return render_template("onboarding/disqualified.html", rows=rows, page=page)
+    waiting = [
+        {"row": row, "url": url_for("onboarding.listing", listing_id=row.id), "ground": show(GROUNDS[row.ground])}
+        for row in blacklist.waiting(session, actor)
+    ]
+    return render_template(
+        "onboarding/disqualified.html", rows=rows, page=page, waiting=waiting, may_propose=may_propose
+    )

@@ -30,7 +30,7 @@ def split(refusals: tuple[Refusal, ...], fields: Collection[str]) -> tuple[dict[
 
 
 def of_case(
-    session: Session, actor: Actor, case: ApprovalCase, customer: Customer, action: str, now: datetime
+    session: Session, actor: Actor, case: ApprovalCase, customer: Customer | None, action: str, now: datetime
 ) -> dict[str, Any]:
     """Badge, deadline, steps so far, and whether the reader decides now."""
     in_approval = case.state == State.IN_APPROVAL.value

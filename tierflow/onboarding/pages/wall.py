@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask import Response, render_template, request
@@ -41,10 +41,11 @@ def wall(*, session: Session, actor: Actor, now: datetime) -> str:
     """What expires when, the soonest first."""
     filters = asked(request.args)
     page = service.wall(session, actor, filters, now, cursor=request.args.get("cursor"))
-    offered = choices(session, actor, local_day(now))
+    today, renews = local_day(now), is_allowed(actor, "paper.renew")
+    offered = choices(session, actor, today)
     return render_template(
         "onboarding/wall.html",
-        rows=[_row(row, now, actor) for row in page.rows],
+        rows=[_row(row, today, renews=renews) for row in page.rows],
         page=page,
         tiles=_tiles(service.tally(session, actor, filters, now), filters),
         regions=listing.options(offered.regions),
@@ -54,22 +55,20 @@ def wall(*, session: Session, actor: Actor, now: datetime) -> str:
     )
 
 
-def _row(row: WallRow, now: datetime, actor: Actor) -> dict[str, Any]:
-    cover, customer = row.cover, row.customer
-    ends = cover.valid_to  # a year fills the bar
-    may_renew = is_allowed(actor, "paper.renew") and not row.is_waiting
+def _row(row: WallRow, today: date, *, renews: bool) -> dict[str, Any]:
+    may_renew = renews and not row.is_waiting
     return {
-        "url": link("onboarding.customer", customer_id=customer.id),
-        "name": customer.name,
-        "number": customer.number,
-        "paper": show(PAPER_LABELS[cover.kind]),
+        "url": link("onboarding.customer", customer_id=row.customer_id),
+        "name": row.name,
+        "number": row.number,
+        "paper": show(PAPER_LABELS[row.kind]),
         "is_proof": row.is_proof,
         "region": row.region,
         "manager": row.account_manager,
-        "validity": views.validity(ends - YEAR, ends, False, local_day(now)) if ends else None,
+        "validity": views.validity(row.valid_to - YEAR, row.valid_to, False, today),  # a year fills the bar
         "is_suspended": row.is_suspended,
         "is_waiting": row.is_waiting,
-        "renew_url": link("onboarding.renew_paper", customer_id=customer.id, kind=cover.kind) if may_renew else None,
+        "renew_url": link("onboarding.renew_paper", customer_id=row.customer_id, kind=row.kind) if may_renew else None,
     }
 
 

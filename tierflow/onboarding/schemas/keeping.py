@@ -118,14 +118,14 @@ class SuspensionOutSchema(ma.Schema):
 class WallRowSchema(ma.Schema):
     """One line of the wall."""
 
-    customer_id = fields.Integer(attribute="customer.id")
-    number = fields.String(attribute="customer.number")
-    name = fields.String(attribute="customer.name")
+    customer_id = fields.Integer()
+    number = fields.String()
+    name = fields.String()
     region = fields.String()
     account_manager = fields.String()
-    kind = fields.String(attribute="cover.kind")
+    kind = fields.String()
     is_proof = fields.Boolean()
-    valid_to = fields.Date(attribute="cover.valid_to")
+    valid_to = fields.Date()
     days_left = fields.Integer()
     is_suspended = fields.Boolean()
     is_waiting = fields.Boolean()

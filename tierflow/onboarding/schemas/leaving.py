@@ -50,6 +50,43 @@ class DisqualifySchema(Schema):
     facts = Paragraph(required=True, most=2000)
 
 
+class ListingSchema(Schema):
+    """A company that never was a customer, to go on the list of the disqualified. Former names: one a line."""
+
+    name = Line(required=True, most=100)
+    former_names = Paragraph(most=1000, allow_none=True)
+    credit_code = Line(most=40, allow_none=True)
+    organisation_code = Line(most=40, allow_none=True)
+    legal_representative = Line(most=60, allow_none=True)
+    ground = fields.String(required=True, validate=one_of(GROUNDS))
+    facts = Paragraph(required=True, most=2000)
+    since = fields.Date(required=True)
+
+
+class StrikeSchema(Schema):
+    """Why a company is to be taken off the list."""
+
+    reason = Paragraph(required=True, most=2000)
+
+
+class ListingOutSchema(ma.Schema):
+    """A proposal to put a company on the list, or to take it off, and where its decision stands."""
+
+    id = fields.Integer(attribute="row.id")
+    kind = fields.String(attribute="row.kind", metadata={"enum": ["enter", "strike"]})
+    disqualified_id = fields.Integer(attribute="row.disqualified_id", allow_none=True)
+    name = fields.String(attribute="row.name")
+    former_names = fields.List(fields.String(), attribute="row.former_names")
+    credit_code = fields.String(attribute="row.credit_code", allow_none=True)
+    organisation_code = fields.String(attribute="row.organisation_code", allow_none=True)
+    legal_representative = fields.String(attribute="row.legal_representative")
+    ground = fields.String(attribute="row.ground")
+    reason = fields.String(attribute="row.reason")
+    since = fields.Date(attribute="row.since")
+    outcome = fields.String(attribute="row.outcome", allow_none=True)
+    case = fields.Nested(CaseSchema)
+
+
 class DistributionsSchema(CursorSchema):
     """How distributions are narrowed."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -243,11 +243,23 @@ def disqualified(session: Session, actor: Actor, *, cursor: str | None = None, s
     """The list that opening an account checks, newest first; open to all who read applications or decide on them."""
     require(actor, "disqualification.read")
     page = page_of(session, select(Disqualified), [Sort("id", Disqualified.id, True)], cursor=cursor, size=size)
-    names: dict[int, list[str]] = {row.id: [] for row in page.rows}
+    return Page(_with_names(session, page.rows), page.after, page.before, page.size)
+
+
+def listed(session: Session, actor: Actor, disqualified_id: int) -> Listed:
+    """One company of the list. Raises `NotFound`."""
+    require(actor, "disqualification.read")
+    row = session.get(Disqualified, disqualified_id)
+    if row is None:
+        raise NotFound
+    return _with_names(session, [row])[0]
+
+
+def _with_names(session: Session, rows: Sequence[Disqualified]) -> list[Listed]:
+    names: dict[int, list[str]] = {row.id: [] for row in rows}
     for name in session.scalars(select(DisqualifiedName).where(DisqualifiedName.disqualified_id.in_(names))):
         names[name.disqualified_id].append(name.name)
-    rows = [Listed(row, sorted(set(names[row.id]) - {row.name})) for row in page.rows]
-    return Page(rows, page.after, page.before, page.size)
+    return [Listed(row, sorted(set(names[row.id]) - {row.name})) for row in rows]
 
 
 def proposal_waiting(session: Session, customer_id: int) -> int | None:

@@ -17,7 +17,7 @@ from tierflow.common.calendars import working_calendar
 from tierflow.common.counted import Counted
 from tierflow.common.customers import Customer, CustomerOffice, visible
 from tierflow.common.db import insert_rows
-from tierflow.common.desks import Desk
+from tierflow.common.desks import Count, Desk, Vacancy
 from tierflow.common.policies import policy_on
 from tierflow.common.portfolios import count_rows
 from tierflow.common.reference import Office
@@ -230,18 +230,19 @@ def listing(
     return Page(rows, page.after, page.before, page.size)
 
 
-def _waiting_for(session: Session, recipient: str, *where: Any) -> int:
-    return count_rows(session, Distribution, Distribution.recipient == recipient, _UNREAD, *where)
+def _waiting_for(recipient: str, scope: Any = None) -> Count:
+    def count(session: Session, vacancy: Vacancy) -> int:
+        return count_rows(session, Distribution, Distribution.recipient == recipient, _UNREAD, vacancy.left(scope))
+
+    return count
 
 
 _UNREAD = Distribution.acknowledged_at.is_(None)
 RECEIPTS = Counted(Distribution, Distribution.sent_at, _UNREAD, ACKNOWLEDGE_DAYS)
 _RECEIPTS = mark("Customer information to acknowledge")
 DESKS = (
-    Desk(Role.FINANCE_REVIEWER, _RECEIPTS, lambda session, _scope: _waiting_for(session, "finance")),
+    Desk("receipts.finance", _RECEIPTS, frozenset({Role.FINANCE_REVIEWER}), _waiting_for("finance")),
     Desk(
-        Role.RESIDENT_OFFICE,
-        _RECEIPTS,
-        lambda session, office: _waiting_for(session, "office", Distribution.office_id == office),
+        "receipts.office", _RECEIPTS, frozenset({Role.RESIDENT_OFFICE}), _waiting_for("office", Distribution.office_id)
     ),
 )

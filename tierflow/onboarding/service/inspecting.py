@@ -15,12 +15,15 @@ from tierflow.common import audit
 from tierflow.common.calendars import working_calendar
 from tierflow.common.counted import Counted
 from tierflow.common.customers import Customer, in_name_of, visible
+from tierflow.common.db import one_of
+from tierflow.common.desks import Desk, Vacancy
 from tierflow.common.policies import policy_on
+from tierflow.common.portfolios import count_rows
 from tierflow.common.users import Delegation, RoleGrant, User
 from tierflow.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 from tierflow.kernel.months import HalfYear, Month, local_day
 from tierflow.kernel.roles import SYSTEM, Actor, Role, require
-from tierflow.kernel.text import text
+from tierflow.kernel.text import mark, text
 from tierflow.onboarding.models import Inspection, InspectionFinding, InspectionRound
 from tierflow.onboarding.rules.inspection import CLAUSE, ITEMS, draw, planned_days
 from tierflow.onboarding.service import examining
@@ -257,7 +260,7 @@ def to_close(actor: Actor) -> ColumnElement[bool] | None:
     """
     conditions = []
     if regions := actor.scopes(Role.SALES_MANAGER):
-        conditions.append(Customer.region_id.in_(regions))
+        conditions.append(one_of(Customer.region_id, regions))
     if Role.DISTRIBUTION_COMPANY in actor.roles:
         conditions.append(Inspection.inspector_id.in_(union_all(_OF_DISTRIBUTION, _FOR_DISTRIBUTION)))
     return or_(*conditions) if conditions else None
@@ -270,3 +273,23 @@ def _finding(session: Session, actor: Actor, finding_id: int) -> tuple[Inspectio
     row, customer = get(session, actor, finding.inspection_id)
     session.refresh(finding, with_for_update=True)
     return finding, row, customer
+
+
+def _left_to_inspect(session: Session, vacancy: Vacancy) -> int:
+    """Files of the round under way nobody has inspected, where the customer is one still, and findings not closed."""
+    here = (Inspection.customer_id == Customer.id, vacancy.left(Customer.region_id))
+    files = count_rows(
+        session, Inspection, Inspection.inspected_at.is_(None), Customer.disqualified_on.is_(None), *here
+    )
+    found = (InspectionFinding.inspection_id == Inspection.id, InspectionFinding.closed_at.is_(None))
+    return files + count_rows(session, InspectionFinding, *found, *here)
+
+
+DESKS = (
+    Desk(
+        "inspections",
+        mark("Files to inspect and findings to close"),
+        frozenset({Role.SALES_MANAGER, Role.DISTRIBUTION_COMPANY}),
+        _left_to_inspect,
+    ),
+)

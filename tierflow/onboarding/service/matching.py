@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
-from sqlalchemy import Select, String, bindparam, func, literal, select, union_all
+from sqlalchemy import Select, String, bindparam, case, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from tierflow.common import customers
@@ -112,7 +112,11 @@ _IDS: dict[Source, list[Select[int]]] = {
         *_agreeing(_CUSTOMER.c.id, *_COMPARED, besides="besides_customer"),
         *_agreeing(FormerName.__table__.c.customer_id, "name_key", besides="besides_customer"),
     ],
-    "application": _agreeing(_APPLICATION.c.id, *_COMPARED, besides="besides"),
+    "application": [
+        # A customer's own supplement, open meanwhile, is no other company's.
+        query.where(_APPLICATION.c.supplements_id.is_distinct_from(bindparam("besides_customer", type_=Id)))
+        for query in _agreeing(_APPLICATION.c.id, *_COMPARED, besides="besides")
+    ],
     "disqualified": [
         *_agreeing(_LISTED.c.id, "credit_code", "organisation_code", "legal_representative"),
         *_agreeing(DisqualifiedName.__table__.c.disqualified_id, "name_key"),
@@ -121,6 +125,24 @@ _IDS: dict[Source, list[Select[int]]] = {
 _SOURCES = union_all(
     *(select(literal(source)).select_from(union_all(*ids).limit(1).subquery()) for source, ids in _IDS.items())
 )
+
+
+def _is_given(columns: Any, *names: str) -> Any:
+    """One of these columns holds what was given."""
+    return or_(*(columns[name] == func.nullif(bindparam(name, type_=String()), "") for name in names))
+
+
+def _weight(columns: Any, *named: Select[int]) -> Any:
+    """The gravest first, as only so many are shown: the code, a name it goes or went by, telephone, bank account."""
+    in_name = [_is_given(columns, "name_key"), *(columns["id"].in_(query) for query in named)]
+    return case(
+        (_is_given(columns, "credit_code", "organisation_code"), 0),
+        (or_(*in_name), 1),
+        (_is_given(columns, "phone_key"), 2),
+        else_=3,
+    )
+
+
 _SHOWN = ("id", "number", "name", "region_id", "account_manager_id", *_COMPARED)
 _CUSTOMERS = (
     select(*(_CUSTOMER.c[name] for name in _SHOWN), _HOLDER.c.name.label("holder"))
@@ -129,7 +151,7 @@ _CUSTOMERS = (
         _CUSTOMER.c.id.in_(union_all(*_IDS["customer"])),
         _CUSTOMER.c.disqualified_on.is_(None),  # those have a list of their own (CHEM-17)
     )
-    .order_by(_CUSTOMER.c.id)
+    .order_by(_weight(_CUSTOMER.c, _IDS["customer"][-1]), _CUSTOMER.c.id)
     .limit(MOST_MATCHES)
 )
 _APPLICATIONS = (
@@ -140,13 +162,20 @@ _APPLICATIONS = (
         _APPLICATION.c.id.in_(union_all(*_IDS["application"])),
         _CASE.c.state.in_(sorted(state.value for state in {State.IN_APPROVAL, *EDITABLE})),
     )
-    .order_by(_APPLICATION.c.id)
+    .order_by(_weight(_APPLICATION.c), _APPLICATION.c.id)
     .limit(MOST_MATCHES)
 )
 _DISQUALIFIED = (
     select(_LISTED)
     .where(_LISTED.c.id.in_(union_all(*_IDS["disqualified"])), _LISTED.c.readmitted_on.is_(None))
-    .order_by(_LISTED.c.id)
+    .order_by(
+        case(
+            (_is_given(_LISTED.c, "credit_code", "organisation_code"), 0),
+            (_LISTED.c.id.in_(_IDS["disqualified"][-1]), 1),
+            else_=2,
+        ),
+        _LISTED.c.id,
+    )
     .limit(MOST_MATCHES)
 )
 
