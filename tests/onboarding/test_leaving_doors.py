@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
@@ -180,6 +181,16 @@ def test_disqualified_through_either_door(app: Flask, door: str) -> None:
     assert "已于 2026-11-23 取消客户资格" in sales.get(path)
     assert "华东塑料第1有限公司" in sales.get("/disqualified")
     assert sales.client.get("/api/v1/disqualified").get_json()["rows"][0]["ground"] == "fraud"
+    for q, is_found in (
+        ("塑料第1", True),
+        ("华东塑料第1有限公司", True),
+        ("塑料第2", False),
+        ("%", False),
+        ("()", False),
+    ):
+        assert ("华东塑料第1有限公司" in sales.get(f"/disqualified?q={quote(q)}")) is is_found, q
+        found = sales.client.get("/api/v1/disqualified", query_string={"q": q}).get_json()["rows"]
+        assert bool(found) is is_found, q
     assert sales.client.get(f"/api/v1{path}/suspension").get_json()["is_disqualified"]
 
 

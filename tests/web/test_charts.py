@@ -129,3 +129,14 @@ def test_words_from_users_are_escaped_and_nothing_needs_inline_style() -> None:
 
 def test_whole_numbers_have_separators() -> None:
     assert plain(-1234567) == "-1,234,567"
+
+
+def test_values_that_would_run_into_each_other_are_left_to_the_tooltip() -> None:
+    def hours(value: int) -> str:
+        return f"{value / 10} 小时"
+
+    twelve = [Point(str(month), 142 + month) for month in range(12)]
+    assert "chart-value" not in bars(twelve, title="x", form=hours)
+    assert "14.2 小时" in bars(twelve, title="x", form=hours), "it stands in the tooltip"
+    assert bars(twelve[:3], title="x", form=hours).count("chart-value") == 3
+    assert bars(twelve, title="x").count("chart-value") == 12

@@ -34,6 +34,7 @@ def lit(app: Flask, path: str, actor: Actor = MANAGER, root: str = "") -> list[s
         ("/disqualifications/7", "/disqualified"),
         ("/disqualified", "/disqualified"),
         ("/contracts/7", "/contracts"),
+        ("/levels/trials/7", "/levels/policies"),
     ],
 )
 @pytest.mark.parametrize("root", ["", "/tierflow"])
@@ -41,6 +42,13 @@ def test_a_page_lights_the_link_it_belongs_to_wherever_the_product_is_mounted(
     app: Flask, path: str, link: str, root: str
 ) -> None:
     assert lit(app, path, root=root) == [root + link]
+
+
+def test_a_form_that_is_sent_back_lights_the_link_of_its_page(app: Flask) -> None:
+    finance = Actor(3, 3, "吴会计", frozenset({Grant(Role.FINANCE_REVIEWER)}))
+    with app.test_request_context("/bank", method="POST"):
+        shown = navigation.markup(finance)
+    assert re.findall(r'href="([^"]+)"[^>]*aria-current', shown) == ["/bank"]
 
 
 def test_links_kept_for_one_set_of_roles_are_not_shown_to_another(app: Flask) -> None:

@@ -174,6 +174,8 @@ def bars(
     pitch = 100 / len(points)
     width = min(pitch * 0.62, 8.0)
     drawn, words = [], []
+    # Values that would run into each other are left to the tooltip and the table.
+    show_values = show_values and max(_breadth(form(value)) for value in values) <= pitch
     for at, point in enumerate(points):
         if point.value is None:
             continue
@@ -187,6 +189,11 @@ def bars(
             words.append(_LABEL.format("chart-value", middle, top - 6, form(point.value)))
     body = _grid(scale, form) + _join(drawn) + _lines_across(thresholds, scale, form) + _join(words)
     return _frame(title, height, body + _labels([p.label for p in points], height), bool(thresholds))
+
+
+def _breadth(words: str) -> float:
+    """About how wide a label is, in per cent of a chart half a page wide."""
+    return sum(12 if ord(sign) > 0x2E80 else 6.5 for sign in words) / 520 * 100
 
 
 def stacked_bars(

@@ -74,7 +74,8 @@ def _here(app: Flask, root: str, endpoint: str, path: str) -> str | None:
     holder = next((item for item in items for begin in item.holds if path.startswith(root + begin)), None)
     if holder is not None:
         return holder.endpoint
-    above = [item for item in items if path.startswith(url_for(item.endpoint).rstrip("/") + "/")]
+    # A form that is sent back has another endpoint than its page, and often the page's own address.
+    above = [item for item in items if f"{path}/".startswith(url_for(item.endpoint).rstrip("/") + "/")]
     above = [item for item in above if url_for(item.endpoint) != "/"]
     if above:
         return max(above, key=lambda item: len(url_for(item.endpoint))).endpoint

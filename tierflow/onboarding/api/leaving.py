@@ -14,7 +14,7 @@ from tierflow.kernel.approval import Verdict
 from tierflow.kernel.roles import Actor
 from tierflow.onboarding import service
 from tierflow.onboarding.api.papers import uploaded
-from tierflow.onboarding.schemas import given, keeping, leaving, shown
+from tierflow.onboarding.schemas import given, leaving, shown
 from tierflow.onboarding.schemas.keeping import VerdictSchema
 from tierflow.onboarding.service import changing, disqualifying, distributing, inspecting, supplementing
 from tierflow.web.access import reads, writes
@@ -139,7 +139,7 @@ def decide_disqualification(
 
 @blp.route("/disqualified", methods=["GET"])
 @reads("disqualification.read")
-@blp.arguments(keeping.CursorSchema, location="query")
+@blp.arguments(leaving.DisqualifiedFilter, location="query")
 @blp.response(200, leaving.DisqualifiedPageSchema)
 def list_disqualified(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
     """The list that opening an account checks, newest first."""

@@ -135,7 +135,7 @@ def disqualification_file(*, session: Session, actor: Actor, now: datetime, disq
 @reads("disqualification.read")
 def disqualified(*, session: Session, actor: Actor, now: datetime) -> str:
     """The list that opening an account checks."""
-    page = disqualifying.disqualified(session, actor, cursor=request.args.get("cursor"))
+    page = disqualifying.disqualified(session, actor, **load(wanted.DisqualifiedFilter(), request.args.to_dict()))
     may_propose = is_allowed(actor, "disqualification.write")
     rows = [
         {

@@ -50,6 +50,12 @@ class DisqualifySchema(Schema):
     facts = Paragraph(required=True, most=2000)
 
 
+class DisqualifiedFilter(CursorSchema):
+    """Whom to look for: part of a present or former name, a whole code, the whole name of a legal representative."""
+
+    q = Line(most=100, load_default="")
+
+
 class ListingSchema(Schema):
     """A company that never was a customer, to go on the list of the disqualified. Former names: one a line."""
 

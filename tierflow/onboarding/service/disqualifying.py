@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import false, or_, select, update
 from sqlalchemy.orm import Session
 
 from tierflow.common import approvals, audit, files, uploads
@@ -239,10 +239,31 @@ def evidence(session: Session, actor: Actor, disqualification_id: int) -> Stored
     return session.get_one(StoredFile, row.file_id)
 
 
-def disqualified(session: Session, actor: Actor, *, cursor: str | None = None, size: int = 30) -> Page[Listed]:
-    """The list that opening an account checks, newest first; open to all who read applications or decide on them."""
+def disqualified(
+    session: Session, actor: Actor, *, q: str = "", cursor: str | None = None, size: int = 30
+) -> Page[Listed]:
+    """The list that opening an account checks, newest first; open to all who read applications or decide on them.
+
+    `q`: part of a present or former name, a whole code, or the whole name of a legal representative.
+    """
     require(actor, "disqualification.read")
-    page = page_of(session, select(Disqualified), [Sort("id", Disqualified.id, True)], cursor=cursor, size=size)
+    query = select(Disqualified)
+    if q:
+        code = q.upper()
+        called = select(DisqualifiedName.disqualified_id).where(
+            DisqualifiedName.name_key.contains(name_key(q), autoescape=True)
+        )
+        query = query.where(
+            or_(
+                Disqualified.credit_code == code,
+                Disqualified.organisation_code == code,
+                Disqualified.legal_representative == q,
+                Disqualified.id.in_(called),
+            )
+            if name_key(q)
+            else false()
+        )
+    page = page_of(session, query, [Sort("id", Disqualified.id, True)], cursor=cursor, size=size)
     return Page(_with_names(session, page.rows), page.after, page.before, page.size)
 
 
