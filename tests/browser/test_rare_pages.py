@@ -14,7 +14,8 @@ from tests.browser.axe import serious
 from tests.browser.conftest import DESKTOP, PHONE, SMALL_DESK, Seat
 from tests.conftest import NOW, StandingClock
 from tests.grading.scenes import JAN, Scene, at
-from tests.onboarding import lists
+from tests.onboarding import keeping, lists
+from tests.onboarding.scenes import credit_code
 from tierflow.admin.service import channels
 from tierflow.common.db import transaction
 from tierflow.common.imports import service, work
@@ -22,6 +23,8 @@ from tierflow.common.users import User
 from tierflow.grading.rules.levels import Level
 from tierflow.grading.service import pins
 from tierflow.kernel.roles import Role
+from tierflow.onboarding.service import blacklist
+from tierflow.onboarding.service.older_list import OLDER_LIST
 from tierflow.onboarding.service.takeover import CUSTOMERS
 
 # Who opens which address, and there asks how a figure was worked out: the drawer fetches this.
@@ -39,6 +42,36 @@ def _channel(scene: Scene, _clock: StandingClock) -> Opened:
 
 def _inputs(scene: Scene, _clock: StandingClock) -> Opened:
     return "sm", "/levels/facts?month=2026-01", f"/levels/inputs/{scene.line}/{scene.customers['a']}"
+
+
+def _listing(scene: Scene, clock: StandingClock) -> Opened:
+    with scene.app.app_context(), transaction() as session:
+        sales = scene.actor(session, "sm", clock())
+        told = {
+            "name": "旧案石油化工进出口贸易有限责任公司",
+            "former_names": "旧案贸易有限公司；旧案石化有限公司",
+            "credit_code": credit_code(77),
+            "legal_representative": "钱某",
+            "ground": "fraud",
+            "facts": "2018年提供虚假营业执照，经核实属实。",
+            "since": date(2018, 5, 1),
+        }
+        made = blacklist.enter(session, sales, told, keeping.scan(), clock())
+        return "gm", f"/listings/{made.id}", None
+
+
+def _older_list(scene: Scene, clock: StandingClock) -> Opened:
+    heads = "客户名称,曾用名,信用代码,事由,情况说明,列入日期"
+    rows = [f"旧名单第{n}有限公司,旧名{n},{credit_code(80 + n)},失信,合同欺诈,2019-03-01" for n in (1, 2)]
+    content = "\n".join([heads, *rows, f"坏行公司,,{credit_code(81)},其他,,明天"]).encode()
+    with scene.app.app_context():
+        with transaction() as session:
+            sales = scene.actor(session, "sm", clock())
+            batch = service.receive(session, sales, OLDER_LIST, "黑名单.csv", content, clock(), spoken=str)
+            batch_id = batch.id
+            service.set_mapping(session, sales, OLDER_LIST, batch_id, batch.mapping, clock())
+        work.work_off(clock, pause=0)
+    return "sm", f"/disqualified/imports/{batch_id}", None
 
 
 def _pin(scene: Scene, _clock: StandingClock) -> Opened:
@@ -68,8 +101,10 @@ def _takeover(scene: Scene, clock: StandingClock) -> Opened:
 # By the rule that it shows.
 RARE = {
     "/channels/<channel_id>": _channel,
+    "/disqualified/imports/<batch_id>": _older_list,
     "/levels/inputs/<product_line_id>/<customer_id>": _inputs,
     "/levels/pins/<pin_id>": _pin,
+    "/listings/<listing_id>": _listing,
     "/levels/runs/<run_id>/customers/<customer_id>": _proof,
     "/takeover/<batch_id>": _takeover,
 }

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from tests.grading.scenes import FEB, JAN, MAR, Scene, after, at
 from tests.grading.test_policy_drafts import draft
+from tierflow.common.customers import CustomerLine
 from tierflow.common.db import db, transaction
 from tierflow.common.offtake import Lifting, record
 from tierflow.common.policies import PolicyVersion
@@ -99,11 +100,17 @@ def test_a_run_sees_the_weeks_of_the_moment_it_began(both_app: Flask, monkeypatc
 @pytest.mark.groundwork("CMTE-2.1")
 def test_a_trial_says_of_everybody_what_the_rule_says(both_app: Flask) -> None:
     scene = Scene(both_app, "abcdefgh")
+    with both_app.app_context(), transaction() as session:  # h is away in February
+        away = session.scalars(select(CustomerLine).where(CustomerLine.customer_id == scene.customers["h"])).one()
+        away.to_on = FEB.start
+        back = {"customer_class": "dealer", "from_on": MAR.start, "to_on": None}
+        session.add(CustomerLine(customer_id=away.customer_id, product_line_id=scene.line, **back))
     for n, letter in enumerate("abcdefgh"):
         for at_, month in enumerate((JAN, FEB, MAR)):
             if (n + at_) % 3:
                 scene.lift(letter, month, str(400 * (n + at_) + 1))
-            scene.know(letter, month, planned_grams=(n + 1) * 500 * T, breaches=n % 3, cooperation=30 * (n % 4))
+            planned = T if letter == "h" else (n + 1) * 500 * T
+            scene.know(letter, month, planned_grams=planned, breaches=n % 3, cooperation=30 * (n % 4))
     scene.close(JAN, FEB, MAR)
     scene.lift("b", FEB, "2500", at("2026-04-08 09:00"))
     with both_app.app_context(), transaction() as session:
@@ -140,6 +147,7 @@ def test_a_trial_says_of_everybody_what_the_rule_says(both_app: Flask) -> None:
         }
 
     assert scene.ask(tried) == scene.ask(by_rule) != set()
+    assert (MAR.start, scene.customers["h"], "auction", "ordinary") in scene.ask(tried), "from where its draft stood"
 
 
 def test_a_rest_is_as_long_as_the_work() -> None:

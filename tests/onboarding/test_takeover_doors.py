@@ -17,6 +17,7 @@ from tierflow.common.customers import Customer
 from tierflow.common.db import db, transaction
 from tierflow.common.identifiers import credit_code
 from tierflow.common.imports import ImportBatch, work
+from tierflow.kernel.roles import Role
 
 SEEN = {"version": 1, "step": "management"}
 
@@ -206,3 +207,27 @@ def test_the_example_of_the_blank_list_could_be_a_company() -> None:
 
     sample = next(column.sample for column in CUSTOMERS.columns if column.key == "credit_code")
     assert credit_code(sample) == sample
+
+
+@pytest.mark.rule("CHEM-3.3")
+@pytest.mark.parametrize("kind", ["page", "api"])
+def test_a_colleague_takes_a_list_over_and_sees_it_from_then_on(
+    app: Flask, clock: StandingClock, people: scenes.Company, kind: str
+) -> None:
+    with app.app_context(), transaction() as session:
+        colleague_id = builders.user(session, "colleague", (Role.SALES_MANAGER, people.other_region)).id
+    sales, colleague = Door(app, people.id_of("sales"), kind), Door(app, colleague_id, kind)
+    assert sales.upload(lists.as_csv([lists.customer(1)])).status_code in (302, 201)
+    listed = colleague.client.get(colleague.base).text
+    assert "老客户.csv" in listed
+    assert "统一社会信用代码" not in listed, "its heads are the maker's, they may be a row"
+    assert colleague.client.get(f"{colleague.base}/1").status_code == 404
+    assert colleague.map(1).status_code == 404
+    good = 302 if kind == "page" else 200
+    li = Door(app, people.id_of("li"), kind)
+    assert li.post("/1/take-over").status_code == 403, "an account manager prepares no lists"
+    assert colleague.post("/1/take-over").status_code == good
+    assert colleague.post("/1/take-over").status_code == 409, "it is theirs already"
+    assert colleague.map(1).status_code == good
+    assert sales.client.get(f"{sales.base}/1").status_code == 404
+    assert _batch(app).created_by_id == colleague_id

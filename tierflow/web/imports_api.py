@@ -164,7 +164,7 @@ def register(blp: Any, importer: Importer, *, prefix: str, read: str) -> None:
         order = [Sort("id", ImportBatch.id, True)]
         page = page_of(session, service.batches(actor, importer), order, cursor=wanted["cursor"], size=wanted["size"])
         rows = [
-            {**_values(batch), **({} if seen else _HIDDEN), "holder": who, "is_visible": seen}
+            SimpleNamespace(**{**_values(batch), **({} if seen else _HIDDEN)}, holder=who, is_visible=seen)
             for batch, who, seen in page.rows
         ]
         return {"rows": rows, "after": page.after, "before": page.before}

@@ -51,6 +51,33 @@ KNOWN = _table("known", *(Column(name, Id) for name in INDICATORS))
 TOUCHED = _table("touched", Column("month", Date))  # late facts', and the first month they touch
 
 
+# A draft's trial: a customer's month by its number, and what the draft's cases lead to; `real` is NULL in a month that
+# decided nothing of it. SQLite keeps the last by its customer; PostgreSQL, where taking a row's place costs as much as
+# the whole month, keeps them all.
+def _months() -> tuple[Column[Any], ...]:
+    return (
+        Column("n", Integer),
+        Column("region_id", Id),
+        Column("grams", Id),
+        Column("real", Integer),
+        Column("rank", Integer),
+    )
+
+
+TRIED = _table("tried", *_months())
+EVERY_MONTH = Table(
+    TRIED.name, MetaData(), Column("customer_id", Id), *_months(), prefixes=["TEMP"], postgresql_on_commit="DROP"
+)
+CASES = Table(
+    "beside_cases",
+    _tables,
+    Column("key", Integer, primary_key=True, autoincrement=False),
+    Column("rank", Integer),
+    prefixes=["TEMP"],
+    postgresql_on_commit="DROP",
+)
+
+
 def empty(session: Session, *tables: Table) -> None:
     """Have these tables, without rows."""
     for table in tables:

@@ -1,8 +1,8 @@
 """Deciding a month: the rule's few hundred cases laid out as a table, applied to everybody's facts in short strokes.
 
 Each stretch of customers is one statement under a conditional move of the run's cursor, resumable at any of them: of
-two at the same run one moves it, the other goes on from where it stands (CHEM-9.5). Adjustments, which concern few, ask
-the same rule customer by customer; `verify` asks it again for every row.
+two at the same run one moves it, the other goes on from where it stands (CHEM-9.5). Adjustments put the same statement
+to the few they touch; `verify` asks the rule itself again, for every row.
 """
 
 from __future__ import annotations

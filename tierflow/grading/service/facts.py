@@ -132,6 +132,15 @@ def adjusting(session: Session, line_id: int, month: Month) -> list[int]:
     return list(session.scalars(query.order_by(GradingRun.id)))
 
 
+def newest(customer_id: Any, run_ids: Sequence[int]) -> Any:
+    """SQL: of these runs the last that decided on a customer."""
+    if len(run_ids) == 1:
+        return run_ids[0]
+    seen = aliased(LevelDecisionRow)
+    decided = seen.customer_id == customer_id, seen.run_id.in_(run_ids)
+    return select(func.max(seen.run_id)).where(*decided).scalar_subquery()
+
+
 def _last(run_ids: Sequence[int], among: Among) -> Any:
     """Level and idle months by customer, of several runs' decisions each customer's last (PostgreSQL only)."""
     decided = LevelDecisionRow

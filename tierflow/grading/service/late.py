@@ -8,8 +8,9 @@ from contextvars import ContextVar
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import and_, case, func, insert, literal, or_, select, union
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import and_, any_, case, func, insert, literal, or_, select, union
+from sqlalchemy import text as sql
+from sqlalchemy.orm import Session
 
 from tierflow.common import audit
 from tierflow.common.db import is_sqlite
@@ -172,33 +173,38 @@ def _keep(session: Session, run: GradingRun, earlier: Sequence[int], holds: Sequ
     """
     policy = level_policy(policy_numbered(session, run.policy_version))
     closing.lay_out(session, run.id, policy)
-    month, row = Month.of(run.month), beside.TOUCHED.c
-
-    def among(customer_id: Any) -> Any:
-        return customer_id.in_(select(row.customer_id).where(row.month <= month.start))
-
+    month, lite = Month.of(run.month), is_sqlite(session)
+    among = _touched_by(month, lite=lite)
     span = derived.span(session, run.product_line_id, [month])
     weeks, since = derived.weeks_as_known(session, span)
     sources = facts.sources(session, span, earlier, among, weeks, since)
     sources.lay(session, {})
     shared = closing.Plan(run.id, run.product_line_id, month, earlier, policy, span)
     seen = facts.question(span, among, sources)
-    anew = closing.decisions(shared, seen, is_sqlite(session)).subquery()
-    stood = closing.TABLE.alias()
+    anew = closing.decisions(shared, seen, lite).subquery()
+    row = closing.TABLE.c
+    stood = select(closing.TABLE).where(row.run_id.in_(holds), among(row.customer_id)).subquery()
     differs = [anew.c[name].is_distinct_from(stood.c[name]) for name in closing.COLUMNS[1:]]
-    before = and_(stood.c.customer_id == anew.c.customer_id, stood.c.run_id == _newest(anew.c.customer_id, holds))
+    last = facts.newest(anew.c.customer_id, holds)
+    before = and_(stood.c.customer_id == anew.c.customer_id, stood.c.run_id == last)
     query = select(anew).outerjoin(stood, before).where(or_(*differs))
+    if not lite:  # of a month just closed the planner expects a row or none, and would walk all for each of another
+        session.execute(sql("SET LOCAL enable_nestloop = off"))
     session.execute(insert(closing.TABLE).from_select(list(closing.COLUMNS), query))
+    if not lite:
+        session.execute(sql("SET LOCAL enable_nestloop TO DEFAULT"))
     return _sum_up(session, run)
 
 
-def _newest(customer_id: Any, run_ids: Sequence[int]) -> Any:
-    """SQL: of these runs the last that decided on a customer."""
-    if len(run_ids) == 1:
-        return run_ids[0]
-    seen = aliased(LevelDecisionRow)
-    decided = seen.customer_id == customer_id, seen.run_id.in_(run_ids)
-    return select(func.max(seen.run_id)).where(*decided).scalar_subquery()
+def _touched_by(month: Month, *, lite: bool) -> derived.Among:
+    """Whom late facts touch by then; on PostgreSQL as a list, which each table's index is asked for."""
+    row = beside.TOUCHED.c
+    ids = select(row.customer_id).where(row.month <= month.start)
+
+    def among(customer_id: Any) -> Any:
+        return customer_id.in_(ids) if lite else customer_id == any_(func.array(ids.scalar_subquery()))
+
+    return among
 
 
 def _sum_up(session: Session, run: GradingRun) -> bool:

@@ -1,4 +1,4 @@
-"""Trying a draft on past months: the rule's cases over the very facts the closed months saw, customer by customer.
+"""Trying a draft on past months: the rule's cases over the very facts the closed months saw, set-based.
 
 A draft's levels go on from its own, not from the real ones; both begin where the customer really stood. Done stretch by
 stretch, each in a transaction of its own; closing the page stops nothing (CMTE-2.1).
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import case, func, insert, select
+from sqlalchemy import BigInteger, Integer, Select, and_, case, cast, func, insert, literal, null, select, union_all
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Session
 
 from tierflow.common import audit
@@ -22,7 +23,7 @@ from tierflow.common.policies import PolicyVersion
 from tierflow.common.reference import Region
 from tierflow.grading.models import BackTest, BackTestMove, BackTestTally, GradingRun, LevelDecisionRow
 from tierflow.grading.rules.levels import LADDER, LevelPolicy, level_policy
-from tierflow.grading.service import closing, drafts, runs
+from tierflow.grading.service import beside, closing, drafts, facts, runs
 from tierflow.grading.service.closing import PAUSE, STRETCH, STRETCH_POSTGRES
 from tierflow.grading.service.looking import whose
 from tierflow.kernel.approval import digest
@@ -33,7 +34,6 @@ from tierflow.kernel.text import text
 
 AT_ONCE = 30_000  # customer-months a request tries by itself
 MOST_MONTHS = 36
-WORDS = tuple(level.value for level in LADDER)
 
 
 def start(session: Session, actor: Actor, version: int, command: Mapping[str, Any], now: datetime) -> BackTest:
@@ -125,90 +125,91 @@ def _stretch(session: Session, test: BackTest, closed: list[GradingRun], size: i
 
 
 def _try(session: Session, test: BackTest, closed: list[GradingRun], first_id: int, last_id: int) -> None:
+    """Month after month, by the draft's cases; what was tried of a customer so far lies beside."""
     policy = level_policy(drafts.as_draft(session.get_one(PolicyVersion, test.policy_version_id), test.values))
-    query = select(Customer.id, Customer.region_id).where(Customer.id.between(first_id, last_id))
-    regions: dict[int, int] = dict(session.execute(query).all())
-    # The level a case leads to; the database says which case a row's facts make, all but the level held.
-    ranks = {level.value: level.rank for level in LADDER}
-    after = {key: out.level.rank for key, out in closing.cases(policy).items()}
-    levels: dict[int, int] = {}
-    tally: dict[tuple[date, int, str, str], list[int]] = defaultdict(lambda: [0, 0])
-    moves = []
-    for run in closed:
-        place = LevelDecisionRow.run_id == run.id, LevelDecisionRow.customer_id.between(first_id, last_id)
-        rows = session.execute(_seen(policy).where(*place)).all()
-        later = _adjusted(session, run, policy, first_id, last_id)
-        for found in rows:
-            customer_id, held, real, grams, key = later.get(found[0], found) if later else found
-            rank = levels.get(customer_id)
-            rank = levels[customer_id] = after[key + closing.RANK * (ranks[held] if rank is None else rank)]
-            draft = WORDS[rank]
-            count = tally[run.month, regions[customer_id], real, draft]
-            count[0] += 1
-            count[1] += grams
-            if real != draft:
-                moves.append(
-                    {
-                        "backtest_id": test.id,
-                        "month": run.month,
-                        "customer_id": customer_id,
-                        "grams": grams,
-                        "real_level": real,
-                        "draft_level": draft,
-                    }
-                )
-    _keep(session, test.id, tally, moves)
+    lite, tried = is_sqlite(session), beside.TRIED
+    beside.empty(session, tried if lite else beside.EVERY_MONTH, beside.CASES)
+    found = [{"key": key, "rank": out.level.rank} for key, out in closing.cases(policy).items()]
+    session.execute(insert(beside.CASES), found)
+    if not lite:
+        # It cannot guess how many facts make a case, and would try every case for everybody.
+        session.execute(sql("SET LOCAL enable_nestloop = off"))
+    for n, run in enumerate(closed):
+        runs_ = [run.id, *facts.adjusting(session, run.product_line_id, Month.of(run.month))]
+        before = tried.alias() if lite else select(tried).where(tried.c.n == n - 1).subquery()
+        query = _month(runs_, n, policy, before).where(LevelDecisionRow.customer_id.between(first_id, last_id))
+        if lite:
+            session.execute(beside.put(tried, query))
+        else:
+            session.execute(
+                insert(tried).from_select(list(tried.c.keys()), union_all(query, _absent(run.id, n, first_id, last_id)))
+            )
+        _keep(session, test.id, run.month, n)
 
 
-def _seen(policy: LevelPolicy) -> Any:
-    """What a trial reads of a decision: customer, level held and come to, grams, the case its facts make.
+def _absent(run_id: int, n: int, first_id: int, last_id: int) -> Select[Any]:
+    """Whom a month's run did not decide on: the draft's level of the month before is carried on."""
+    tried, row = beside.TRIED.c, LevelDecisionRow
+    decided = row.run_id == run_id, row.customer_id.between(first_id, last_id)
+    there = select(row.run_id).where(*decided, row.customer_id == tried.customer_id).exists()
+    nothing = literal(0), cast(null(), Integer)
+    carried = select(tried.customer_id, literal(n), tried.region_id, *nothing, tried.rank)
+    return carried.where(tried.n == n - 1, ~there)
 
-    Idle months are those the decision saw: they follow from what was lifted, whatever the policy.
+
+def _month(run_ids: Sequence[int], n: int, policy: LevelPolicy, before: Any) -> Select[Any]:
+    """Whom a month's run decided on: the month's number, region, grams, the level come to, and the draft's.
+
+    By the facts as adjustments know them. Idle months are those the decision saw: they follow from what was lifted,
+    whatever the policy.
     """
-    seen = LevelDecisionRow.__table__.c
-    return select(seen.customer_id, seen.held, seen.level, seen.grams, closing.key_of(seen, 0, policy))
-
-
-def _adjusted(session: Session, run: GradingRun, policy: LevelPolicy, first_id: int, last_id: int) -> dict[int, Any]:
-    """Facts as adjustments know them, laid over the monthly run's."""
-    seen = LevelDecisionRow
-    rows = session.execute(
-        _seen(policy)
-        .join(GradingRun, GradingRun.id == seen.run_id)
-        .where(
-            GradingRun.product_line_id == run.product_line_id,
-            GradingRun.month == run.month,
-            GradingRun.kind == "adjusting",
-            GradingRun.state == "confirmed",
-            seen.customer_id.between(first_id, last_id),
+    row, cases = LevelDecisionRow, beside.CASES
+    seen = row.__table__.alias() if len(run_ids) > 1 else row.__table__
+    region = select(Customer.region_id).where(Customer.id == row.customer_id).scalar_subquery()
+    held = func.coalesce(before.c.rank, _rank(seen.c.held))
+    query = (
+        select(
+            row.customer_id,
+            literal(n),
+            func.coalesce(before.c.region_id, region),
+            seen.c.grams,
+            _rank(seen.c.level),
+            cases.c.rank,
         )
-        .order_by(GradingRun.id)
+        .select_from(row)
+        .outerjoin(before, before.c.customer_id == row.customer_id)
+        .where(row.run_id == run_ids[0])
     )
-    return {row[0]: row for row in rows}
+    if len(run_ids) > 1:
+        last = facts.newest(row.customer_id, run_ids)
+        query = query.join(seen, and_(seen.c.customer_id == row.customer_id, seen.c.run_id == last))
+    return query.join(cases, cases.c.key == closing.key_of(seen.c, held, policy))
 
 
-def _keep(
-    session: Session,
-    test_id: int,
-    tally: Mapping[tuple[date, int, str, str], list[int]],
-    moves: list[dict[str, Any]],
-) -> None:
-    rows = [
-        {
-            "backtest_id": test_id,
-            "month": month,
-            "region_id": region,
-            "real_level": real,
-            "draft_level": draft,
-            "customers": number,
-            "grams": grams,
-        }
-        for (month, region, real, draft), (number, grams) in sorted(tally.items())
-    ]
-    if rows:
-        session.execute(insert(BackTestTally), rows)
-    if moves:
-        session.execute(insert(BackTestMove), moves)
+def _rank(level: Any) -> Any:
+    return case({each.value: each.rank for each in LADDER}, value=level)
+
+
+def _keep(session: Session, test_id: int, month: date, n: int) -> None:
+    """Store what the month that was tried last says: sums by region, and every customer that stood elsewhere."""
+    tried = beside.TRIED.c
+    real, draft = (case({each.rank: each.value for each in LADDER}, value=rank) for rank in (tried.real, tried.rank))
+    shared = literal(test_id), literal(month, BackTestMove.month.type)
+    sums = (
+        select(*shared, tried.region_id, real, draft, func.count(), cast(func.sum(tried.grams), BigInteger))
+        .where(tried.n == n, tried.real.is_not(None))
+        .group_by(tried.region_id, tried.real, tried.rank)
+        .order_by(tried.region_id, tried.real, tried.rank)
+    )
+    names = ("backtest_id", "month", "region_id", "real_level", "draft_level", "customers", "grams")
+    tally: Any = BackTestTally.__table__
+    session.execute(insert(tally).from_select(names, sums))
+    elsewhere = select(*shared, tried.customer_id, tried.grams, real, draft).where(
+        tried.n == n, tried.real != tried.rank
+    )
+    moved = ("backtest_id", "month", "customer_id", "grams", "real_level", "draft_level")
+    move: Any = BackTestMove.__table__
+    session.execute(insert(move).from_select(moved, elsewhere))
 
 
 def of(session: Session, version_id: int) -> list[BackTest]:
