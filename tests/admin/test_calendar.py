@@ -15,7 +15,7 @@ from tests.admin.conftest import Company, Door
 from tests.conftest import NOW
 from tierflow.admin.service import calendars
 from tierflow.common.audit import AuditEntry
-from tierflow.common.calendars import CalendarNotice, Impact, load_year, working_calendar
+from tierflow.common.calendars import HOLIDAYS, CalendarNotice, Impact, built_in_years, load_year, working_calendar
 from tierflow.kernel.errors import Conflict, Forbidden, Invalid, Refused
 
 pytestmark = pytest.mark.rule("CHEM-12.3")
@@ -316,3 +316,9 @@ def test_strangers_see_nothing(company: Company) -> None:
     assert company.app.test_client().get("/api/v1/calendar/years/2026").status_code == 401
     with company.reading() as session:
         assert calendars.next_year_missing(session, NOW) == 2027
+
+
+def test_every_built_in_day_has_a_name_in_each_language(company: Company) -> None:
+    named = {name for days in built_in_years().values() for _working, name in days.values()}
+    assert named <= set(HOLIDAYS)
+    assert 'title="端午节"' in builders.sign_in(company.app, company.li).get("/calendar?year=2026").text

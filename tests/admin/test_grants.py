@@ -81,6 +81,9 @@ def test_a_grant_is_proposed_and_approved_by_a_second_administrator(both: Compan
         row = session.get_one(RoleGrant, grant_id)
         assert (row.proposed_by_id, row.approved_by_id) == (both.ann, both.bob)
         assert session.scalar(select(Notice.id).where(Notice.user_id == both.li, Notice.kind == "role_grant"))
+    shown = builders.sign_in(both.app, both.li).get("/notices").text
+    assert 'class="queue' in shown
+    assert "/role-grants/" not in shown, "no link to a page that is closed to its reader"
 
 
 def test_what_nobody_may_approve(both: Company) -> None:

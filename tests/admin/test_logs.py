@@ -152,3 +152,11 @@ def test_only_administrators_read_logs(company: Company) -> None:
 @pytest.mark.parametrize("query", ["cursor=nonsense", "from_on=yesterday", "user_id=-1", f"user_id={10**20}"])
 def test_a_bad_filter_is_told(company: Company, path: str, query: str) -> None:
     assert builders.sign_in(company.app, company.ann).get(f"{path}?{query}").status_code == 422
+
+
+def test_the_logs_speak_the_reader_s_language(busy: Company) -> None:
+    client = builders.sign_in(busy.app, busy.ann)
+    assert client.get("/people").status_code == 200
+    builders.sign_in(busy.app, busy.li).get("/people")
+    assert "越权被拒" in client.get("/logs/security").text
+    assert "<dt>联系电话</dt>" in client.get("/logs/audit").text

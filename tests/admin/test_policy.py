@@ -76,3 +76,4 @@ def test_values_are_shown_as_people_read_them(company: Company) -> None:
     assert "1000000000" not in page
     assert "<b>10</b>" in page, "bytes as megabytes"
     assert "<b>总经理</b>" in page
+    assert "<b>较大；重大或严重</b>" in page

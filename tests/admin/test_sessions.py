@@ -16,6 +16,7 @@ from tests.admin.conftest import DONE, TODAY, Company, Door
 from tests.builders import PASSWORD, csrf_of
 from tests.conftest import NOW, StandingClock
 from tierflow import create_app
+from tierflow.admin.pages.shared import browser_name
 from tierflow.admin.service import delegations, factors, granting, people
 from tierflow.common.approvals import Seen
 from tierflow.common.db import db
@@ -376,3 +377,19 @@ def test_nor_do_they_buy_further_guesses(company: Company) -> None:
     client = company.app.test_client()
     assert [attempt(client, name, "wrong") for name in ("fin", "Fin", "FIN", "fIn", "fiN")] == [422] * 5
     assert attempt(client, "FiN", PASSWORD) == 429
+
+
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [
+        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/131.0 Safari/537.36", "Chrome · Windows"),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/131.0 Safari/537.36 Edg/131.0", "Edge · Windows"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/17.0 Safari/605.1.15", "Safari · macOS"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) MicroMessenger/8.0 Safari", "WeChat · iPhone"),
+        ("Mozilla/5.0 (Linux; Android 14) wxwork/4.1 MicroMessenger/7.0 Chrome/120 Mobile", "WeCom · Android"),
+        ("curl/8.5", "curl/8.5"),
+        ("", ""),
+    ],
+)
+def test_a_browser_is_called_by_its_name(agent: str, name: str) -> None:
+    assert browser_name(agent) == name

@@ -94,6 +94,7 @@ def test_from_the_erp_file_to_the_printed_pack(scene: Scene, clock: StandingCloc
     assert serious(page) == []
     shot(page, "levels-3-proposed")
     page.locator(".next").get_by_role("button", name="确定").click()
+    page.get_by_role("dialog").get_by_role("button", name="确定").click()
     expect(page.get_by_text("已确认，星级生效。")).to_be_visible()
 
     with scene.app.app_context(), transaction() as session:

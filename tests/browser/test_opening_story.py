@@ -234,3 +234,24 @@ def test_keys_drawer_and_unsaved_words(house: House, seat: Seat) -> None:
     assert page.input_value("[name=credit_code]") == "91330203MA2AEQ7L5Y"
     page.fill("[name=credit_code]", scenes.credit_code(1))
     expect(page.locator("#f-credit_code-error")).to_have_count(0)
+
+
+def test_what_could_not_be_kept_stays_at_its_field_and_is_said_once(house: House, seat: Seat) -> None:
+    page = seat(house.id_of("li")).go("/applications")
+    page.get_by_role("button", name="新建申请").first.click()
+    page.wait_for_url("**/edit")
+    right = scenes.credit_code(1)
+    wrong = right[:17] + ("B" if right[17] == "A" else "A")
+    page.fill("#f-credit_code", wrong)
+    page.fill("#f-phone", "12")
+    for field in ("credit_code", "phone"):
+        said = page.locator(f"[data-field={field}] :is(.field-error, .check-line)")
+        expect(page.locator(f"#f-{field}-error")).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        expect(said).to_have_count(1)
+    page.fill("#f-papers-merged_licence-number", wrong)
+    page.locator("form:has(#f-papers-merged_licence-number) button[type=submit]").click()
+    expect(page.locator("[data-error-summary]")).to_be_visible()
+    expect(page.locator("#f-credit_code")).to_have_value(wrong)
+    expect(page.locator("#f-phone")).to_have_value("12")
+    expect(page.locator("#f-phone-error")).to_be_visible()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
@@ -20,7 +21,7 @@ from tierflow.common.approvals import ApprovalCase, ApprovalDecision, ApprovalSe
 from tierflow.common.customers import Customer, CustomerLine
 from tierflow.common.db import Base, make_engine, transaction, write_access
 from tierflow.common.files import FileContent, StoredFile
-from tierflow.common.guards import APPEND_ONLY
+from tierflow.common.guards import _OWN_TRIGGERS, APPEND_ONLY
 from tierflow.common.idempotency import IdempotencyKey
 from tierflow.common.lookup import matching
 from tierflow.common.numbering import Counter
@@ -57,7 +58,15 @@ def anything(column: Any) -> object:
 
 
 def plant(connection: Connection, table: Table) -> dict[str, object]:
-    """One row, whatever checks and foreign keys say: only the triggers are on trial. Rolled back afterwards."""
+    """One row, whatever checks, foreign keys and guards on rows say: only what is append-only is on trial.
+
+    Rolled back afterwards.
+    """
+    for ddl in _OWN_TRIGGERS[connection.dialect.name].values():
+        named = re.match(r"\s*CREATE TRIGGER (\w+) (?:BEFORE|AFTER) .*? ON (\w+)", ddl, re.DOTALL)
+        if named is not None and named[2] == table.name:
+            of_table = f" ON {table.name}" if connection.dialect.name == "postgresql" else ""
+            connection.execute(text(f"DROP TRIGGER {named[1]}{of_table}"))
     if connection.dialect.name == "postgresql":
         rows = connection.execute(
             text("SELECT conname FROM pg_constraint WHERE conrelid = CAST(:t AS regclass) AND contype IN ('f', 'c')"),

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from tests.builders import csrf_of
 from tests.conftest import NOW, StandingClock, app_settings
 from tierflow import create_app, demo
+from tierflow.admin.service.log_words import SUBJECTS
 from tierflow.common import audit, verify
 from tierflow.common.approvals import ApprovalCase, ApprovalDecision, AskedOpinion
 from tierflow.common.audit import ChainHead
@@ -223,3 +224,9 @@ def test_demo_logins_are_nowhere_else(both_app: Flask) -> None:
         names = [login["name"] for login in demo.logins()]
         assert db.session.scalar(select(func.count()).select_from(User).where(User.login.in_(names))) == 0
     assert "data-fill-login" not in both_app.test_client().get("/login").get_data(as_text=True)
+
+
+def test_everything_on_record_has_a_word_in_the_logs(planted: Flask) -> None:
+    with planted.app_context():
+        stored = db.session.scalars(select(audit.AuditEntry.subject_type).distinct())
+        assert [kind for kind in stored if kind not in SUBJECTS] == []

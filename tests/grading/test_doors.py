@@ -315,6 +315,15 @@ def test_account_managers_see_their_own_and_sales_managers_the_whole_run(scene: 
     assert {row["name"]: row["verdict"] for row in told["indicators"]}["plan_completion"] == "no data"
 
 
+def test_a_run_shows_its_moves_first_and_everybody_when_asked(scene: Scene) -> None:
+    scene.lift("a", JAN, "10")
+    path = f"/levels/runs/{scene.propose(JAN)}"
+    few, all_ = (_open(scene, "sm", path + query).text for query in ("", "?move=all"))
+    assert few.count("<tr data-row>") < all_.count("<tr data-row>") == 3
+    assert '<option value="">仅变动</option>' in few, "the filter says what it does"
+    assert '<option value="all" selected>' in all_
+
+
 @pytest.mark.rule("CHEM-9.4")
 def test_tonnes_to_go_nearest_first(scene: Scene, clock: StandingClock) -> None:
     for letter in "ab":

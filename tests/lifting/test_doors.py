@@ -255,6 +255,30 @@ def test_may_i_sell_today_says_what_an_order_would_meet(scene: Scene, door: Door
     ]
 
 
+def test_a_customer_nobody_knows_is_said_at_the_field(scene: Scene) -> None:
+    door = Door(scene, "page")
+    client, token = door.client("am")
+    answer = client.post("/orders/new", data={"csrf_token": token, "customer": "没有这家"})
+    assert answer.status_code == 422
+    assert re.search(r'id="f-customer-error">.*您名下没有此编号或名称的客户', answer.text)
+
+
+@pytest.mark.rule("CHEM-2")
+def test_finance_is_not_asked_for_money_that_is_there(scene: Scene) -> None:
+    client, _token = Door(scene, "page").client("finance")
+    order = scene.place(10)
+
+    def asked() -> bool:
+        section = client.get(f"/orders/{order}").text.partition('class="next"')[2].partition("</section>")[0]
+        return "receive" in section
+
+    scene.receive(order, 9 * PRICE)
+    assert asked(), "a tonne is not paid yet"
+    scene.receive(order, PRICE)
+    assert not asked()
+    assert "等待放货" in client.get(f"/orders/{order}").text
+
+
 def test_every_screen_of_an_order_opens_in_both_languages(scene: Scene, door: Door) -> None:
     order = scene.place(10, remark="加急")
     scene.receive(order, 10 * PRICE + 5, payer_name="别人", note="代付")

@@ -249,6 +249,23 @@ def test_a_bad_paper_is_refused_at_its_field_with_what_was_typed(
         assert db.session.query(Paper).count() == 0
 
 
+def test_every_fault_of_a_paper_is_said_at_once(house: House) -> None:
+    screen = house.screen("li")
+    path = screen.post("/applications").headers["Location"].removesuffix("/edit")
+    fields = {
+        "papers.merged_licence.number": "91330203MA2AEQ7L5Y",
+        "papers.merged_licence.valid_from": "2030-01-01",
+        "papers.merged_licence.valid_to": "2029-01-01",
+        "papers.merged_licence.scan": (io.BytesIO(scenes.png()), "licence.png"),
+    }
+    answer = screen.post(f"{path}/papers/merged_licence", fields, content_type="multipart/form-data")
+    assert answer.status_code == 422
+    page = answer.get_data(as_text=True)
+    assert {f"f-papers-merged_licence-{field}-error" for field in ("number", "valid_to")} <= set(
+        re.findall(r'id="([\w-]+-error)"', page)
+    )
+
+
 def test_what_no_form_could_be_shown_for_claims_nothing(house: House) -> None:
     screen = house.screen("li")
     path = f"/applications/{house.made(scenes.drafted)}/papers/merged_licence"

@@ -15,7 +15,7 @@ from tests.conftest import NOW
 from tests.onboarding import scenes
 from tests.onboarding.doors import Scene
 from tests.onboarding.test_pages import House, Screen, opened
-from tierflow.common.approvals import AskedOpinion
+from tierflow.common.approvals import ApprovalCase, AskedOpinion
 from tierflow.common.db import db, transaction
 from tierflow.common.users import User
 from tierflow.kernel.roles import Role
@@ -175,6 +175,10 @@ def test_decide_and_next_goes_to_the_next_and_then_home(house: House) -> None:
     first, second = house.made(scenes.submitted, 1), house.made(scenes.submitted, 2)
     screen = house.screen("sales")
     assert approve(screen, f"/applications/{first}", go_on="1").headers["Location"] == f"/applications/{second}"
+    said = screen.get(f"/applications/{second}")
+    with house.app.app_context():
+        title = db.session.scalars(select(ApprovalCase.title).where(ApprovalCase.subject_id == first)).one()
+    assert f"已记录（{title}）" in said, "which one was approved, above the one that waits"
     assert approve(screen, f"/applications/{second}", go_on="1").headers["Location"] == "/"
 
 

@@ -19,6 +19,7 @@ from tierflow.common.db import Model, pk
 from tierflow.common.guards import append_only
 from tierflow.kernel.almanac import MOVABLE_HOLIDAYS
 from tierflow.kernel.calendar import WorkingCalendar
+from tierflow.kernel.text import mark
 
 
 class CalendarNotice(Model):
@@ -181,6 +182,19 @@ def _laid(version: int, years: frozenset[int], days: frozenset[tuple[int, date, 
     for year, on, is_working in days:
         published[year][on] = is_working
     return WorkingCalendar(published=published, version=version, statutory=MOVABLE_HOLIDAYS)
+
+
+# What the package calls its days, so that the reader's language has a word for each.
+HOLIDAYS = (
+    mark("New Year's Day"),
+    mark("Spring Festival"),
+    mark("Tomb-sweeping Day"),
+    mark("Labour Day"),
+    mark("Dragon Boat Festival"),
+    mark("National Day"),
+    mark("Mid-autumn Festival"),
+    mark("Anti-Fascist 70th Day"),
+)
 
 
 def built_in_years() -> dict[int, dict[date, tuple[bool, str]]]:

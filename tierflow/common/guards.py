@@ -45,15 +45,21 @@ _OWN_FUNCTIONS: dict[str, str] = {}
 
 
 def row_guard(
-    table: str, name: str, *, sqlite: list[str], postgres: str, on: str = "BEFORE INSERT"
+    table: str,
+    name: str,
+    *,
+    sqlite: list[str],
+    postgres: str,
+    on: str = "BEFORE INSERT",
+    each: str = "FOR EACH ROW",
 ) -> dict[str, list[str]]:
     """Declare a guard on every row put into a table; returns the statements that make it, by dialect.
 
     `sqlite` are whole `CREATE TRIGGER` statements; `postgres` is the body of a function called before each insert, or
-    `on` another event, as PostgreSQL prints it.
+    `on` another event, as PostgreSQL prints it; `each` another occasion, as all rows of a statement at once.
     """
     function = f"tierflow_{name}"
-    trigger = f"CREATE TRIGGER guard_{name} {on} ON {table} FOR EACH ROW EXECUTE FUNCTION {function}()"
+    trigger = f"CREATE TRIGGER guard_{name} {on} ON {table} {each} EXECUTE FUNCTION {function}()"
     for number, ddl in enumerate(sqlite):
         _OWN_TRIGGERS["sqlite"][f"{name}_{number}"] = ddl
     _OWN_TRIGGERS["postgresql"][name] = trigger

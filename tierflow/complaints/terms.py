@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from tierflow.complaints.rules.words import SEVERITY_LABELS, Severity
 from tierflow.kernel.errors import Refusal
-from tierflow.kernel.policy import CLAUSE, Policy, Term, Terms, distinct, every, one_of
+from tierflow.kernel.policy import CLAUSE, Policy, PolicyValue, Term, Terms, distinct, every, one_of
 from tierflow.kernel.terms import HOUSE, WORKING_DAYS
-from tierflow.kernel.text import mark, text
+from tierflow.kernel.text import Text, mark, text
 
 SEVERITIES = ("general", "major", "serious")
 
@@ -33,6 +34,11 @@ def _the_general_manager_hears_last(draft: Policy) -> tuple[Refusal, ...]:
     return (Refusal(CLAUSE, text("The general manager hears no earlier than the sales manager."), GENERAL_AFTER),)
 
 
+def say_severities(value: PolicyValue) -> tuple[Text, ...]:
+    """Severities in words."""
+    return tuple(Text(SEVERITY_LABELS[Severity(str(one))]) for one in (value if isinstance(value, tuple) else ()))
+
+
 def _days(key: str, default: int, label: str, clause: str = "CHEM-12.3", minimum: int = 1) -> Term:
     return Term(key, "integer", default, clause, label, WORKING_DAYS, minimum=minimum, maximum=30)
 
@@ -50,6 +56,7 @@ COMPLAINT_TERMS = Terms(
             "CHEM-12.3",
             mark("Severities whose time can be extended"),
             check=every(distinct, one_of(*SEVERITIES)),
+            says=say_severities,
         ),
         Term("complaint.warn_at", "time", "09:00", "CHEM-12.3", mark("Warn on the day at")),
         _days("complaint.halfway_from_days", 3, mark("Warn halfway where the limit is at least")),
@@ -61,6 +68,7 @@ COMPLAINT_TERMS = Terms(
             "CHEM-12.2",
             mark("Severities that need the general manager's special meeting"),
             check=every(distinct, one_of(*SEVERITIES)),
+            says=say_severities,
         ),
         Term(
             "complaint.may_pause",

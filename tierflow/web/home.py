@@ -19,7 +19,7 @@ from tierflow.common.db import capped_count, db
 from tierflow.common.notices import Notice, as_text, read_all
 from tierflow.common.users import User
 from tierflow.kernel.calendar import WorkingCalendar
-from tierflow.kernel.roles import Actor
+from tierflow.kernel.roles import Actor, is_allowed
 from tierflow.kernel.text import mark
 from tierflow.web import inbox as inbox_service
 from tierflow.web.access import public, reads, writes
@@ -88,7 +88,8 @@ def notices(*, session: Session, actor: Actor, now: datetime) -> str:
     return render_template(
         "home/notices.html",
         notices=[
-            (row, as_text(row.msgid, row.params), subject_url(row.subject_type, row.subject_id)) for row in page.rows
+            (row, as_text(row.msgid, row.params), subject_url(actor, row.subject_type, row.subject_id))
+            for row in page.rows
         ],
         page=page,
         unread=unread,
@@ -102,11 +103,14 @@ def told(session: Session, actor: Actor, *, cursor: str | None, size: int) -> tu
     return page_of(session, mine, [Sort("id", Notice.id, descending=True)], cursor=cursor, size=size), unread
 
 
-def subject_url(kind: str, subject_id: int) -> str | None:
-    """The page of what a notice is about, where the inbox knows its kind."""
+def subject_url(actor: Actor, kind: str, subject_id: int) -> str | None:
+    """The page of what a notice is about, where the inbox knows its kind and its reader's roles open it."""
     found = inbox_service.kinds().get(kind)
-    values: dict[str, Any] = {found.argument: subject_id} if found else {}
-    return url_for(found.endpoint, **values) if found else None
+    if found is None:
+        return None
+    action = current_app.extensions["access"][found.endpoint].action
+    values: dict[str, Any] = {found.argument: subject_id}
+    return url_for(found.endpoint, **values) if is_allowed(actor, action) else None
 
 
 @bp.post("/notices/read")

@@ -179,16 +179,16 @@ def _item(item: inbox_service.Item) -> dict[str, Any]:
 def list_notices(wanted: dict[str, Any], *, session: Session, actor: Actor, now: datetime) -> Any:
     """What you were told, newest first."""
     page, unread = told(session, actor, **wanted)
-    rows = [_notice(row) for row in page.rows]
+    rows = [_notice(actor, row) for row in page.rows]
     return {"rows": rows, "after": page.after, "before": page.before, "unread": unread}
 
 
-def _notice(row: Notice) -> dict[str, Any]:
+def _notice(actor: Actor, row: Notice) -> dict[str, Any]:
     names = ("id", "kind", "subject_type", "subject_id", "created_at", "read_at")
     return {
         **{name: getattr(row, name) for name in names},
         "text": show(notices.as_text(row.msgid, row.params)),
-        "url": subject_url(row.subject_type, row.subject_id),
+        "url": subject_url(actor, row.subject_type, row.subject_id),
     }
 
 
@@ -197,7 +197,7 @@ def _notice(row: Notice) -> dict[str, Any]:
 @blp.response(200, ToldOut)
 def read_notice(*, session: Session, actor: Actor, now: datetime, notice_id: int) -> Any:
     """Mark one notice as read."""
-    return _notice(notices.read_one(session, actor.user_id, notice_id, now))
+    return _notice(actor, notices.read_one(session, actor.user_id, notice_id, now))
 
 
 @blp.route("/notices/read", methods=["POST"])

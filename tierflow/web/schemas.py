@@ -17,6 +17,7 @@ from marshmallow import fields
 
 from tierflow.kernel.errors import Invalid
 from tierflow.kernel.text import Text
+from tierflow.web.i18n import show
 
 DEEPEST = 8  # dots in a form field's name, at most
 # Carried by every form of ours, never part of a command.
@@ -223,13 +224,15 @@ def _lists(value: Any) -> Any:
     return inner
 
 
-def flat_errors(errors: Mapping[str, Any], prefix: str = "") -> dict[str, list[str | Text]]:
-    """Messages by dotted field name, as the form macros want them."""
-    flat: dict[str, list[str | Text]] = {}
+def flat_errors(errors: Mapping[str, Any], prefix: str = "") -> dict[str, list[str]]:
+    """Messages by dotted field name, as the form macros want them: already in the reader's language, since a template
+    that joins them would write a `Text` as it is in the source."""
+    flat: dict[str, list[str]] = {}
     for key, value in errors.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
             flat.update(flat_errors(value, f"{name}."))
         else:
-            flat[name] = list(value) if isinstance(value, (list, tuple)) else [value]
+            messages = value if isinstance(value, (list, tuple)) else [value]
+            flat[name] = [show(one) if isinstance(one, Text) else str(one) for one in messages]
     return flat

@@ -12,31 +12,14 @@ from sqlalchemy.orm import Session
 from tierflow.admin.exports import audit_file, security_file
 from tierflow.admin.pages.shared import filters
 from tierflow.admin.schemas.logs import AuditExportSchema, AuditFilter, SecurityExportSchema, SecurityFilter
-from tierflow.admin.service import logs, reference
+from tierflow.admin.service import logs
+from tierflow.admin.service.log_words import EVENTS, SUBJECTS
 from tierflow.kernel.roles import Actor
-from tierflow.kernel.text import mark
 from tierflow.web.access import reads
 from tierflow.web.i18n import show as shown
 from tierflow.web.schemas import form_data, load
 
 bp = Blueprint("logs", __name__, url_prefix="/logs", template_folder="../templates")
-
-
-# Words for what the audit speaks of; a subject without one is shown as it is stored.
-SUBJECTS = {
-    "user": mark("Account"),
-    "role_grant": mark("Role grant"),
-    "factor_reset": mark("Reset of a second factor"),
-    "delegation": mark("Delegation"),
-    "api_token": mark("API token"),
-    **{key: kind.one for key, kind in reference.REFERENCE.items()},
-    "calendar": mark("Working calendar"),
-    "channel": mark("Channel"),
-    "delivery": mark("Delivery"),
-    "policy": mark("Policy values"),
-    "application": mark("Application"),
-    "customer": mark("Customer"),
-}
 
 
 def _people(session: Session, actor: Actor) -> list[tuple[int, str]]:
@@ -64,7 +47,7 @@ def security(*, session: Session, actor: Actor, now: datetime) -> str:
     """What the guards saw, newest first."""
     wanted = filters(SecurityFilter())
     page = logs.security_log(session, actor, wanted, cursor=wanted["cursor"])
-    return render_template("admin/logs/security.html", page=page, people=_people(session, actor))
+    return render_template("admin/logs/security.html", page=page, people=_people(session, actor), events=EVENTS)
 
 
 @bp.post("/audit/export")

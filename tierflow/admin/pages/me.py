@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from tierflow.admin.pages.shared import remember_once, state_words, take_once
+from tierflow.admin.pages.shared import browser_name, remember_once, state_words, take_once
 from tierflow.admin.routes import ID
 from tierflow.admin.schemas.people import DelegationSchema, EndSessionsSchema, OptionalReasonSchema, TokenSchema
 from tierflow.admin.schemas.shared import last_day
@@ -42,6 +42,7 @@ def _page(session: Session, actor: Actor, now: datetime, errors: Any = None, ref
         lendable=delegations.lendable(actor),
         stand_ins=[(user.id, f"{user.name} ({user.login})") for user in stand_ins],
         sessions=tokens.my_sessions(session, actor, now),
+        browser_name=browser_name,
         this_session=hash_secret(request.cookies.get(COOKIE, "")),
         tokens=tokens.mine(session, actor),
         token_scopes=tokens.useful_scopes(actor),

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from tierflow.admin.pages.shared import filters, remember_once, role_options, state_words, take_once
+from tierflow.admin.pages.shared import browser_name, filters, remember_once, role_options, state_words, take_once
 from tierflow.admin.routes import ID
 from tierflow.admin.schemas.identities import IdentitySchema
 from tierflow.admin.schemas.people import (
@@ -89,6 +89,7 @@ def _page(session: Session, actor: Actor, now: datetime, user_id: int, errors: A
         grants=grants.grants_of_user(session, actor, user_id, now),
         delegations=delegations.list_delegations(session, actor, {"user_id": user_id}, now).rows,
         sessions=people.sessions_of(session, actor, user_id, now),
+        browser_name=browser_name,
         tokens=tokens.of_account(session, actor, user_id),
         identities=identities.of_account(session, actor, user_id),
         factor_reset=factors.waiting_for(session, actor, user_id),

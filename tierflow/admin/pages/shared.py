@@ -87,3 +87,31 @@ def chain_of(session: Session, case: approvals.ApprovalCase) -> list[dict[str, A
     elif case.state in (State.WITHDRAWN, State.DISCARDED):
         steps.append({"label": _("Proposer"), "state": "withdrawn", "verdict": _(STATE_LABELS[State(case.state)])})
     return steps
+
+
+# Whoever says two of these says the later ones for the sake of old pages: the first that is found counts.
+_BROWSERS = (
+    ("wxwork", "WeCom"),
+    ("MicroMessenger", "WeChat"),
+    ("DingTalk", "DingTalk"),
+    ("Lark", "Feishu"),
+    ("Edg", "Edge"),
+    ("Firefox", "Firefox"),
+    ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
+)
+_SYSTEMS = (
+    ("Windows", "Windows"),
+    ("HarmonyOS", "HarmonyOS"),
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
+def browser_name(agent: str) -> str:
+    """A browser and its system in the words people use; what is no browser's calling card is shown as it is."""
+    found = [next((name for sign, name in signs if sign in agent), None) for signs in (_BROWSERS, _SYSTEMS)]
+    return " · ".join(name for name in found if name) or agent

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from tierflow.admin.service.log_words import FIELDS
 from tierflow.admin.service.shared import named
 from tierflow.common.audit import AuditEntry
 from tierflow.common.reference import KINDS
@@ -46,6 +47,11 @@ class Difference:
     field: str
     before: Any
     after: Any
+
+    @property
+    def label(self) -> str:
+        """What the field is called; one without a word is shown as it is stored."""
+        return FIELDS.get(self.field, self.field)
 
 
 @dataclass(frozen=True)

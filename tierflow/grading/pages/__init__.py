@@ -30,7 +30,15 @@ NAV = [
     ),
     Nav(mark("Levels and reviews"), 43, mark("Levels by hand"), "pin-angle", "grading.pin_list", "grading.read"),
     Nav(mark("Levels and reviews"), 44, mark("Periodic reviews"), "clipboard-data", "grading.reviews", "review.read"),
-    Nav(mark("Levels and reviews"), 45, mark("Policy drafts"), "sliders", "grading.drafts", "draft.read"),
+    Nav(
+        mark("Levels and reviews"),
+        45,
+        mark("Policy drafts"),
+        "sliders",
+        "grading.drafts",
+        "draft.read",
+        holds=("/levels/trials/",),
+    ),
 ]
 
 

@@ -116,9 +116,9 @@ def _run(session: Session, actor: Actor, now: datetime, run_id: int, refusals: t
         page=found,
         regions=looking.by_region(session, row) if row.state != "computing" else [],
         region_options=views.region_options(session, now),
-        moves=[("moves", _("Moves"))]
-        + [(key, words[1]) for key, words in views.move_words().items()]
-        + [("all", _("All"))],
+        moves=[(key, words[1]) for key, words in views.move_words().items()]
+        + ([("all", _("All"))] if row.kind == "monthly" else []),
+        unasked=_("Moves only") if row.kind == "monthly" else _("All"),
         levels=views.level_options(),
         may_confirm=may_confirm,
         may_run=is_allowed(actor, "grading.run") and row.state in ("proposed", "computing"),

@@ -76,8 +76,8 @@ def _conditions(draft: Policy) -> Text:
     if not gates and not forces:
         return text("No indicator holds a rise, and none forces a step down: tonnes alone decide.")
     return text(
-        "%(gates)s indicators can hold a rise, %(forces)s can force a step down; none does so for a value good enough "
-        "to rise.",
+        "Indicators that can hold a rise: %(gates)s; that can force a step down: %(forces)s; none does so for a value "
+        "good enough to rise.",
         gates=len(gates),
         forces=len(forces),
     )

@@ -1,6 +1,6 @@
 """Tables of a connection's own, for the length of a transaction: what a stretch's statement finds by customer.
 
-On SQLite what was decided the month before and what was keyed in is laid down here first. It spares a statement that
+On SQLite what was lifted, decided the month before and keyed in is laid down here first. It spares a statement that
 writes decisions reading their table, for which SQLite would lay its whole answer down once more, and its rows are found
 by their number. PostgreSQL joins the tables themselves.
 """
@@ -33,6 +33,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.schema import CreateTable
 
 from tierflow.common.db import Id, is_sqlite
+from tierflow.common.offtake import SUMS
 
 _tables = MetaData()
 
@@ -45,6 +46,7 @@ def _table(name: str, *columns: Column[Any]) -> Table:
 INDICATORS = ("planned_grams", "evenness", "payment_discipline", "breaches", "cooperation")
 
 BEFORE = _table("before", Column("level", String), Column("idle", Integer))
+LIFTED = _table("lifted", *(Column(name, Id) for name in (*SUMS, "total")))
 KNOWN = _table("known", *(Column(name, Id) for name in INDICATORS))
 TOUCHED = _table("touched", Column("month", Date))  # late facts', and the first month they touch
 

@@ -72,18 +72,28 @@ class Plan:
     earlier: Sequence[int]  # the runs of the month before, of which the last holds
     policy: LevelPolicy
     span: Span
-    usual: list[tuple[Sources, Any]] = field(default_factory=list)  # what serves most stretches, once it is made
 
 
-def plan(session: Session, run: GradingRun) -> Plan:
-    """What a run's decisions share; a few queries, once."""
+@dataclass(frozen=True)
+class Strokes:
+    """A run's plan, and the statements of its stretches, each made once: making one costs as much as small ones do."""
+
+    plan: Plan
+    ahead: Any
+    proposing: Any
+    usual: list[tuple[Sources, Any]] = field(default_factory=list)
+
+
+def strokes(session: Session, run: GradingRun) -> Strokes:
+    """What the stretches of a run share; a few queries, once."""
     month = Month.of(run.month)
     policy = level_policy(policy_numbered(session, run.policy_version))
     earlier = facts.adjusting(session, run.product_line_id, month.previous())
     if run.previous_run_id is not None:
         earlier.insert(0, run.previous_run_id)
     span = derived.span(session, run.product_line_id, [month], run.facts_at)
-    return Plan(run.id, run.product_line_id, month, earlier, policy, span)
+    shared = Plan(run.id, run.product_line_id, month, earlier, policy, span)
+    return Strokes(shared, _ahead(run.product_line_id), _proposing(run, month.end))
 
 
 def cases(policy: LevelPolicy) -> dict[int, Outcome]:
@@ -130,20 +140,21 @@ def key_of(fact: Any, rank: Any, policy: LevelPolicy) -> Any:
     return _key(direct, rank, place, missed(fact, policy.gates), missed(fact, policy.forces))
 
 
-def statements(session: Session, shared: Plan) -> tuple[Sources, Any]:
+def deciding(session: Session, made: Strokes) -> tuple[Sources, Any]:
     """What a stretch's statement reads, and one INSERT … SELECT: facts, the case they make, what the rule said of it.
 
     The same for every stretch, `AFTER` and `LAST` apart, unless a late lifting is in the weeks.
     """
+    shared = made.plan
     weeks, since = derived.weeks_as_known(session, shared.span)
-    if since is None and shared.usual:
-        return shared.usual[0]
-    found = facts.sources(session, shared.line_id, shared.month, shared.earlier, _among)
-    query = decisions(shared, facts.question(shared.span, _among, weeks, since, found), is_sqlite(session))
-    made = found, insert(TABLE).from_select(list(COLUMNS), query)
+    if since is None and made.usual:
+        return made.usual[0]
+    found = facts.sources(session, shared.span, shared.earlier, _among, weeks, since)
+    query = decisions(shared, facts.question(shared.span, _among, found), is_sqlite(session))
+    both = found, insert(TABLE).from_select(list(COLUMNS), query)
     if since is None:
-        shared.usual.append(made)
-    return made
+        made.usual.append(both)
+    return both
 
 
 def _among(column: Any) -> Any:
@@ -200,19 +211,25 @@ def missed(fact: Any, conditions: Mapping[str, int]) -> Any:
     return case((or_(*tests), 1), else_=0)
 
 
-def keep(session: Session, run: GradingRun, shared: Plan, size: int) -> bool:
+def _ahead(line_id: int) -> Any:
+    """The last customer of the next stretch, and how many there are."""
+    line = CustomerLine
+    ahead = (
+        select(line.customer_id)
+        .where(line.product_line_id == line_id, line.customer_id > bindparam(AFTER, type_=BigInteger))
+        .order_by(line.customer_id)
+        .limit(bindparam("size", type_=BigInteger))
+        .subquery()
+    )
+    return select(func.max(ahead.c.customer_id), func.count()).select_from(ahead)
+
+
+def keep(session: Session, run: GradingRun, made: Strokes, size: int) -> bool:
     """Decide and write the next stretch and move the run on. False: somebody else moved it meanwhile."""
     if run.state != "computing":
         return False
     after = run.cursor
-    ahead = (
-        select(CustomerLine.customer_id)
-        .where(CustomerLine.product_line_id == shared.line_id, CustomerLine.customer_id > after)
-        .order_by(CustomerLine.customer_id)
-        .limit(size)
-        .subquery()
-    )
-    last, found = session.execute(select(func.max(ahead.c.customer_id), func.count()).select_from(ahead)).one()
+    last, found = session.execute(made.ahead, {AFTER: after, "size": size}).one()
     taken = update(GradingRun).where(
         GradingRun.id == run.id, GradingRun.state == "computing", GradingRun.cursor == after
     )
@@ -227,11 +244,12 @@ def keep(session: Session, run: GradingRun, shared: Plan, size: int) -> bool:
             # Of a run just made the planner expects a row or none, and would walk a stretch for each row of another.
             session.execute(sql("SET LOCAL enable_nestloop = off"))
         options = {"preserve_rowcount": True}
-        sources, statement = statements(session, shared)
+        sources, statement = deciding(session, made)
         sources.lay(session, stretch)
-        made: Any = session.execute(statement, stretch, execution_options=options)
-        _seal(session, run, after, last, made.rowcount)
-        _propose(session, run, stretch, shared.month.end)
+        decided: Any = session.execute(statement, stretch, execution_options=options)
+        session.execute(made.proposing, stretch)
+        session.refresh(run)
+        _seal(session, run, after, last, decided.rowcount)
     session.flush()
     session.refresh(run)
     return True
@@ -240,26 +258,20 @@ def keep(session: Session, run: GradingRun, shared: Plan, size: int) -> bool:
 def _seal(session: Session, run: GradingRun, after: int, last: int, number: int) -> None:
     """Note how many rose, fell, were held; seal whoever's level changed (CHEM-9.5)."""
     sealed = seals.seal(session, run.id, after, last)
-    session.execute(
-        update(GradingRun)
-        .where(GradingRun.id == run.id)
-        .values(
-            done=GradingRun.done + number,
-            chunks=GradingRun.chunks + 1,
-            changed=GradingRun.changed + sealed.rows,
-            **{move: getattr(GradingRun, move) + sealed.moves.get(move, 0) for move in ("up", "down", "held")},
-        )
-        .execution_options(synchronize_session=False)
-    )
-    at = {"run_id": run.id, "number": run.chunks + 1, "first_id": after + 1, "last_id": last}
+    run.done += number
+    run.chunks += 1
+    run.changed += sealed.rows
+    for move in ("up", "down", "held"):
+        setattr(run, move, getattr(run, move) + sealed.moves.get(move, 0))
+    at = {"run_id": run.id, "number": run.chunks, "first_id": after + 1, "last_id": last}
     session.add(GradingChunk(**at, rows=sealed.rows, sha256=sealed.sha256))
 
 
 _STANDING = ("customer_id", "level", "product_line_id", "basis", "from_on", "month", "run_id", "recorded_at")
 
 
-def _propose(session: Session, run: GradingRun, stretch: Mapping[str, int], from_on: date) -> None:
-    """Write the changed levels as they will be in force; they count from the run's confirmation on (CHEM-9.5)."""
+def _proposing(run: GradingRun, from_on: date) -> Any:
+    """Writes a stretch's changed levels as they will be in force; they count from the run's confirmation on."""
     seen = LevelDecisionRow
     rows = select(
         seen.customer_id,
@@ -272,14 +284,14 @@ def _propose(session: Session, run: GradingRun, stretch: Mapping[str, int], from
         literal(run.facts_at, StandingRow.recorded_at.type),
     ).where(seen.run_id == run.id, _among(seen.customer_id), moved(), seen.level != seen.held)
     table: Any = StandingRow.__table__
-    session.execute(insert(table).from_select(_STANDING, rows), stretch)
+    return insert(table).from_select(_STANDING, rows)
 
 
 def compute_here(session: Session, run: GradingRun) -> None:
     """Decide the whole run in the present transaction: for companies of a few thousand customers."""
-    shared = plan(session, run)
+    made = strokes(session, run)
     while run.state == "computing":
-        keep(session, run, shared, STRETCH_POSTGRES)
+        keep(session, run, made, STRETCH_POSTGRES)
 
 
 def compute(
@@ -300,12 +312,12 @@ def compute(
     run = session.get(GradingRun, run_id)
     if run is None or run.state != "computing":
         return run is not None
-    shared = plan(session, run)
+    made = strokes(session, run)
     while go_on():
         begun = time.monotonic()
         with transaction(session):
             run = session.get_one(GradingRun, run_id)
-            keep(session, run, shared, size)
+            keep(session, run, made, size)
             is_done = run.state != "computing"
         if is_done:
             return True

@@ -62,10 +62,19 @@ def span(
     return Span(line_id, months[0].start, months[-1].last_day, weeks, known_at)
 
 
-def evenness_of_month(over: Span, weeks: Mapping[int, Any]) -> Any:
-    """SQL of `rules.evenness` over one month's row of weeks, by number; None where nothing was lifted."""
+def counted_of_month(over: Span, weeks: Mapping[int, Any]) -> tuple[list[Any], Any]:
+    """One month's weeks that count, of a row's by number, and their sum."""
     counted = [weeks[week.number] for week in over.weeks]
-    total = sum(counted[1:], counted[0]) if counted else literal(0)
+    return counted, sum(counted[1:], counted[0]) if counted else literal(0)
+
+
+def evenness_of_month(over: Span, weeks: Mapping[int, Any], total: Any = None) -> Any:
+    """SQL of `rules.evenness` over one month's row of weeks, by number; None where nothing was lifted.
+
+    `total`: where their sum stands already. SQLite would add them up anew at each of the eight places it is asked.
+    """
+    counted, added = counted_of_month(over, weeks)
+    total = added if total is None else total
     return _even(len(counted), total, sum((func.abs(len(counted) * grams - total) for grams in counted), literal(0)))
 
 

@@ -6,14 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, case, func, select
+from sqlalchemy import Select, case, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, aliased
 
 from tierflow.common.customers import CustomerLine
 from tierflow.common.db import in_force, is_sqlite
 from tierflow.common.indicators import MonthFacts, completion
-from tierflow.common.offtake import OfftakeMonth
+from tierflow.common.offtake import WEEKS, OfftakeMonth
 from tierflow.grading.models import GradingRun, LevelDecisionRow
 from tierflow.grading.service import beside, derived
 from tierflow.grading.service.derived import Among, Span
@@ -24,8 +24,9 @@ INDICATOR_COLUMNS = beside.INDICATORS
 
 @dataclass(frozen=True)
 class Sources:
-    """Where a question finds the level and idle months before, and what was keyed in: columns by customer_id."""
+    """Where a question finds what was lifted, the level and idle months before, what was keyed in: by customer_id."""
 
+    lifted: Any
     before: Any
     known: Any
     laid: Sequence[Any] = ()  # what lays them down first, on SQLite
@@ -33,29 +34,41 @@ class Sources:
     def lay(self, session: Session, stretch: Mapping[str, int]) -> None:
         """Lay down what is to be laid down, for some customers."""
         if self.laid:
-            beside.empty(session, beside.BEFORE, beside.KNOWN)
+            beside.empty(session, beside.LIFTED, beside.BEFORE, beside.KNOWN)
         for statement in self.laid:
             session.execute(statement, stretch)
 
 
-def sources(session: Session, line_id: int, month: Month, earlier: Sequence[int], among: Among) -> Sources:
-    """What is known of a month for some customers. `earlier`: the runs of the month before, of which the last holds."""
-    keyed = MonthFacts
+def sources(
+    session: Session, over: Span, earlier: Sequence[int], among: Among, weeks: Mapping[int, Any], since: Any | None
+) -> Sources:
+    """What is known of the span's month for some customers.
+
+    `earlier`: the runs of the month before, of which the last holds. `weeks` and `since`: `derived.weeks_as_known`.
+    """
+    row, keyed = OfftakeMonth, MonthFacts
+    named = [weeks[number].label(name) for number, name in enumerate(WEEKS, 1)]
+    total = derived.counted_of_month(over, weeks)[1].label("total")
+    lifted: Any = select(row.customer_id, row.grams, *named, total).where(
+        row.product_line_id == over.line_id, row.month == over.first, among(row.customer_id)
+    )
+    if since is not None:
+        lifted = lifted.outerjoin(since, since.c.customer_id == row.customer_id)
     known = select(keyed.customer_id, *(getattr(keyed, name) for name in INDICATOR_COLUMNS)).where(
-        keyed.product_line_id == line_id, keyed.month == month.start, among(keyed.customer_id)
+        keyed.product_line_id == over.line_id, keyed.month == over.first, among(keyed.customer_id)
     )
     if not is_sqlite(session):
-        return Sources(_last(earlier or [0], among).subquery(), known.subquery())
+        return Sources(lifted.subquery(), _last(earlier or [0], among).subquery(), known.subquery())
     before = [beside.put(beside.BEFORE, _last([run_id], among)) for run_id in earlier]
-    return Sources(beside.BEFORE, beside.KNOWN, [*before, beside.put(beside.KNOWN, known)])
+    laid = [beside.put(beside.LIFTED, lifted), *before, beside.put(beside.KNOWN, known)]
+    return Sources(beside.LIFTED, beside.BEFORE, beside.KNOWN, laid)
 
 
-def question(over: Span, among: Among, weeks: Mapping[int, Any], since: Any | None, found: Sources) -> Select[Any]:
+def question(over: Span, among: Among, found: Sources) -> Select[Any]:
     """Everybody who holds the span's line on its month's last day, by customer id; narrowed by `among`.
 
-    Evenness and payment discipline are worked out over the month's span (`weeks` and `since`:
-    `derived.weeks_as_known`); what was keyed in stands where there is no data. Each table is narrowed by itself:
-    PostgreSQL would read a whole month of it for every stretch.
+    Evenness and payment discipline are worked out over the month's span; what was keyed in stands where there is no
+    data. Each table is narrowed by itself: PostgreSQL would read a whole month of it for every stretch.
 
     Columns: customer, class, grams, the indicators, the level and idle months of the month before, and the class the
     customer began with where there is no such decision.
@@ -70,9 +83,10 @@ def question(over: Span, among: Among, weeks: Mapping[int, Any], since: Any | No
         .correlate(line)
         .scalar_subquery()
     )
-    before = found.before.c
+    lifted, before = found.lifted.c, found.before.c
+    weeks = {number: lifted[name] for number, name in enumerate(WEEKS, 1)}
     known = {name: found.known.c[name] for name in INDICATOR_COLUMNS}
-    known["evenness"] = func.coalesce(derived.evenness_of_month(over, weeks), known["evenness"])
+    known["evenness"] = func.coalesce(derived.evenness_of_month(over, weeks, lifted.total), known["evenness"])
     due = derived.discipline_of(over, among)
     if due is not None:
         known["payment_discipline"] = func.coalesce(due.c.payment_discipline, known["payment_discipline"])
@@ -81,29 +95,20 @@ def question(over: Span, among: Among, weeks: Mapping[int, Any], since: Any | No
         select(
             line.customer_id,
             line.customer_class,
-            OfftakeMonth.grams,
+            lifted.grams,
             *columns,
             before.level,
             before.idle,
             case((before.level.is_(None), began)),
         )
         .select_from(line)
-        .outerjoin(
-            OfftakeMonth,
-            and_(
-                OfftakeMonth.customer_id == line.customer_id,
-                OfftakeMonth.product_line_id == line_id,
-                OfftakeMonth.month == over.first,
-                among(OfftakeMonth.customer_id),
-            ),
-        )
         .where(
             line.product_line_id == line_id,
             in_force(line.from_on, line.to_on, over.last),
             among(line.customer_id),
         )
     )
-    for each in (found.known, found.before, since, due):
+    for each in (found.lifted, found.known, found.before, due):
         if each is not None:
             query = query.outerjoin(each, each.c.customer_id == line.customer_id)
     return query.order_by(line.customer_id)

@@ -179,10 +179,10 @@ def _keep(session: Session, run: GradingRun, earlier: Sequence[int], holds: Sequ
 
     span = derived.span(session, run.product_line_id, [month])
     weeks, since = derived.weeks_as_known(session, span)
-    sources = facts.sources(session, run.product_line_id, month, earlier, among)
+    sources = facts.sources(session, span, earlier, among, weeks, since)
     sources.lay(session, {})
     shared = closing.Plan(run.id, run.product_line_id, month, earlier, policy, span)
-    seen = facts.question(span, among, weeks, since, sources)
+    seen = facts.question(span, among, sources)
     anew = closing.decisions(shared, seen, is_sqlite(session)).subquery()
     stood = closing.TABLE.alias()
     differs = [anew.c[name].is_distinct_from(stood.c[name]) for name in closing.COLUMNS[1:]]

@@ -11,11 +11,11 @@ from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import func, insert, select, union, update
+from sqlalchemy import func, insert, literal, select, union, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgres
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from tierflow.common import audit, notices
 from tierflow.common.calendars import working_calendar
@@ -291,42 +291,39 @@ def _sealed(session: Session, run: GradingRun) -> dict[str, Any]:
 def _stand_adjusted(session: Session, run: GradingRun, now: datetime) -> None:
     """Only the last month's level serves; earlier ones are history, and history is not rewritten."""
     last = batch(session, run)[-1]
-    ids = session.scalars(select(LevelDecisionRow.customer_id).where(LevelDecisionRow.run_id == last.id)).all()
-    month = Month.of(last.month)
-    old = _before(session, last, ids)
-    rows = [
-        {
-            "customer_id": row.customer_id,
-            "product_line_id": run.product_line_id,
-            "level": row.level,
-            "basis": "adjusted",
-            "from_on": max(local_day(now), month.end),
-            "month": last.month,
-            "run_id": last.id,
-            "recorded_at": now,
-        }
-        for row in session.scalars(select(LevelDecisionRow).where(LevelDecisionRow.run_id == last.id))
-        if old.get(row.customer_id) != row.level
-    ]
-    if rows:
-        session.execute(insert(StandingRow), rows)
+    from_on = max(local_day(now), Month.of(last.month).end)
+    seen = LevelDecisionRow
+    rows = select(
+        seen.customer_id,
+        literal(last.product_line_id),
+        seen.level,
+        literal("adjusted"),
+        literal(from_on),
+        literal(last.month),
+        literal(last.id),
+        literal(now, StandingRow.recorded_at.type),
+    ).where(seen.run_id == last.id, seen.level.is_distinct_from(_stood(last, seen.customer_id)))
+    names = ("customer_id", "product_line_id", "level", "basis", "from_on", "month", "run_id", "recorded_at")
+    session.execute(insert(StandingRow.__table__).from_select(names, rows))  # type: ignore[arg-type]
 
 
-def _before(session: Session, last: GradingRun, ids: Sequence[int]) -> dict[int, str]:
-    """The levels an adjusted month stood at before its adjustment."""
-    rows = session.execute(
-        select(LevelDecisionRow.customer_id, LevelDecisionRow.level)
-        .join(GradingRun, GradingRun.id == LevelDecisionRow.run_id)
+def _stood(last: GradingRun, customer_id: Any) -> Any:
+    """SQL: the level an adjusted month stood at before its adjustment."""
+    earlier, made = aliased(LevelDecisionRow), aliased(GradingRun)
+    return (
+        select(earlier.level)
+        .join(made, made.id == earlier.run_id)
         .where(
-            GradingRun.product_line_id == last.product_line_id,
-            GradingRun.month == last.month,
-            GradingRun.state == "confirmed",
-            GradingRun.id < last.id,
-            LevelDecisionRow.customer_id.in_(ids),
+            earlier.customer_id == customer_id,
+            made.product_line_id == last.product_line_id,
+            made.month == last.month,
+            made.state == "confirmed",
+            made.id < last.id,
         )
-        .order_by(GradingRun.id)
+        .order_by(made.id.desc())
+        .limit(1)
+        .scalar_subquery()
     )
-    return dict(rows.all())
 
 
 def _tell_managers(session: Session, run: GradingRun, now: datetime) -> None:

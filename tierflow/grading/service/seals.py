@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
+from typing import Any
 
-from sqlalchemy import String, Text, case, cast, func, literal, select
+from sqlalchemy import BigInteger, String, Text, bindparam, case, cast, func, literal, select
 from sqlalchemy.orm import Session
 
 from tierflow.common.db import is_sqlite
@@ -30,16 +32,22 @@ class Seal:
     sha256: str
 
 
-def seal(session: Session, run_id: int, after: int, last: int) -> Seal:
-    """Of the customers above `after` up to `last`. One query, over whoever moved or was held."""
+@lru_cache
+def _query(lite: bool) -> Any:
+    """Whoever of a stretch moved or was held: the move, and the row where the level changed."""
     seen = LevelDecisionRow
-    spell = func.printf if is_sqlite(session) else func.format
+    run_id, after, last = (bindparam(name, type_=BigInteger) for name in ("run", "after", "last"))
     values = [func.coalesce(cast(column, Text), "None") if column.nullable else column for column in _COLUMNS]
-    query = (
-        select(seen.move, case((seen.level != seen.held, spell(literal(_SPELLED), *values))))
+    row = (func.printf if lite else func.format)(literal(_SPELLED), *values)
+    return (
+        select(seen.move, case((seen.level != seen.held, row)))
         .where(seen.run_id == run_id, seen.customer_id > after, seen.customer_id <= last, moved())
         .order_by(seen.customer_id)
     )
-    found = session.execute(query).all()
+
+
+def seal(session: Session, run_id: int, after: int, last: int) -> Seal:
+    """Of the customers above `after` up to `last`. One query, over whoever moved or was held."""
+    found = session.execute(_query(is_sqlite(session)), {"run": run_id, "after": after, "last": last}).all()
     rows = [row for _move, row in found if row is not None]
     return Seal(Counter(move for move, _row in found), len(rows), sha256("".join(rows).encode()).hexdigest())

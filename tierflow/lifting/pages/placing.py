@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from tierflow.common.customers import get_visible
-from tierflow.kernel.errors import Refusal
+from tierflow.kernel.errors import Invalid, Refusal
 from tierflow.kernel.roles import Actor
+from tierflow.kernel.text import text
 from tierflow.lifting.pages import choices
 from tierflow.lifting.pages.blueprint import bp
 from tierflow.lifting.schemas import given
@@ -72,7 +73,10 @@ def _again(*, session: Session, actor: Actor, now: datetime, errors: Any, refusa
 def place_post(*, session: Session, actor: Actor, now: datetime) -> BaseResponse:
     """Take it."""
     raw = form_data()
-    customer = choices.customer_named(session, actor, raw.pop("customer", None))
+    named = raw.pop("customer", None)
+    customer = choices.customer_named(session, actor, named)
+    if customer is None and named and named.strip():
+        raise Invalid({"customer": [text("No customer of yours has this number or name; choose one of the list.")]})
     command = load(given.PlaceSchema(), {**raw, "customer_id": customer.id if customer is not None else None})
     order = service.place(session, actor, command, now)
     flash(_("Order %(number)s is placed.", number=order.number), "ok")

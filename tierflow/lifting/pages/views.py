@@ -222,11 +222,12 @@ def offers(actor: Actor, found: Whole) -> dict[str, bool]:
 def next_act(found: Whole, todo: Mapping[str, bool]) -> str | None:
     """The one act that carries the order on."""
     order = found.card.order
-    wanted = {
+    receive = ("receive",) if found.card.standing.missing_fen else ()  # paid in full, finance is not asked again
+    wanted: tuple[str, ...] = {
         State.PLACED: ("receive",),
-        State.PAID: ("let-out", "release", "receive"),
+        State.PAID: ("let-out", "release", *receive),
         State.RELEASED: ("let-out", "release"),
-        State.LIFTED: ("release", "settle", "receive"),
+        State.LIFTED: ("release", "settle", *receive),
         State.SETTLED: ("refund",) if order.owes_fen else ("invoice",),
         State.CANCELLED: ("refund",) if order.owes_fen else (),
     }[State(order.state)]

@@ -44,7 +44,7 @@ COLUMNS = (
            hint=mark("Unique for each line; one of our own exit pass numbers confirms that line."),
            sample="CK20261001-0001", is_code=True),
     Column("customer", mark("Customer"), ("客户编号", "客户编码", "客户", "客户名称"), required=True,
-           hint=mark("Our number, the credit code, or the whole name."), sample="C-000001", is_code=True),
+           hint=mark("Our number, the credit code, or the whole name."), sample="C000001", is_code=True),
     Column("product", mark("Product"), ("产品编码", "产品", "产品名称", "牌号", "物料编码"), required=True,
            hint=mark("Code or name."), sample="PE"),
     Column("lifted_on", mark("Lifted on"), ("提货日期", "出库日期", "过磅日期", "日期"), required=True,

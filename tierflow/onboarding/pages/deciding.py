@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from tierflow.common.approvals import Seen
+from tierflow.common.approvals import ApprovalCase, Seen
 from tierflow.common.calendars import working_calendar
 from tierflow.kernel.approval import VERDICT_LABELS, Verdict
 from tierflow.kernel.errors import Refusal
@@ -51,7 +51,10 @@ def decide_application(*, session: Session, actor: Actor, now: datetime, applica
         items=[Given(item["key"], item["verdict"], item["remark"] or "") for item in given["items"]],
         struck={line["product_line_id"]: line["reason"] or "" for line in given["struck"]},
     )
-    flash(_("Recorded: %(verdict)s.", verdict=show(VERDICT_LABELS[Verdict(row.verdict)])), "ok")
+    title = session.get_one(ApprovalCase, row.case_id).title  # the next application is on the screen by now
+    flash(
+        _("Recorded for %(what)s: %(verdict)s.", what=title, verdict=show(VERDICT_LABELS[Verdict(row.verdict)])), "ok"
+    )
     following = next_in_queue(session, actor, application_id) if go_on else None
     if following is not None:
         return redirect(url_for("onboarding.application", application_id=following))

@@ -177,11 +177,15 @@ def _print(paper: Paper, data: Mapping[str, Any], on: date) -> None:
         if field in data:
             value = data[field]
             setattr(paper, field, value if value is not None or field.startswith("valid") else _blank(field))
-    if paper.number:
-        paper.number = _as_code(paper.kind, paper.number)
     wrong = wrong_dates(paper.valid_from, paper.valid_to, paper.is_long_term, on)
-    if wrong:
-        raise Invalid({field: [reason] for field, reason in wrong.items()})
+    errors = {field: [reason] for field, reason in wrong.items()}
+    if paper.number:
+        try:
+            paper.number = _as_code(paper.kind, paper.number)
+        except BadIdentifier as bad:
+            errors["number"] = [bad.reason]
+    if errors:
+        raise Invalid(errors)
 
 
 def _blank(field: str) -> Any:
@@ -189,17 +193,12 @@ def _blank(field: str) -> Any:
 
 
 def _as_code(kind: str, number: str) -> str:
-    """A number that should be the company's code, in the code's own writing where it can be read as one."""
+    """A number that should be the company's code, in the code's own writing. Raises `BadIdentifier`."""
     reader = {
         "merged_licence": identifiers.credit_code,
         "organisation_code_certificate": identifiers.organisation_code,
     }.get(kind)
-    if reader is None:
-        return number
-    try:
-        return reader(number)
-    except BadIdentifier as bad:
-        raise Invalid({"number": [bad.reason]}) from None
+    return number if reader is None else reader(number)
 
 
 def _printed(paper: Paper) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def _paper_columns() -> Iterable[Column]:
 COLUMNS: tuple[Column, ...] = (
     _column("name", "客户名称", "企业名称", "单位名称", "公司名称", required=True, sample="宁波甬海塑料有限公司"),
     _column(
-        "credit_code", "统一社会信用代码", "信用代码", "税号", "纳税人识别号", sample="91330200MA2AB12C7X", is_code=True
+        "credit_code", "统一社会信用代码", "信用代码", "税号", "纳税人识别号", sample="91330200MA2AB12C35", is_code=True
     ),
     _column("organisation_code", "组织机构代码", is_code=True),
     _column("legal_representative", "法人", "法人代表", "法定代表人", required=True, sample="陈建国"),

@@ -68,7 +68,13 @@
       line.replaceChildren(icon("exclamation-circle-fill"), document.createTextNode([].concat(messages).join(" ")));
       control?.setAttribute("aria-invalid", "true");
       control?.setAttribute("aria-describedby", line.id);
+      sayOnce(field);
     });
+  }
+  // The check while typing and the saving find the same fault: the field's own error says it.
+  function sayOnce(field) {
+    const said = $(":scope > .field-error", field)?.textContent || "";
+    $$(".check-line", field).forEach((row) => { if (said.includes(row.textContent)) row.remove(); });
   }
   // Parts of the page that tell of what was saved are fetched again after a saving.
   async function refresh() {
@@ -107,6 +113,28 @@
     form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(save, 1200); });
   });
 
+  // Another form of the page, such as a paper's, loads it anew: what the server would not keep is put back at its field.
+  const TYPED = "tierflow.typed";
+  document.addEventListener("submit", (event) => {
+    const form = $("form[data-autosave-url]");
+    if (event.defaultPrevented || !form || event.target === form || event.target.getAttribute("method") !== "post") return;
+    const fields = $$("input, textarea, select", form).filter((field) => field.name && !["hidden", "radio", "checkbox", "file"].includes(field.type));
+    const lost = fields.filter((field) => form.hasAttribute("data-dirty") || field.closest(".field-bad"));
+    form.removeAttribute("data-dirty");
+    sessionStorage.setItem(TYPED, JSON.stringify({ url: form.dataset.autosaveUrl, values: lost.map((field) => [field.id, field.value]) }));
+  });
+  const typed = JSON.parse(sessionStorage.getItem(TYPED) || "null");
+  sessionStorage.removeItem(TYPED);
+  if (typed && $("form[data-autosave-url]")?.dataset.autosaveUrl === typed.url) {
+    typed.values.forEach(([id, value]) => {
+      const field = document.getElementById(id);
+      if (!field || field.value === value) return;
+      field.value = value;
+      // After the listeners of this script are there: it is checked and saved as if typed again.
+      setTimeout(() => field.dispatchEvent(new Event("input", { bubbles: true })), 0);
+    });
+  }
+
   // Checks while typing: POST name and value; the answer is HTML, or JSON {messages: [{kind, text, url}]}.
   function line(message) {
     const kind = message.kind || "info";
@@ -139,6 +167,7 @@
         if ((answer.headers.get("Content-Type") || "").includes("json")) {
           const said = await answer.json();
           place.replaceChildren(...(said.messages || []).map(line));
+          sayOnce(input.closest(".field"));
         } else place.innerHTML = await answer.text(); // our own server's escaped template
       } catch (error) {
         if (mine === turn) place.replaceChildren(line({ kind: "warn", text: word("loadFailed") }));

@@ -1,0 +1,82 @@
+"""Words for what the logs keep as keys: what an act concerns, what the guards saw, which field was changed."""
+
+from __future__ import annotations
+
+from tierflow.admin.service import reference
+from tierflow.kernel.text import mark
+
+SUBJECTS = {
+    "user": mark("Account"),
+    "role_grant": mark("Role grant"),
+    "factor_reset": mark("Reset of a second factor"),
+    "delegation": mark("Delegation"),
+    "api_token": mark("API token"),
+    **{key: kind.one for key, kind in reference.REFERENCE.items()},
+    "calendar": mark("Working calendar"),
+    "channel": mark("Channel"),
+    "delivery": mark("Delivery"),
+    "policy": mark("Policy values"),
+    "job": mark("Timed duty"),
+    "application": mark("Application"),
+    "customer": mark("Customer"),
+    "customer_change": mark("Change of particulars"),
+    "paper_renewal": mark("Paper handed in anew"),
+    "distribution": mark("Customer information"),
+    "disqualification": mark("Disqualification"),
+    "disqualified": mark("Disqualified company"),
+    "inspection_round": mark("Round of file inspection"),
+    "contract": mark("Contract"),
+    "handover": mark("Handover"),
+    "import": mark("Import"),
+    "import.customers": mark("Import of customers"),
+    "complaint": mark("Complaint"),
+    "complaint_opinion": mark("Handling opinion"),
+    "complaint_extension": mark("Extension of a complaint"),
+    "inquiry": mark("Inquiry"),
+    "reply_template": mark("Reply template"),
+    "lifting_order": mark("Lifting order"),
+    "bank_statement": mark("Bank statement"),
+    "bank_line": mark("Bank receipt"),
+    "offtake": mark("Offtake"),
+    "grading_run": mark("Run of levels"),
+    "level_pin": mark("Level by hand"),
+    "month_facts": mark("Indicators of a month"),
+    "review": mark("Periodic review"),
+    "policy_draft": mark("Policy draft"),
+    "policy_version": mark("Policy version"),
+    "backtest": mark("Trial on past months"),
+}
+
+EVENTS = {
+    "login": mark("Signed in"),
+    "login.failed": mark("Sign-in failed"),
+    "logout": mark("Signed out"),
+    "oidc.failed": mark("Sign-in by company identity failed"),
+    "denied": mark("Access denied"),
+    "csrf": mark("Form token refused"),
+    "export": mark("Exported"),
+    "grant.bootstrap": mark("Rights granted by a lone administrator"),
+}
+
+FIELDS = {
+    "address": mark("Address"),
+    "code": mark("Code"),
+    "department_id": mark("Department"),
+    "email": mark("E-mail"),
+    "from_on": mark("In force from"),
+    "from_user_id": mark("Who is away"),
+    "locale": mark("Language"),
+    "login": mark("User name"),
+    "name": mark("Name"),
+    "name_en": mark("English name"),
+    "office_id": mark("Resident factory office"),
+    "phone": mark("Telephone"),
+    "product_line_id": mark("Product line"),
+    "reason": mark("Reason"),
+    "region_id": mark("Region"),
+    "role": mark("Role"),
+    "scheme": mark("Scheme"),
+    "tie": mark("Serves"),
+    "to_on": mark("Last day"),
+    "to_user_id": mark("Who stands in"),
+}
