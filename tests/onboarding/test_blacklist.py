@@ -25,7 +25,7 @@ from tierflow.kernel.months import local_day
 from tierflow.onboarding.models import Disqualified, Listing
 from tierflow.onboarding.rules.leaving import read_ground, read_names
 from tierflow.onboarding.service import blacklist, matching
-from tierflow.onboarding.service.older_list import OLDER_LIST
+from tierflow.onboarding.service.older_list import OLDER_LIST, parse
 from tierflow.onboarding.service.takeover import CUSTOMERS
 
 SEEN = Seen(version=1, step="management")
@@ -136,6 +136,11 @@ def row(number: int, **changed: Any) -> dict[str, Any]:
         "since": "2019/3/1",
         **changed,
     }
+
+
+def test_the_example_of_the_empty_list_could_be_a_company() -> None:
+    sample = {column.key: column.sample or None for column in OLDER_LIST.columns}
+    assert parse(2, sample, TODAY).findings == []
 
 
 @pytest.mark.rule("CHEM-17")

@@ -35,7 +35,7 @@ COLUMNS = (
     Column("former_names", mark("Former names"), ("曾用名", "原名称"),
            hint=mark("Several are parted by semicolons."), sample="某某贸易公司；某某化工公司"),
     Column("credit_code", mark("Unified social credit code"), ("信用代码", "统一社会信用代码", "税号"), is_code=True,
-           sample="91310115MA1K00000X"),
+           sample="91330200MA2AB12C35"),
     Column("organisation_code", mark("Organisation code"), ("组织机构代码",), is_code=True),
     Column("legal_representative", mark("Legal representative"), ("法定代表人", "法人代表", "法人"), sample="孙某"),
     Column("ground", mark("Ground"), ("取消资格原因", "原因类别", "类别", "事由"), required=True,
