@@ -172,6 +172,20 @@ def test_the_api_narrows_applications_as_the_page_does(house: House) -> None:
     assert client.get("/api/v1/applications?states=draft&states=nowhere").status_code == 422
 
 
+def test_what_one_must_go_on_with_comes_oldest_first(house: House) -> None:
+    for number, name in enumerate(("先来公司", "后到公司"), start=1):
+        house.made(scenes.submitted, number, name=name, contact_name=f"联系人{number}")
+    client = house.screen("sales").client
+
+    def names(question: str) -> list[str]:
+        return [row["name"] for row in client.get(f"/api/v1/applications?{question}").json["rows"]]
+
+    assert names("") == ["后到公司", "先来公司"]
+    assert names("mine=true") == ["先来公司", "后到公司"]
+    first = client.get("/api/v1/applications?mine=true&size=1").json
+    assert names(f"mine=true&size=1&cursor={first['after']}") == ["后到公司"]
+
+
 def test_a_filter_is_kept_used_and_removed_by_its_owner_alone(house: House) -> None:
     screen = house.screen("gm")
     kept = screen.post("/customers/filters", {"name": "华东经销", "query": "?region=1&class=dealer&cursor=x&evil=1"})

@@ -51,15 +51,17 @@ class ApplicationRow(NamedTuple):
 def list_applications(
     session: Session, actor: Actor, filters: Filters, *, cursor: str | None = None, size: int = 30
 ) -> Page[ApplicationRow]:
-    """The applications the actor may see, newest first, a page by key."""
+    """The applications the actor may see, newest first, a page by key; what they must go on with, oldest first."""
     require(actor, "application.read")
     if filters.states is not None:
         filters = replace(filters, states=tuple(filters.states))  # a program sends a list
-    page = page_of(session, _listed(actor, filters), NEWEST_FIRST, cursor=cursor, size=size, given={})
+    sorts = OLDEST_FIRST if filters.mine else NEWEST_FIRST
+    page = page_of(session, _listed(actor, filters), sorts, cursor=cursor, size=size, given={})
     return Page([ApplicationRow(*row) for row in page.rows], page.after, page.before, page.size)
 
 
 NEWEST_FIRST = (Sort("id", Application.id, descending=True),)
+OLDEST_FIRST = (Sort("id", Application.id),)
 
 
 @once
