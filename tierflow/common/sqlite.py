@@ -16,6 +16,7 @@ SETTINGS = (
     "recursive_triggers=ON",
     "busy_timeout=15000",
     "cache_size=-65536",
+    "wal_autocheckpoint=4000",  # pages: 16 MB are laid back at once, so that fewer of them twice
 )
 
 

@@ -52,7 +52,7 @@ from tierflow.grading.service.facts import Sources
 from tierflow.grading.terms import COUNTED_AGAINST
 from tierflow.kernel.months import Month
 
-STRETCH = 2_000  # a write this long keeps nobody waiting (SQLite has one writer)
+STRETCH = 4_000  # a write this long keeps nobody waiting (SQLite has one writer)
 STRETCH_POSTGRES = 20_000
 PAUSE = 0.004
 
