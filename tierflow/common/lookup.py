@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from pypinyin import Style, lazy_pinyin
+from pypinyin import lazy_pinyin
 from sqlalchemy import Index, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -37,13 +37,23 @@ def keys_of(names: Iterable[str], codes: Iterable[str]) -> set[str]:
         word = fold(name)
         keys |= {word[i:][:LONGEST_KEY] for i in range(len(word))}
         syllables = lazy_pinyin(word)
-        initials = "".join(lazy_pinyin(word, style=Style.FIRST_LETTER))
+        initials = _initials(word, syllables)
         keys |= {initials[i:][:LONGEST_KEY] for i in range(len(initials))}
         keys |= {"".join(syllables[i:])[:LONGEST_KEY] for i in range(len(syllables))}
     for code in codes:
         word = fold(code)
         keys |= {word[:LONGEST_KEY], word[-6:]}
     return {key for key in keys if key}
+
+
+def _initials(word: str, syllables: Sequence[str]) -> str:
+    """The first letter of each syllable; what is not Chinese stands in the word as it is, and stays whole."""
+    found, at = [], 0
+    for syllable in syllables:
+        is_kept = word.startswith(syllable, at)
+        found.append(syllable if is_kept else syllable[:1])
+        at += len(syllable) if is_kept else 1
+    return "".join(found)
 
 
 def index(session: Session, subject: tuple[str, int], names: Iterable[str], codes: Iterable[str]) -> None:
