@@ -24,7 +24,7 @@ from tierflow.kernel.errors import Conflict, Forbidden, Invalid, Refused
 from tierflow.kernel.months import local_day
 from tierflow.onboarding.models import Disqualified, Listing
 from tierflow.onboarding.rules.leaving import read_ground, read_names
-from tierflow.onboarding.service import blacklist, matching
+from tierflow.onboarding.service import blacklist, disqualifying, matching
 from tierflow.onboarding.service.older_list import OLDER_LIST, parse
 from tierflow.onboarding.service.takeover import CUSTOMERS
 
@@ -80,6 +80,14 @@ class Desk:
             actor = self.place.actor(session, who)
             blacklist.decide(session, actor, listing, SEEN, Verdict(verdict_), NOW, reason=reason)
 
+    def disqualify(self, number: int) -> None:
+        with transaction() as session:
+            customer = keeping.admitted(session, self.place, number)
+            actor = self.place.actor(session, "sales")
+            told = {"ground": "fraud", "facts": "提供虚假营业执照"}
+            found = disqualifying.propose(session, actor, customer, told, keeping.scan(), NOW)
+            disqualifying.decide(session, self.place.actor(session, "gm"), found.id, SEEN, Verdict.APPROVE, NOW)
+
     def listed(self) -> list[Disqualified]:
         db.session().rollback()
         return list(db.session().scalars(select(Disqualified).order_by(Disqualified.id)))
@@ -124,6 +132,12 @@ class Desk:
 def desk(both_app: Flask, clock: StandingClock) -> Iterator[Desk]:
     with both_app.app_context():
         yield Desk(clock)
+
+
+def outcomes() -> list[str | None]:
+    """What was decided on the proposals."""
+    db.session().rollback()
+    return list(db.session().scalars(select(Listing.outcome).order_by(Listing.id)))
 
 
 def row(number: int, **changed: Any) -> dict[str, Any]:
@@ -207,6 +221,61 @@ def test_nobody_is_entered_twice_and_no_customer(desk: Desk) -> None:
     with pytest.raises(Refused) as ours:
         desk.enter(name="我们的客户", credit_code=code)
     assert [one.clause for one in ours.value.refusals] == ["CHEM-17"]
+
+
+@pytest.mark.rule("CHEM-17")
+def test_a_proposal_of_the_same_code_under_another_name_waits_for_the_first(desk: Desk) -> None:
+    desk.enter()
+    with pytest.raises(Refused) as waiting:
+        desk.enter(name="另一个名字有限公司")
+    assert [one.field for one in waiting.value.refusals] == ["credit_code"]
+
+
+@pytest.mark.rule("CHEM-17")
+def test_a_company_that_came_on_the_list_meanwhile_is_not_put_on_it_again(desk: Desk) -> None:
+    listing = desk.enter()
+    batch = desk.upload(row(1, credit_code=credit_code(77)))
+    desk.act("sales", service.hand_in, batch.id, {})
+    desk.act("gm", service.apply, batch.id, SEEN)
+    with pytest.raises(Refused) as refused:
+        desk.decide(listing)
+    assert [(one.clause, one.field) for one in refused.value.refusals] == [("CHEM-17", "credit_code")]
+    assert [one.name for one in desk.listed()] == ["旧名单第1有限公司"]
+    assert outcomes() == [None]
+    desk.decide(listing, verdict_="reject", reason="已在名单中")
+    assert outcomes() == ["rejected"]
+
+
+@pytest.mark.rule("CHEM-17")
+def test_a_company_that_became_a_customer_meanwhile_is_not_put_on_the_list(desk: Desk) -> None:
+    listing = desk.enter(credit_code=credit_code(5))
+    with transaction() as session:
+        number = session.get_one(Customer, keeping.admitted(session, desk.place, 5)).number
+    with pytest.raises(Refused) as refused:
+        desk.decide(listing)
+    assert [one.reason.params["number"] for one in refused.value.refusals] == [number]
+    assert (desk.listed(), outcomes()) == ([], [None])
+
+
+@pytest.mark.rule("CHEM-17")
+def test_a_company_readmitted_meanwhile_is_not_taken_off_anew(desk: Desk) -> None:
+    desk.decide(desk.enter())
+    strike = desk.strike(desk.listed()[0].id)
+    with transaction() as session:
+        session.get_one(Disqualified, desk.listed()[0].id).readmitted_on = TODAY - timedelta(days=1)
+    with pytest.raises(Refused):
+        desk.decide(strike)
+    assert desk.listed()[0].readmitted_on == TODAY - timedelta(days=1)
+
+
+@pytest.mark.rule("CHEM-17")
+def test_a_customer_disqualified_long_ago_is_on_the_list_and_no_customer(desk: Desk) -> None:
+    desk.disqualify(5)
+    with pytest.raises(Refused) as refused:
+        desk.enter(credit_code=credit_code(5))
+    assert ["number" in one.reason.params for one in refused.value.refusals] == [False]
+    batch = desk.upload(row(1, credit_code=credit_code(5)), row(2))
+    assert (batch.good, batch.duplicate, batch.bad) == (1, 1, 0)
 
 
 @pytest.mark.rule("CHEM-17")

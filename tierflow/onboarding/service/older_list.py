@@ -123,7 +123,8 @@ def compare(session: Session, rows: Sequence[Row], _today: date) -> None:
     """Against the list itself, and against customers: three queries a chunk."""
     by_code = _by(rows, "organisation_code")
     customers = select(Customer.organisation_code, Customer.number).where(
-        among(session, Customer.organisation_code, by_code)
+        among(session, Customer.organisation_code, by_code),
+        Customer.disqualified_on.is_(None),  # else it is on the list, and told below
     )
     for code, number in session.execute(customers):
         reason = text("This company is a customer: %(number)s. Its own page disqualifies it.", number=number)
