@@ -340,6 +340,62 @@ def test_a_list_of_which_one_was_taken_off_is_not_taken_back(desk: Desk) -> None
 
 
 @pytest.mark.rule("CHEM-17")
+def test_a_list_of_which_one_is_about_to_be_taken_off_is_taken_back_after_the_decision(desk: Desk) -> None:
+    batch = desk.upload(row(1, former_names="旧一公司"), row(2))
+    desk.act("sales", service.hand_in, batch.id, {})
+    desk.act("gm", service.apply, batch.id, SEEN)
+    strike = desk.strike(desk.listed()[0].id)
+    batch = desk.act("gm", service.revert, batch.id, "弄错了")
+    failure = outcome.failure_of(batch)
+    assert batch.state == "applied"
+    assert failure is not None
+    assert failure.msgid.startswith("To take ")
+    desk.decide(strike, verdict_="reject", reason="证据不足")
+    batch = desk.act("gm", service.revert, batch.id, "弄错了")
+    assert (batch.state, batch.result["companies"]) == ("reverted", 2)
+    assert [(one.name, one.readmitted_on) for one in desk.listed()] == [("旧名单第1有限公司", TODAY)]
+    assert desk.fields(name="旧一公司", legal_representative="吴1") == desk.fields(name="旧名单第2有限公司") == set()
+    assert outcomes() == ["rejected"]
+
+
+@pytest.mark.rule("CHEM-17")
+@pytest.mark.parametrize(
+    ("first", "second", "verdict_"),
+    [
+        ({}, {"name": "别名有限公司"}, "duplicate"),
+        ({}, {"credit_code": None}, "duplicate"),
+        ({"credit_code": None}, {}, "duplicate"),
+        ({"former_names": "旧一公司"}, {"credit_code": None, "name": "旧一公司"}, "duplicate"),
+        ({}, {"credit_code": credit_code(20_000_009)}, None),
+        ({}, {"credit_code": None, "name": "别名有限公司"}, None),
+    ],
+)
+def test_two_lists_checked_before_either_is_applied_put_nobody_on_twice(
+    desk: Desk, first: dict[str, Any], second: dict[str, Any], verdict_: str | None
+) -> None:
+    one, other = desk.upload(row(1, **first), row(2)), desk.upload(row(1, **second), row(3))
+    for batch in (one, other):
+        assert (batch.state, batch.good) == ("checked", 2)
+        desk.act("sales", service.hand_in, batch.id, {})
+    desk.act("gm", service.apply, one.id, SEEN)
+    other = desk.act("gm", service.apply, other.id, SEEN)
+    if verdict_ is None:
+        assert (other.state, len(desk.listed())) == ("applied", 4)
+        return
+    failure = outcome.failure_of(other)
+    assert (other.state, other.good, other.duplicate, len(desk.listed())) == ("checked", 1, 1, 2)
+    assert failure is not None
+    assert failure.params["label"] == "旧名单第1有限公司"
+    desk.act("sales", service.hand_in, other.id, {"leave_out_duplicates": True})
+    with db.session() as session:
+        case = service.case_of(session, session.get_one(ImportBatch, other.id))
+        assert case is not None
+        seen = Seen(case.version, case.step or "")
+    desk.act("gm", service.apply, other.id, seen)
+    assert len(desk.listed()) == 3
+
+
+@pytest.mark.rule("CHEM-17")
 @pytest.mark.parametrize(
     ("changed", "found"),
     [
