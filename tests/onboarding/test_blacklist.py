@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
@@ -18,6 +20,7 @@ from tests.onboarding.test_pages import House
 from tierflow.common.approvals import ApprovalCase, Seen
 from tierflow.common.customers import Customer
 from tierflow.common.db import db, transaction
+from tierflow.common.files import StoredFile
 from tierflow.common.imports import ImportBatch, outcome, service, work
 from tierflow.kernel.approval import Verdict
 from tierflow.kernel.errors import Conflict, Forbidden, Invalid, Refused
@@ -171,6 +174,14 @@ def test_a_company_is_on_the_list_once_the_general_manager_says_so(desk: Desk) -
         assert desk.fields(**typed) == {"name"}
     assert desk.fields(name="新名字有限公司", credit_code=credit_code(77)) == {"code"}
     assert desk.fields(name="新名字有限公司", legal_representative="钱某") == {"legal_representative"}
+
+
+@pytest.mark.rule("CHEM-17")
+def test_the_evidence_belongs_to_its_proposal(desk: Desk) -> None:
+    listings = [desk.enter(), desk.enter(name="乙化工有限公司", credit_code=credit_code(78))]
+    query = select(StoredFile.subject_type, StoredFile.subject_id).join(Listing, Listing.file_id == StoredFile.id)
+    found = db.session().execute(query.order_by(Listing.id)).all()
+    assert [tuple(one) for one in found] == [("listing", listing) for listing in listings]
 
 
 @pytest.mark.rule("CHEM-17")
@@ -493,6 +504,24 @@ def test_a_company_goes_on_the_list_and_off_it_through_either_door(app: Flask, d
         assert [one.outcome for one in db.session().scalars(select(Listing).order_by(Listing.id))] == ["accepted"] * 2
         cases = select(ApprovalCase.state).where(ApprovalCase.subject_type == "listing")
         assert set(db.session().scalars(cases)) == {"approved"}
+
+
+@pytest.mark.rule("CHEM-17")
+def test_every_proposal_that_waits_is_on_some_page(app: Flask, clock: StandingClock) -> None:
+    with app.app_context():
+        desk = Desk(clock)
+        for number in range(31):
+            desk.enter(name=f"待定第{number}有限公司", credit_code=credit_code(100 + number))
+    house = House(app, desk.place)
+    first = house.screen("gm").get("/disqualified")
+    assert "待定第29有限公司" in first
+    assert "待定第30有限公司" not in first
+    onwards = re.search(r'rel="next" href="([^"]+)"', first)
+    assert onwards
+    second = house.screen("gm").get("/disqualified" + html.unescape(onwards[1]))
+    assert "待定第30有限公司" in second
+    assert "待定第29有限公司" not in second
+    assert 'rel="prev"' in second
 
 
 @pytest.mark.rule("CHEM-17")

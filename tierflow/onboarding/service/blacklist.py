@@ -6,7 +6,7 @@ however it came there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from tierflow.common import approvals, audit, files, identifiers, uploads
 from tierflow.common.approvals import ApprovalCase, Seen
 from tierflow.common.customers import Customer, name_key
+from tierflow.common.db import next_id
 from tierflow.common.files import StoredFile
 from tierflow.common.identifiers import BadIdentifier
 from tierflow.common.notices import notify
@@ -32,6 +33,7 @@ from tierflow.kernel.text import Text, text
 from tierflow.onboarding.models import Disqualified, DisqualifiedName, Listing
 from tierflow.onboarding.rules.leaving import CLAUSE, GROUNDS, LISTING, read_names
 from tierflow.onboarding.service import examining
+from tierflow.web.paging import Page, Sort, page_of
 
 SUBJECT = "listing"
 LISTED = "disqualified"
@@ -63,9 +65,11 @@ def enter(session: Session, actor: Actor, data: Mapping[str, Any], upload: Uploa
         refusals.append(Refusal(CLAUSE, text("A proposal waits for the general manager already."), field))
     refuse_if_any(refusals)
     examined = uploads.examine(upload, policy_on(session, local_day(now)))
-    row = Listing(kind="enter", proposed_by_id=actor.user_id, proposed_at=now, **columns)
-    stored = files.store(session, examined.content, examined.name, examined.kind, (SUBJECT, 0), actor.user_id, now)
-    row.file_id = stored.id
+    subject = (SUBJECT, next_id(session, Listing))  # neither is without the other: the row wants its evidence
+    stored = files.store(session, examined.content, examined.name, examined.kind, subject, actor.user_id, now)
+    row = Listing(
+        id=subject[1], kind="enter", file_id=stored.id, proposed_by_id=actor.user_id, proposed_at=now, **columns
+    )
     return _hand_in(session, actor, row, stored, now)
 
 
@@ -301,7 +305,8 @@ def evidence(session: Session, actor: Actor, listing_id: int) -> StoredFile:
     return session.get_one(StoredFile, row.file_id)
 
 
-def waiting(session: Session, actor: Actor) -> Sequence[Listing]:
+def waiting(session: Session, actor: Actor, *, cursor: str | None = None, size: int = 30) -> Page[Listing]:
     """The proposals the general manager has not decided, oldest first."""
     require(actor, "disqualification.read")
-    return session.scalars(select(Listing).where(Listing.outcome.is_(None)).order_by(Listing.id).limit(100)).all()
+    query = select(Listing).where(Listing.outcome.is_(None))
+    return page_of(session, query, [Sort("id", Listing.id)], cursor=cursor, size=size)
