@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import unicodedata
 from dataclasses import dataclass
 
@@ -16,7 +17,8 @@ from tests.browser.conftest import PHONE, Desk, Seat
 from tests.browser.papers import pdf, png
 from tests.builders import PASSWORD
 from tests.onboarding import scenes
-from tierflow.common.db import transaction
+from tierflow.common.db import db, transaction
+from tierflow.onboarding.models import Application
 
 NAME = "宁波海曙化工有限公司"
 
@@ -255,3 +257,23 @@ def test_what_could_not_be_kept_stays_at_its_field_and_is_said_once(house: House
     expect(page.locator("#f-credit_code")).to_have_value(wrong)
     expect(page.locator("#f-phone")).to_have_value("12")
     expect(page.locator("#f-phone-error")).to_be_visible()
+
+
+def test_what_is_put_back_leaves_alone_what_a_colleague_changed_meanwhile(house: House, seat: Seat) -> None:
+    with house.app.app_context(), transaction() as session:
+        draft = scenes.drafted(session, house.place, 1).id
+    page = seat(house.id_of("li")).go(f"/applications/{draft}/edit")
+    with house.app.app_context(), transaction() as session:
+        changed = session.get_one(Application, draft)
+        changed.address, changed.version = "宁波市鄞州区新址8号", changed.version + 1
+    page.fill("#f-contact_name", "孙静怡")
+    expect(page.locator("[data-autosave-state]")).to_have_class(re.compile("is-bad|text-danger|bad"))
+    page.locator("#f-papers-annex1_signed summary").first.click()
+    with page.expect_navigation():
+        page.locator("#f-papers-annex1_signed").get_by_role("button", name="保存").click()
+    expect(page.locator("#f-address")).to_have_value("宁波市鄞州区新址8号")
+    expect(page.locator("#f-contact_name")).to_have_value("孙静怡")
+    expect(page.locator("[data-autosave-state]")).to_contain_text("已保存")
+    with house.app.app_context():
+        kept = db.session().get_one(Application, draft)
+        assert (kept.address, kept.contact_name) == ("宁波市鄞州区新址8号", "孙静怡")

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError
 
+from tierflow.common import sqlite
 from tierflow.common.db import make_engine, write_access
 from tierflow.common.sqlite import TwoSided
 
@@ -61,3 +62,15 @@ def test_a_connection_never_written_with_opens_no_second_one_and_both_close(file
     for side in (connection, writer):
         with pytest.raises(sqlite3.ProgrammingError, match="closed"):
             side.execute("SELECT 1")
+
+
+def test_a_writer_that_could_not_be_set_up_never_serves(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = sqlite3.connect(file, factory=TwoSided)
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite, "SETTINGS", ("foreign_keys=ON", "no pragma at all ("))
+        with pytest.raises(sqlite3.OperationalError):
+            connection.turn(writing=True)
+    assert connection._writer is None
+    connection.turn(writing=True)
+    assert connection.cursor().execute("PRAGMA recursive_triggers").fetchone() == (1,)
+    connection.close()

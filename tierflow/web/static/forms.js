@@ -83,6 +83,17 @@
       if (answer.ok) part.innerHTML = await answer.text(); // our own server's escaped template
     }
   }
+  // Fields somebody types in or ticks, what one says now, and what the server had of it last.
+  const typing = (form) => $$("input, textarea, select", form).filter((field) => field.name && !["hidden", "file"].includes(field.type));
+  const isTicked = (field) => ["radio", "checkbox"].includes(field.type);
+  const saysOf = (field) => (isTicked(field) ? String(field.checked) : field.value);
+  function keptOf(field) {
+    if (field.dataset.kept !== undefined) return field.dataset.kept;
+    if (isTicked(field)) return String(field.defaultChecked);
+    if (field.tagName !== "SELECT") return field.defaultValue;
+    return ([...field.options].find((option) => option.defaultSelected) || field.options[0])?.value ?? "";
+  }
+  const plain = (value) => value.normalize("NFKC").replace(/[\s-]/g, "").toUpperCase(); // as it may have been kept
   $$("form[data-autosave-url]").forEach((form) => {
     let timer = 0;
     let running = false;
@@ -93,12 +104,14 @@
       running = true;
       const body = new FormData();
       new FormData(form).forEach((value, name) => { if (typeof value === "string" && name !== "idempotency_key") body.append(name, value); });
+      const sent = new Map(typing(form).map((field) => [field, saysOf(field)]));
       told(form, word("saving"));
       try {
         const answer = await post(form.dataset.autosaveUrl, body);
         const said = (answer.headers.get("Content-Type") || "").includes("json") ? await answer.json() : {};
         marked(form, said.errors || {});
         if (!answer.ok) throw new Error(said.refusals?.[0]?.reason || word("saveFailed"));
+        typing(form).forEach((field) => { if (!(field.name in (said.errors || {}))) field.dataset.kept = sent.get(field); });
         const version = $("input[name=version]", form);
         if (version && said.version !== undefined) version.value = said.version;
         if (!again) form.removeAttribute("data-dirty");
@@ -113,23 +126,24 @@
     form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(save, 1200); });
   });
 
-  // Another form of the page, such as a paper's, loads it anew: what the server would not keep is put back at its field.
+  // Another form of the page, such as a paper's, loads it anew: what was typed and not kept yet is put back at its field,
+  // unless somebody else has changed the field meanwhile.
   const TYPED = "tierflow.typed";
   document.addEventListener("submit", (event) => {
     const form = $("form[data-autosave-url]");
     if (event.defaultPrevented || !form || event.target === form || event.target.getAttribute("method") !== "post") return;
-    const fields = $$("input, textarea, select", form).filter((field) => field.name && !["hidden", "radio", "checkbox", "file"].includes(field.type));
-    const lost = fields.filter((field) => form.hasAttribute("data-dirty") || field.closest(".field-bad"));
+    const lost = typing(form).filter((field) => field.id && saysOf(field) !== keptOf(field));
     form.removeAttribute("data-dirty");
-    sessionStorage.setItem(TYPED, JSON.stringify({ url: form.dataset.autosaveUrl, values: lost.map((field) => [field.id, field.value]) }));
+    const values = lost.map((field) => [field.id, saysOf(field), keptOf(field)]);
+    sessionStorage.setItem(TYPED, JSON.stringify({ url: form.dataset.autosaveUrl, values }));
   });
   const typed = JSON.parse(sessionStorage.getItem(TYPED) || "null");
   sessionStorage.removeItem(TYPED);
   if (typed && $("form[data-autosave-url]")?.dataset.autosaveUrl === typed.url) {
-    typed.values.forEach(([id, value]) => {
+    typed.values.forEach(([id, said, kept]) => {
       const field = document.getElementById(id);
-      if (!field || field.value === value) return;
-      field.value = value;
+      if (!field || saysOf(field) === said || plain(saysOf(field)) !== plain(kept)) return;
+      if (isTicked(field)) field.checked = said === "true"; else field.value = said;
       // After the listeners of this script are there: it is checked and saved as if typed again.
       setTimeout(() => field.dispatchEvent(new Event("input", { bubbles: true })), 0);
     });
