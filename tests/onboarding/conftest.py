@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
+from tests.conftest import StandingClock
 from tests.onboarding import scenes
 from tests.onboarding.doors import Scene, scene_of
+from tests.onboarding.listing_desk import Desk
 from tests.onboarding.stages import Stage
 from tierflow.common import decisions
 from tierflow.common.db import transaction
@@ -24,6 +26,13 @@ def stage(app: Flask) -> Iterator[Stage]:
 def each_stage(both_app: Flask) -> Iterator[Stage]:
     """On each engine in turn, for what rests on constraints, locks or the planner."""
     yield from _stage(both_app)
+
+
+@pytest.fixture
+def desk(both_app: Flask, clock: StandingClock) -> Iterator[Desk]:
+    """On each engine in turn: where companies are listed as disqualified."""
+    with both_app.app_context():
+        yield Desk(clock)
 
 
 def _stage(app: Flask) -> Iterator[Stage]:

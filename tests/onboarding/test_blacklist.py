@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import html
+import re
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,26 +11,20 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from tests.conftest import NOW, StandingClock
-from tests.onboarding import keeping, lists, scenes
+from tests.conftest import StandingClock
+from tests.onboarding import keeping, scenes
+from tests.onboarding.listing_desk import SEEN, TODAY, Desk, outcomes, row, told
 from tests.onboarding.scenes import credit_code
 from tests.onboarding.test_leaving_doors import scan, verdict
 from tests.onboarding.test_pages import House
-from tierflow.common.approvals import ApprovalCase, Seen
+from tierflow.common.approvals import ApprovalCase
 from tierflow.common.customers import Customer
 from tierflow.common.db import db, transaction
-from tierflow.common.imports import ImportBatch, outcome, service, work
-from tierflow.kernel.approval import Verdict
+from tierflow.common.files import StoredFile
+from tierflow.common.imports import service
 from tierflow.kernel.errors import Conflict, Forbidden, Invalid, Refused
-from tierflow.kernel.months import local_day
 from tierflow.onboarding.models import Disqualified, Listing
 from tierflow.onboarding.rules.leaving import read_ground, read_names
-from tierflow.onboarding.service import blacklist, matching
-from tierflow.onboarding.service.older_list import OLDER_LIST, parse
-from tierflow.onboarding.service.takeover import CUSTOMERS
-
-SEEN = Seen(version=1, step="management")
-TODAY = local_day(NOW)
 
 
 @pytest.mark.parametrize(
@@ -42,105 +37,6 @@ def test_the_ground_is_read_as_people_write_it(written: str, ground: str | None)
 
 def test_former_names_are_read_however_they_are_parted() -> None:
     assert read_names("甲公司；乙公司\n丙公司;甲公司、 现名", "现名") == ["甲公司", "乙公司", "丙公司"]
-
-
-def told(**changed: Any) -> dict[str, Any]:
-    return {
-        "name": "旧案化工有限公司",
-        "former_names": "旧案贸易有限公司\n旧案石化有限公司",
-        "credit_code": credit_code(77),
-        "legal_representative": "钱某",
-        "ground": "fraud",
-        "facts": "2018年提供虚假营业执照",
-        "since": date(2018, 5, 1),
-        **changed,
-    }
-
-
-class Desk:
-    """The steps, by name of who does them."""
-
-    def __init__(self, clock: StandingClock) -> None:
-        self.clock = clock
-        with transaction() as session:
-            self.place = scenes.company(session)
-
-    def enter(self, who: str = "sales", **changed: Any) -> int:
-        with transaction() as session:
-            actor = self.place.actor(session, who)
-            return blacklist.enter(session, actor, told(**changed), keeping.scan(), NOW).id
-
-    def strike(self, disqualified_id: int, who: str = "sales") -> int:
-        with transaction() as session:
-            actor = self.place.actor(session, who)
-            return blacklist.strike(session, actor, disqualified_id, "已查清，另有其人", None, NOW).id
-
-    def decide(self, listing: int, who: str = "gm", verdict_: str = "approve", reason: str = "") -> None:
-        with transaction() as session:
-            actor = self.place.actor(session, who)
-            blacklist.decide(session, actor, listing, SEEN, Verdict(verdict_), NOW, reason=reason)
-
-    def listed(self) -> list[Disqualified]:
-        db.session().rollback()
-        return list(db.session().scalars(select(Disqualified).order_by(Disqualified.id)))
-
-    def fields(self, **typed: Any) -> set[str]:
-        """In which fields what was typed agrees with the list."""
-        db.session().rollback()
-        actor = self.place.actor(db.session(), "li")
-        found = matching.find_matches(db.session(), actor, typed)
-        return {match.field for match in found if match.source == "disqualified"}
-
-    def upload(self, *rows: dict[str, Any], content: bytes | None = None) -> ImportBatch:
-        heads = ("客户名称", "曾用名", "信用代码", "法定代表人", "事由", "情况说明", "列入日期")
-        keys = ("name", "former_names", "credit_code", "legal_representative", "ground", "facts", "since")
-        lines = [",".join(heads), *[",".join(str(row.get(key) or "") for key in keys) for row in rows]]
-        with transaction() as session:
-            actor = self.place.actor(session, "sales")
-            file = content or "\n".join(lines).encode("gb18030")
-            batch_id = service.receive(session, actor, OLDER_LIST, "黑名单.csv", file, NOW, spoken=str).id
-            batch = session.get_one(ImportBatch, batch_id)
-            service.set_mapping(session, actor, OLDER_LIST, batch_id, batch.mapping, NOW)
-        self.work()
-        return self.batch(batch_id)
-
-    def work(self) -> None:
-        work.work_off(self.clock, pause=0)
-
-    def batch(self, batch_id: int) -> ImportBatch:
-        db.session().rollback()
-        batch = db.session().get_one(ImportBatch, batch_id, populate_existing=True)
-        db.session().expunge(batch)
-        return batch
-
-    def act(self, who: str, verb: Any, batch_id: int, *args: Any) -> ImportBatch:
-        with transaction() as session:
-            verb(session, self.place.actor(session, who), OLDER_LIST, batch_id, *args, NOW)
-        self.work()
-        return self.batch(batch_id)
-
-
-@pytest.fixture
-def desk(both_app: Flask, clock: StandingClock) -> Iterator[Desk]:
-    with both_app.app_context():
-        yield Desk(clock)
-
-
-def row(number: int, **changed: Any) -> dict[str, Any]:
-    return {
-        "name": f"旧名单第{number}有限公司",
-        "credit_code": credit_code(20_000_000 + number),
-        "legal_representative": f"吴{number}",
-        "ground": "失信",
-        "facts": "合同欺诈",
-        "since": "2019/3/1",
-        **changed,
-    }
-
-
-def test_the_example_of_the_empty_list_could_be_a_company() -> None:
-    sample = {column.key: column.sample or None for column in OLDER_LIST.columns}
-    assert parse(2, sample, TODAY).findings == []
 
 
 @pytest.mark.rule("CHEM-17")
@@ -157,6 +53,14 @@ def test_a_company_is_on_the_list_once_the_general_manager_says_so(desk: Desk) -
         assert desk.fields(**typed) == {"name"}
     assert desk.fields(name="新名字有限公司", credit_code=credit_code(77)) == {"code"}
     assert desk.fields(name="新名字有限公司", legal_representative="钱某") == {"legal_representative"}
+
+
+@pytest.mark.rule("CHEM-17")
+def test_the_evidence_belongs_to_its_proposal(desk: Desk) -> None:
+    listings = [desk.enter(), desk.enter(name="乙化工有限公司", credit_code=credit_code(78))]
+    query = select(StoredFile.subject_type, StoredFile.subject_id).join(Listing, Listing.file_id == StoredFile.id)
+    found = db.session().execute(query.order_by(Listing.id)).all()
+    assert [tuple(one) for one in found] == [("listing", listing) for listing in listings]
 
 
 @pytest.mark.rule("CHEM-17")
@@ -210,6 +114,61 @@ def test_nobody_is_entered_twice_and_no_customer(desk: Desk) -> None:
 
 
 @pytest.mark.rule("CHEM-17")
+def test_a_proposal_of_the_same_code_under_another_name_waits_for_the_first(desk: Desk) -> None:
+    desk.enter()
+    with pytest.raises(Refused) as waiting:
+        desk.enter(name="另一个名字有限公司")
+    assert [one.field for one in waiting.value.refusals] == ["credit_code"]
+
+
+@pytest.mark.rule("CHEM-17")
+def test_a_company_that_came_on_the_list_meanwhile_is_not_put_on_it_again(desk: Desk) -> None:
+    listing = desk.enter()
+    batch = desk.upload(row(1, credit_code=credit_code(77)))
+    desk.act("sales", service.hand_in, batch.id, {})
+    desk.act("gm", service.apply, batch.id, SEEN)
+    with pytest.raises(Refused) as refused:
+        desk.decide(listing)
+    assert [(one.clause, one.field) for one in refused.value.refusals] == [("CHEM-17", "credit_code")]
+    assert [one.name for one in desk.listed()] == ["旧名单第1有限公司"]
+    assert outcomes() == [None]
+    desk.decide(listing, verdict_="reject", reason="已在名单中")
+    assert outcomes() == ["rejected"]
+
+
+@pytest.mark.rule("CHEM-17")
+def test_a_company_that_became_a_customer_meanwhile_is_not_put_on_the_list(desk: Desk) -> None:
+    listing = desk.enter(credit_code=credit_code(5))
+    with transaction() as session:
+        number = session.get_one(Customer, keeping.admitted(session, desk.place, 5)).number
+    with pytest.raises(Refused) as refused:
+        desk.decide(listing)
+    assert [one.reason.params["number"] for one in refused.value.refusals] == [number]
+    assert (desk.listed(), outcomes()) == ([], [None])
+
+
+@pytest.mark.rule("CHEM-17")
+def test_a_company_readmitted_meanwhile_is_not_taken_off_anew(desk: Desk) -> None:
+    desk.decide(desk.enter())
+    strike = desk.strike(desk.listed()[0].id)
+    with transaction() as session:
+        session.get_one(Disqualified, desk.listed()[0].id).readmitted_on = TODAY - timedelta(days=1)
+    with pytest.raises(Refused):
+        desk.decide(strike)
+    assert desk.listed()[0].readmitted_on == TODAY - timedelta(days=1)
+
+
+@pytest.mark.rule("CHEM-17")
+def test_a_customer_disqualified_long_ago_is_on_the_list_and_no_customer(desk: Desk) -> None:
+    desk.disqualify(5)
+    with pytest.raises(Refused) as refused:
+        desk.enter(credit_code=credit_code(5))
+    assert ["number" in one.reason.params for one in refused.value.refusals] == [False]
+    batch = desk.upload(row(1, credit_code=credit_code(5)), row(2))
+    assert (batch.good, batch.duplicate, batch.bad) == (1, 1, 0)
+
+
+@pytest.mark.rule("CHEM-17")
 def test_taken_off_the_list_it_is_checked_no_more(desk: Desk) -> None:
     desk.decide(desk.enter())
     (listed,) = desk.listed()
@@ -236,96 +195,6 @@ def test_a_former_customer_comes_back_by_an_application_alone(desk: Desk) -> Non
     with pytest.raises(Refused) as refused:
         desk.strike(listed.id)
     assert [one.clause for one in refused.value.refusals] == ["CHEM-17"]
-
-
-@pytest.mark.rule("CHEM-17")
-def test_an_older_list_comes_in_whole_and_goes_whole(desk: Desk) -> None:
-    batch = desk.upload(row(1, former_names="旧一公司；旧二公司"), row(2, credit_code=None))
-    assert (batch.state, batch.good, batch.bad) == ("checked", 2, 0)
-    desk.act("sales", service.hand_in, batch.id, {})
-    assert desk.fields(name="旧二公司") == set()
-    with pytest.raises(Forbidden):
-        desk.act("sales", service.apply, batch.id, SEEN)
-    batch = desk.act("gm", service.apply, batch.id, SEEN)
-    assert (batch.state, batch.result) == ("applied", {"companies": 2})
-    assert desk.fields(name="旧二公司") == desk.fields(name="旧名单第2有限公司") == {"name"}
-    assert desk.fields(name="x公司", credit_code=credit_code(20_000_001)) == {"code"}
-    with pytest.raises(Forbidden):
-        desk.act("sales", service.revert, batch.id, "弄错了")
-    batch = desk.act("gm", service.revert, batch.id, "弄错了")
-    assert (batch.state, desk.listed()) == ("reverted", [])
-    assert desk.fields(name="旧二公司") == set()
-
-
-@pytest.mark.rule("CHEM-17")
-def test_a_list_of_which_one_was_taken_off_is_not_taken_back(desk: Desk) -> None:
-    batch = desk.upload(row(1), row(2))
-    desk.act("sales", service.hand_in, batch.id, {})
-    desk.act("gm", service.apply, batch.id, SEEN)
-    desk.decide(desk.strike(desk.listed()[0].id))
-    batch = desk.act("gm", service.revert, batch.id, "弄错了")
-    failure = outcome.failure_of(batch)
-    assert batch.state == "applied"
-    assert failure is not None
-    assert failure.params["name"] == "旧名单第1有限公司"
-
-
-@pytest.mark.rule("CHEM-17")
-@pytest.mark.parametrize(
-    ("changed", "found"),
-    [
-        ({"credit_code": "9.131E+17"}, [("credit_code", "bad")]),
-        ({"ground": "不知道"}, [("ground", "bad")]),
-        ({"facts": ""}, [("facts", "bad")]),
-        ({"since": "2099-01-01"}, [("since", "bad")]),
-        ({"since": "昨天"}, [("since", "bad")]),
-        ({"name": ""}, [("name", "bad")]),
-    ],
-)
-def test_a_bad_row_keeps_the_older_list_out(desk: Desk, changed: dict[str, Any], found: list[tuple[str, str]]) -> None:
-    batch = desk.upload(row(1), row(2, **changed))
-    assert (batch.good, batch.bad) == (1, 1)
-    rows = {number: what for number, _raw, what in outcome.faulty_rows(db.session(), batch.id)}
-    assert [(one.field, one.severity) for one in rows[3]] == found
-
-
-@pytest.mark.rule("CHEM-17")
-def test_rows_of_the_list_and_of_customers_are_told(desk: Desk) -> None:
-    desk.decide(desk.enter())
-    with transaction() as session:
-        code = session.get_one(Customer, keeping.admitted(session, desk.place, 5)).credit_code
-    batch = desk.upload(
-        row(1, credit_code=code),
-        row(2, credit_code=credit_code(77)),
-        row(3, credit_code=None, name="旧案贸易有限公司"),
-        row(4, name="旧案贸易有限公司"),
-        row(5),
-        row(6, credit_code=credit_code(20_000_005)),
-    )
-    found = {
-        number: {one.severity for one in what} for number, _raw, what in outcome.faulty_rows(db.session(), batch.id)
-    }
-    assert found[2] == {"bad"}
-    assert found[3] == {"duplicate"}
-    assert "duplicate" in found[4]
-    assert "doubtful" in found[5]
-    assert 6 not in found
-    assert found[7] == {"bad"}
-
-
-@pytest.mark.rule("CHEM-17")
-def test_a_listed_company_is_not_taken_over_as_a_customer(desk: Desk) -> None:
-    desk.decide(desk.enter(credit_code=None, name="老客户第1有限公司"))
-    with transaction() as session:
-        actor = desk.place.actor(session, "sales")
-        batch = service.receive(
-            session, actor, CUSTOMERS, "客户.csv", lists.as_csv([lists.customer(1)]), NOW, spoken=str
-        )
-        service.set_mapping(session, actor, CUSTOMERS, batch.id, batch.mapping, NOW)
-        batch_id = batch.id
-    desk.work()
-    rows = {number: what for number, _raw, what in outcome.faulty_rows(db.session(), batch_id)}
-    assert ("name", "bad") in [(one.field, one.severity) for one in rows[2]]
 
 
 @pytest.mark.rule("CHEM-17")
@@ -368,6 +237,24 @@ def test_a_company_goes_on_the_list_and_off_it_through_either_door(app: Flask, d
         assert [one.outcome for one in db.session().scalars(select(Listing).order_by(Listing.id))] == ["accepted"] * 2
         cases = select(ApprovalCase.state).where(ApprovalCase.subject_type == "listing")
         assert set(db.session().scalars(cases)) == {"approved"}
+
+
+@pytest.mark.rule("CHEM-17")
+def test_every_proposal_that_waits_is_on_some_page(app: Flask, clock: StandingClock) -> None:
+    with app.app_context():
+        desk = Desk(clock)
+        for number in range(31):
+            desk.enter(name=f"待定第{number}有限公司", credit_code=credit_code(100 + number))
+    house = House(app, desk.place)
+    first = house.screen("gm").get("/disqualified")
+    assert "待定第29有限公司" in first
+    assert "待定第30有限公司" not in first
+    onwards = re.search(r'rel="next" href="([^"]+)"', first)
+    assert onwards
+    second = house.screen("gm").get("/disqualified" + html.unescape(onwards[1]))
+    assert "待定第30有限公司" in second
+    assert "待定第29有限公司" not in second
+    assert 'rel="prev"' in second
 
 
 @pytest.mark.rule("CHEM-17")

@@ -104,6 +104,15 @@ def pk() -> Mapped[int]:
     return mapped_column(Id, primary_key=True)
 
 
+def next_id(session: Session, model: Any) -> int:
+    """The key a new row is to be given, for what must name the row before it is written. In a write transaction."""
+    if is_sqlite(session):  # it has the only writer
+        return (session.scalar(select(func.max(model.id))) or 0) + 1
+    return int(
+        session.execute(select(func.nextval(func.pg_get_serial_sequence(model.__tablename__, "id")))).scalar_one()
+    )
+
+
 _writing: ContextVar[bool] = ContextVar("tierflow_writing", default=False)
 
 

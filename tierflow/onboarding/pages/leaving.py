@@ -135,7 +135,9 @@ def disqualification_file(*, session: Session, actor: Actor, now: datetime, disq
 @reads("disqualification.read")
 def disqualified(*, session: Session, actor: Actor, now: datetime) -> str:
     """The list that opening an account checks."""
-    page = disqualifying.disqualified(session, actor, **load(wanted.DisqualifiedFilter(), request.args.to_dict()))
+    asked = load(wanted.DisqualifiedScreenFilter(), request.args.to_dict())
+    undecided = blacklist.waiting(session, actor, cursor=asked.pop("waiting"))
+    page = disqualifying.disqualified(session, actor, **asked)
     may_propose = is_allowed(actor, "disqualification.write")
     rows = [
         {
@@ -156,8 +158,13 @@ def disqualified(*, session: Session, actor: Actor, now: datetime) -> str:
     ]
     waiting = [
         {"row": row, "url": url_for("onboarding.listing", listing_id=row.id), "ground": show(GROUNDS[row.ground])}
-        for row in blacklist.waiting(session, actor)
+        for row in undecided.rows
     ]
     return render_template(
-        "onboarding/disqualified.html", rows=rows, page=page, waiting=waiting, may_propose=may_propose
+        "onboarding/disqualified.html",
+        rows=rows,
+        page=page,
+        waiting=waiting,
+        undecided=undecided,
+        may_propose=may_propose,
     )

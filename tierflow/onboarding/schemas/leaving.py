@@ -56,6 +56,12 @@ class DisqualifiedFilter(CursorSchema):
     q = Line(most=100, load_default="")
 
 
+class DisqualifiedScreenFilter(DisqualifiedFilter):
+    """The same, and `waiting`: where the page of the undecided proposals above the list begins."""
+
+    waiting = Line(most=400, load_default=None, allow_none=True)
+
+
 class ListingSchema(Schema):
     """A company that never was a customer, to go on the list of the disqualified. Former names: one a line."""
 

@@ -6,7 +6,7 @@ however it came there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from tierflow.common import approvals, audit, files, identifiers, uploads
 from tierflow.common.approvals import ApprovalCase, Seen
 from tierflow.common.customers import Customer, name_key
+from tierflow.common.db import next_id
 from tierflow.common.files import StoredFile
 from tierflow.common.identifiers import BadIdentifier
 from tierflow.common.notices import notify
@@ -32,6 +33,7 @@ from tierflow.kernel.text import Text, text
 from tierflow.onboarding.models import Disqualified, DisqualifiedName, Listing
 from tierflow.onboarding.rules.leaving import CLAUSE, GROUNDS, LISTING, read_names
 from tierflow.onboarding.service import examining
+from tierflow.web.paging import Page, Sort, page_of
 
 SUBJECT = "listing"
 LISTED = "disqualified"
@@ -57,11 +59,17 @@ def enter(session: Session, actor: Actor, data: Mapping[str, Any], upload: Uploa
     """
     require(actor, "disqualification.write")
     columns = _read(data, local_day(now))
-    refuse_if_any(_why_not_enter(session, columns))
+    refusals = _why_not_enter(session, columns)
+    if waits := session.scalars(_waiting_of(columns)).all():
+        field = "name" if columns["name_key"] in waits else next(iter(_codes(columns)))
+        refusals.append(Refusal(CLAUSE, text("A proposal waits for the general manager already."), field))
+    refuse_if_any(refusals)
     examined = uploads.examine(upload, policy_on(session, local_day(now)))
-    row = Listing(kind="enter", proposed_by_id=actor.user_id, proposed_at=now, **columns)
-    stored = files.store(session, examined.content, examined.name, examined.kind, (SUBJECT, 0), actor.user_id, now)
-    row.file_id = stored.id
+    subject = (SUBJECT, next_id(session, Listing))  # neither is without the other: the row wants its evidence
+    stored = files.store(session, examined.content, examined.name, examined.kind, subject, actor.user_id, now)
+    row = Listing(
+        id=subject[1], kind="enter", file_id=stored.id, proposed_by_id=actor.user_id, proposed_at=now, **columns
+    )
     return _hand_in(session, actor, row, stored, now)
 
 
@@ -73,8 +81,7 @@ def strike(
     listed = session.get(Disqualified, disqualified_id)
     if listed is None:
         raise NotFound
-    if listed.readmitted_on is not None:
-        raise Refused(Refusal(CLAUSE, text("This company is on the list no longer.")))
+    _refuse_gone(listed)
     if listed.customer_id is not None:
         raise Refused(Refusal(CLAUSE, text("This company was a customer: it comes back by a new application.")))
     names = _names_of(session, listed)
@@ -147,18 +154,15 @@ def _read(data: Mapping[str, Any], today: date) -> dict[str, Any]:
 
 def _why_not_enter(session: Session, columns: Mapping[str, Any]) -> list[Refusal]:
     found = []
-    codes = {key: value for key in ("credit_code", "organisation_code") if (value := columns[key])}
-
-    def same(table: Any) -> Any:
-        return or_(*[getattr(table, key) == value for key, value in codes.items()])
-
+    codes = _codes(columns)
     if codes:
-        number = session.scalar(select(Customer.number).where(same(Customer)).limit(1))
-        if number is not None:
+        # one whose status was withdrawn is on the list, and told below
+        ours = select(Customer.number).where(or_(*_same(Customer, codes)), Customer.disqualified_on.is_(None))
+        if (number := session.scalar(ours.limit(1))) is not None:
             reason = text("This company is a customer: %(number)s. Its own page disqualifies it.", number=number)
             found.append(Refusal(CLAUSE, reason, next(iter(codes))))
-        listed = select(Disqualified.name).where(same(Disqualified), Disqualified.readmitted_on.is_(None)).limit(1)
-        if (name := session.scalar(listed)) is not None:
+        listed = select(Disqualified.name).where(or_(*_same(Disqualified, codes)), Disqualified.readmitted_on.is_(None))
+        if (name := session.scalar(listed.limit(1))) is not None:
             reason = text("This company is on the list of disqualified customers: %(label)s.", label=name)
             found.append(Refusal(CLAUSE, reason, next(iter(codes))))
     if not found and not codes:  # a name alone: the same name is the same company
@@ -171,10 +175,21 @@ def _why_not_enter(session: Session, columns: Mapping[str, Any]) -> list[Refusal
         if (name := session.scalar(named)) is not None:
             reason = text("This company is on the list of disqualified customers: %(label)s.", label=name)
             found.append(Refusal(CLAUSE, reason, "name"))
-    waiting = select(Listing.id).where(Listing.outcome.is_(None), Listing.name_key == columns["name_key"])
-    if session.scalar(waiting.limit(1)) is not None:
-        found.append(Refusal(CLAUSE, text("A proposal waits for the general manager already."), "name"))
     return found
+
+
+def _codes(columns: Mapping[str, Any]) -> dict[str, str]:
+    return {key: value for key in ("credit_code", "organisation_code") if (value := columns[key])}
+
+
+def _same(table: Any, codes: Mapping[str, str]) -> list[Any]:
+    return [getattr(table, key) == value for key, value in codes.items()]
+
+
+def _waiting_of(columns: Mapping[str, Any]) -> Any:
+    """The undecided proposals of the same company, by its code or its name."""
+    same = or_(Listing.name_key == columns["name_key"], *_same(Listing, _codes(columns)))
+    return select(Listing.name_key).where(Listing.outcome.is_(None), same).order_by(Listing.id)
 
 
 def _hand_in(session: Session, actor: Actor, row: Listing, stored: StoredFile | None, now: datetime) -> Listing:
@@ -206,11 +221,16 @@ def _hand_in(session: Session, actor: Actor, row: Listing, stored: StoredFile | 
 def decide(
     session: Session, actor: Actor, listing_id: int, seen: Seen, verdict: Verdict, now: datetime, *, reason: str = ""
 ) -> Listing:
-    """The general manager's decision: yes or no. Approved, the company is on the list at once, or off it."""
+    """The general manager's decision: yes or no. Approved, the company is on the list at once, or off it.
+
+    Raises `Refused` where it came on the list, became a customer or was taken off since it was proposed.
+    """
     require(actor, "disqualification.decide")
     row = get(session, actor, listing_id)
     if verdict is Verdict.RETURN:
         raise Invalid({"verdict": [text("Choose one of the list.")]})
+    columns = {key: getattr(row, key) for key in ("name_key", "credit_code", "organisation_code")}
+    session.scalars(_waiting_of(columns).with_for_update()).all()  # one company's are decided one after another
     session.refresh(row, with_for_update=True)
     case = examining.case_of(session, (SUBJECT, row.id))
     examining.decide(session, case, seen, verdict, reason, text("list of the disqualified"), actor, now)
@@ -218,14 +238,21 @@ def decide(
     row.outcome = "accepted" if case.state == State.APPROVED else "rejected"
     if case.state == State.APPROVED:
         if row.kind == "enter":
+            refuse_if_any(_why_not_enter(session, columns))
             row.disqualified_id = _put_on(session, row)
         else:
             listed = session.get_one(Disqualified, row.disqualified_id, with_for_update=True)
+            _refuse_gone(listed)
             listed.readmitted_on = local_day(now)
         after = {"name": row.name, "kind": row.kind}
         audit.record(session, actor, f"disqualified.{row.kind}", LISTED, row.disqualified_id or 0, now, after=after)
     session.flush()
     return row
+
+
+def _refuse_gone(listed: Disqualified) -> None:
+    if listed.readmitted_on is not None:
+        raise Refused(Refusal(CLAUSE, text("This company is on the list no longer.")))
 
 
 def _put_on(session: Session, row: Listing) -> int:
@@ -278,7 +305,8 @@ def evidence(session: Session, actor: Actor, listing_id: int) -> StoredFile:
     return session.get_one(StoredFile, row.file_id)
 
 
-def waiting(session: Session, actor: Actor) -> Sequence[Listing]:
+def waiting(session: Session, actor: Actor, *, cursor: str | None = None, size: int = 30) -> Page[Listing]:
     """The proposals the general manager has not decided, oldest first."""
     require(actor, "disqualification.read")
-    return session.scalars(select(Listing).where(Listing.outcome.is_(None)).order_by(Listing.id).limit(100)).all()
+    query = select(Listing).where(Listing.outcome.is_(None))
+    return page_of(session, query, [Sort("id", Listing.id)], cursor=cursor, size=size)

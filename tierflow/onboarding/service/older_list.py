@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, select
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy.orm import Session, aliased
 
 from tierflow.common import identifiers
 from tierflow.common.customers import Customer, name_key
@@ -123,7 +123,8 @@ def compare(session: Session, rows: Sequence[Row], _today: date) -> None:
     """Against the list itself, and against customers: three queries a chunk."""
     by_code = _by(rows, "organisation_code")
     customers = select(Customer.organisation_code, Customer.number).where(
-        among(session, Customer.organisation_code, by_code)
+        among(session, Customer.organisation_code, by_code),
+        Customer.disqualified_on.is_(None),  # else it is on the list, and told below
     )
     for code, number in session.execute(customers):
         reason = text("This company is a customer: %(number)s. Its own page disqualifies it.", number=number)
@@ -170,7 +171,10 @@ def _told(row: Mapping[str, Any]) -> Told:
 
 
 def apply(session: Session, batch: ImportBatch, chunks: Chunks, _actor: Actor, _now: datetime) -> dict[str, int]:
-    """Put them on the list: two statements a chunk. Raises `Refused` when one became a customer meanwhile."""
+    """Put them on the list: two statements a chunk.
+
+    Raises `Refused` when one became a customer meanwhile, or came on the list another way.
+    """
     companies = 0
     for chunk in chunks:
         rows = [data for _number, data in chunk]
@@ -206,21 +210,51 @@ def apply(session: Session, batch: ImportBatch, chunks: Chunks, _actor: Actor, _
     if number is not None:
         reason = text("This company is a customer: %(number)s. Its own page disqualifies it.", number=number)
         raise Refused(Refusal(CLAUSE, reason))
+    if (name := _listed_meanwhile(session, batch)) is not None:
+        raise Refused(Refusal(CLAUSE, _on_list(name)))
     return {"companies": companies}
 
 
-def undo(session: Session, batch: ImportBatch, _actor: Actor, _now: datetime) -> dict[str, int]:
+def _listed_meanwhile(session: Session, batch: ImportBatch) -> str | None:
+    """Who stands on the list beside this import: the same code, or the same name where either has none (`compare`)."""
+    ours, theirs = aliased(Disqualified), aliased(Disqualified)
+    our_name, their_name = aliased(DisqualifiedName), aliased(DisqualifiedName)
+    beside = (
+        ours.batch_id == batch.id,
+        theirs.readmitted_on.is_(None),
+        theirs.batch_id.is_distinct_from(batch.id),
+    )
+    by_code = select(theirs.name).join(ours, ours.organisation_code == theirs.organisation_code).where(*beside)
+    by_name = (
+        select(theirs.name)
+        .join(their_name, their_name.disqualified_id == theirs.id)
+        .join(our_name, our_name.name_key == their_name.name_key)
+        .join(ours, (ours.id == our_name.disqualified_id) & (ours.name == our_name.name))
+        .where(*beside, ours.organisation_code.is_(None) | theirs.organisation_code.is_(None))
+    )
+    return session.scalar(by_code.limit(1)) or session.scalar(by_name.limit(1))
+
+
+def undo(session: Session, batch: ImportBatch, _actor: Actor, now: datetime) -> dict[str, int]:
     """Take all of it off the list. Raises `Refused` when a company of it was readmitted, or is about to be."""
-    touched = Disqualified.readmitted_on.is_not(None) | exists().where(Listing.disqualified_id == Disqualified.id)
-    name = session.scalar(select(Disqualified.name).where(Disqualified.batch_id == batch.id, touched).limit(1))
+    named = select(Disqualified.name).where(Disqualified.batch_id == batch.id)
+    name = session.scalar(named.where(Disqualified.readmitted_on.is_not(None)).limit(1))
     if name is not None:
         reason = text("%(name)s was taken off the list by itself; the import cannot be taken back.", name=name)
         raise Refused(Refusal(CLAUSE, reason))
-    ours = select(Disqualified.id).where(Disqualified.batch_id == batch.id)
-    ids = session.scalars(ours).all()
-    session.execute(delete(DisqualifiedName).where(DisqualifiedName.disqualified_id.in_(ours)))
-    session.execute(delete(Disqualified).where(Disqualified.batch_id == batch.id))
-    return {"companies": len(ids)}
+    proposed = exists().where(Listing.disqualified_id == Disqualified.id)
+    name = session.scalar(named.where(proposed.where(Listing.outcome.is_(None))).limit(1))
+    if name is not None:
+        reason = text("To take %(name)s off the list waits for the general manager; decide on that first.", name=name)
+        raise Refused(Refusal(CLAUSE, reason))
+    # What was proposed in vain is kept, and so is whom it was about: off the list, as by a decision.
+    companies = session.scalar(select(func.count()).where(Disqualified.batch_id == batch.id)) or 0
+    kept = update(Disqualified).where(Disqualified.batch_id == batch.id, proposed)
+    session.execute(kept.values(readmitted_on=local_day(now)))
+    gone = select(Disqualified.id).where(Disqualified.batch_id == batch.id, Disqualified.readmitted_on.is_(None))
+    session.execute(delete(DisqualifiedName).where(DisqualifiedName.disqualified_id.in_(gone)))
+    session.execute(delete(Disqualified).where(Disqualified.id.in_(gone)))
+    return {"companies": companies}
 
 
 OLDER_LIST = register(
