@@ -42,8 +42,8 @@ _UNANSWERED = (
 def undo(session: Session, batch: ImportBatch, _actor: Actor, _now: datetime) -> dict[str, int]:
     """Take the customers of an import back, all of them. Raises `Refused` when a person has worked with one.
 
-    An answer that comes meanwhile stays, and its foreign key keeps the import: all of it is tried again by hand. A level
-    worked out in that very moment has none; `verify` tells of whom it names.
+    An answer that comes meanwhile stays, and its foreign key keeps the import: all of it is tried again by hand. A
+    level worked out in that very moment has none; `verify` tells of whom it names.
     """
     if (touched := _touched(session, batch)) is not None:
         reason = text("%(customer)s has been worked with since; the import cannot be taken back.", customer=touched)
