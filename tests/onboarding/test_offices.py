@@ -15,13 +15,12 @@ from jobs.duty import Errand
 from tests import builders
 from tests.conftest import NOW
 from tests.onboarding.test_handover import TODAY, House
+from tests.onboarding.test_lists_in_hand import received
 from tierflow.admin.service import granting, people
 from tierflow.common import desks, portfolios
 from tierflow.common.approvals import ApprovalCase, ApprovalSeat
 from tierflow.common.customers import Customer
 from tierflow.common.db import Base, db, transaction
-from tierflow.common.imports import ImportBatch, handing_over
-from tierflow.common.imports import service as lists
 from tierflow.common.notices import Notice
 from tierflow.common.policies import PolicyVersion
 from tierflow.common.reference import Department, Product, ProductLine
@@ -29,12 +28,11 @@ from tierflow.common.users import RoleGrant, User
 from tierflow.complaints.models import Complaint, Consultation
 from tierflow.complaints.service import handling, intake
 from tierflow.grading.models import GradingRun, Review
-from tierflow.kernel.errors import Invalid, NotFound, Refused
+from tierflow.kernel.errors import Invalid, Refused
 from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Role
 from tierflow.lifting.models import BankLine, BankStatement
 from tierflow.onboarding.models import Distribution, Inspection, InspectionRound
-from tierflow.onboarding.service.takeover import CUSTOMERS
 
 # Every table that knows a state, or has an index of what is open: who keeps nobody from waiting there for ever. A share
 # of `portfolios` or a desk of `desks` by its key; "case": its approval case waits; what needs no person says so.
@@ -359,82 +357,6 @@ def test_a_department_without_anybody_is_not_asked(app: Flask) -> None:
         assert db.session().scalars(select(Complaint.id)).all() == [complaint]
 
 
-# A list being imported.
-
-
-def _list(house: House) -> int:
-    with transaction() as session:
-        session.execute(update(ApprovalCase).values(state="discarded", step=None, waiting_role=None))
-        actor = house.place.actor(session, "sales")
-        return lists.receive(session, actor, CUSTOMERS, "名单.csv", "名称,代码\nx,y\n".encode(), NOW, spoken=str).id
-
-
-@pytest.mark.rule("CHEM-3.3")
-@pytest.mark.parametrize("state", ["mapping", "checked", "handed_in"])
-def test_nobody_leaves_a_list_they_prepare(app: Flask, state: str) -> None:
-    with app.app_context():
-        house = House()
-        batch, sales = _list(house), house.place.id_of("sales")
-        with transaction() as session:
-            session.execute(update(ImportBatch).values(state=state))
-            builders.user(session, "colleague", (Role.SALES_MANAGER, house.place.region))
-        admin = house.place.actor(db.session(), "admin")
-        db.session().rollback()
-        with pytest.raises(Refused) as refused, transaction() as session:
-            people.disable(session, admin, sales, "离职", NOW)
-        assert [one.clause for one in refused.value.refusals] == ["CHEM-3.3"]
-        assert f"{batch} (名单.csv)" in str(refused.value.refusals[0].reason.params["lists"])
-        with transaction() as session:
-            colleague = session.scalars(select(User).where(User.login == "colleague")).one()
-            taken = handing_over.take_over(session, builders.actor(session, colleague), CUSTOMERS, batch, NOW)
-            assert taken.created_by_id == colleague.id
-        with transaction() as session:
-            people.disable(session, admin, sales, "离职", NOW)
-        told = select(Notice.user_id).where(Notice.dedupe_key.startswith("import.take_over"))
-        assert db.session().scalars(told).all() == [sales]
-
-
-@pytest.mark.rule("CHEM-3.3")
-def test_a_list_of_another_is_named_to_colleagues_and_open_to_nobody_else(app: Flask) -> None:
-    with app.app_context():
-        house = House()
-        batch = _list(house)
-        with transaction() as session:
-            session.execute(update(ImportBatch).values(state="mapping"))
-            builders.user(session, "colleague", (Role.SALES_MANAGER, house.place.other_region))
-        with transaction() as session:
-            colleague = builders.actor(session, session.scalars(select(User).where(User.login == "colleague")).one())
-            rows = session.execute(lists.batches(colleague, CUSTOMERS)).all()
-            assert [(row.ImportBatch.id, bool(row.is_visible)) for row in rows] == [(batch, False)]
-            with pytest.raises(NotFound):
-                lists.get(session, colleague, CUSTOMERS, batch)
-            with pytest.raises(NotFound):
-                lists.discard(session, colleague, CUSTOMERS, batch, NOW)
-
-
-@pytest.mark.rule("CHEM-3.3", "CHEM-7.2")
-def test_whoever_had_a_list_in_hand_never_decides_on_it(app: Flask) -> None:
-    with app.app_context():
-        house = House()
-        batch = _list(house)
-        with transaction() as session:
-            session.execute(update(ImportBatch).values(state="checked", good=1))
-            builders.user(session, "colleague", (Role.SALES_MANAGER, house.place.region))
-        with transaction() as session:
-            colleague = session.scalars(select(User).where(User.login == "colleague")).one()
-            handing_over.take_over(session, builders.actor(session, colleague), CUSTOMERS, batch, NOW)
-        with transaction() as session:
-            colleague = session.scalars(select(User).where(User.login == "colleague")).one()
-            lists.hand_in(session, builders.actor(session, colleague), CUSTOMERS, batch, {}, NOW)
-            case = session.scalars(select(ApprovalCase).where(ApprovalCase.subject_type == "import.customers")).one()
-            seats = select(ApprovalSeat.person_id, ApprovalSeat.step).where(ApprovalSeat.case_id == case.id)
-            maker = house.place.users["sales"].person_id
-            assert {tuple(one) for one in session.execute(seats)} == {
-                (colleague.person_id, "submit"),
-                (maker, "submit"),
-            }
-
-
 # Offices that end by themselves.
 
 
@@ -472,7 +394,7 @@ def test_an_office_that_ends_with_work_waiting_is_warned_of_once_a_stage(
 def test_who_keeps_work_and_no_office_is_warned_of(app: Flask) -> None:
     with app.app_context():
         house = House()
-        _list(house)
+        received(house)
         sales, end = house.place.id_of("sales"), TODAY + timedelta(days=3)
         with transaction() as session:
             builders.user(session, "colleague", (Role.SALES_MANAGER, house.place.region))

@@ -215,7 +215,7 @@ def test_a_colleague_takes_a_list_over_and_sees_it_from_then_on(
     app: Flask, clock: StandingClock, people: scenes.Company, kind: str
 ) -> None:
     with app.app_context(), transaction() as session:
-        colleague_id = builders.user(session, "colleague", (Role.SALES_MANAGER, people.other_region)).id
+        colleague_id = builders.user(session, "colleague", (Role.SALES_MANAGER, people.region)).id
     sales, colleague = Door(app, people.id_of("sales"), kind), Door(app, colleague_id, kind)
     assert sales.upload(lists.as_csv([lists.customer(1)])).status_code in (302, 201)
     listed = colleague.client.get(colleague.base).text
@@ -224,10 +224,40 @@ def test_a_colleague_takes_a_list_over_and_sees_it_from_then_on(
     assert colleague.client.get(f"{colleague.base}/1").status_code == 404
     assert colleague.map(1).status_code == 404
     good = 302 if kind == "page" else 200
-    li = Door(app, people.id_of("li"), kind)
+    li, west = (Door(app, people.id_of(who), kind) for who in ("li", "sales_west"))
     assert li.post("/1/take-over").status_code == 403, "an account manager prepares no lists"
+    assert west.post("/1/take-over").status_code == 404, "what stands in it is another region's"
+    assert "老客户.csv" not in west.client.get(west.base).text
     assert colleague.post("/1/take-over").status_code == good
     assert colleague.post("/1/take-over").status_code == 409, "it is theirs already"
     assert colleague.map(1).status_code == good
     assert sales.client.get(f"{sales.base}/1").status_code == 404
     assert _batch(app).created_by_id == colleague_id
+
+
+@pytest.mark.rule("CHEM-3.3", "CHEM-7.2")
+@pytest.mark.parametrize("kind", ["page", "api"])
+def test_a_list_taken_over_is_checked_again_for_whose_it_is(
+    app: Flask, clock: StandingClock, people: scenes.Company, kind: str
+) -> None:
+    offices = (Role.ACCOUNT_MANAGER, (Role.SALES_MANAGER, people.region))
+    with app.app_context(), transaction() as session:
+        colleague_id = builders.user(session, "colleague", *offices).id
+    sales, colleague = Door(app, people.id_of("sales"), kind), Door(app, colleague_id, kind)
+    sales.upload(lists.as_csv([lists.customer(1, account_manager="colleague"), lists.customer(2)]))
+    sales.map(1)
+    _work(app, clock)
+    assert (_batch(app).state, _batch(app).bad) == ("checked", 0)
+    assert 'href="/takeover/1"' in sales.client.get("/notices").text
+    colleague.post("/1/take-over")
+    assert _batch(app).state == "to_check"
+    assert colleague.post("/1/hand-in").status_code == 409, "what was good for the giver is not known to be"
+    _work(app, clock)
+    assert (_batch(app).state, _batch(app).good, _batch(app).bad) == ("checked", 1, 1)
+    found = colleague.client.get("/api/v1/takeover/1/findings").get_json()["rows"]
+    assert [(row["number"], row["field"]) for row in found] == [(2, "account_manager")]
+    assert colleague.post("/1/hand-in").status_code == 409
+    told = sales.client.get("/notices").text
+    assert "colleague" in told
+    assert "/takeover/1" not in told, "nobody is led to a page that is closed to them"
+    assert 'href="/takeover/1"' in colleague.client.get("/notices").text

@@ -44,7 +44,8 @@ Move = Callable[[Session, Change], int]
 class Share:
     """A kind of open work. `binds`: nobody leaves while there is some; else it ends by itself with the person.
 
-    `role`: the office without which nobody can hold it. `why`: says what lies there, and what to do, in its own words.
+    `role`: the office without which nobody can hold it; `why_not_lose`: says what can be held with several offices and
+    with none that is left. `why`: says what lies there, and what to do, in its own words.
     """
 
     key: str
@@ -54,6 +55,7 @@ class Share:
     binds: bool = True
     role: Role | None = None
     why: Callable[[Session, int], Text] | None = None
+    why_not_lose: Callable[[Session, int, Role, frozenset[Role]], Text | None] | None = None
 
 
 class Held(NamedTuple):
@@ -93,13 +95,23 @@ def label_of(key: str) -> str:
     return _shares[key].label if key in _shares else key
 
 
-def why_not_leave(session: Session, user_id: int, on: date, *, role: Role | None = None) -> list[Refusal]:
-    """Nobody leaves, or loses an office, while open work would be left without a valid person (CHEM-3.3)."""
+def why_not_leave(session: Session, user_id: int, on: date) -> list[Refusal]:
+    """Nobody leaves while open work would be left without a valid person (CHEM-3.3)."""
+    return _refusals(session, user_id, [held for held in held_by(session, user_id, on) if held.share.binds])
+
+
+def why_not_lose(session: Session, user_id: int, on: date, role: Role, left: frozenset[Role]) -> list[Refusal]:
+    """Nobody loses an office while open work lies with them that none of the offices left could do (CHEM-3.3)."""
+    bound = [held for held in held_by(session, user_id, on) if held.share.binds]
+    reasons = [one.share.why_not_lose(session, user_id, role, left) for one in bound if one.share.why_not_lose]
     return [
-        Refusal("CHEM-3.3", held.share.why(session, user_id) if held.share.why else _why(held))
-        for held in held_by(session, user_id, on)
-        if held.share.binds and role in (None, held.share.role)
+        *_refusals(session, user_id, [held for held in bound if held.share.role is role]),
+        *(Refusal("CHEM-3.3", reason) for reason in reasons if reason),
     ]
+
+
+def _refusals(session: Session, user_id: int, bound: list[Held]) -> list[Refusal]:
+    return [Refusal("CHEM-3.3", held.share.why(session, user_id) if held.share.why else _why(held)) for held in bound]
 
 
 def _why(held: Held) -> Text:

@@ -192,8 +192,11 @@ def revoke(session: Session, actor: Actor, grant_id: int, reason: str, now: date
     if grant.approved_at is not None:
         on, office = local_day(now), Grant(Role(grant.role), grant.scope_id)
         # Whoever is left without any office keeps nothing that is somebody's to do.
-        last = grants_of(session, [user.id], on)[user.id] <= {office}
-        found = portfolios.why_not_leave(session, user.id, on, role=None if last else office.role)
+        if others := grants_of(session, [user.id], on)[user.id] - {office}:
+            roles = frozenset(one.role for one in others)
+            found = portfolios.why_not_lose(session, user.id, on, office.role, roles)
+        else:
+            found = portfolios.why_not_leave(session, user.id, on)
         refuse_if_any([*found, *desks.why_not_vacate(session, user, on, grant=office)])
     done = session.execute(
         update(RoleGrant)

@@ -148,6 +148,7 @@ class Importer:
     chain: Chain | None = None
     tell: Tell = as_read
     promise: str = ""  # what applying means, in a sentence for who decides
+    by_region: bool = False  # its rows lie in the maker's regions: a colleague goes on with it who covers them
 
     def __post_init__(self) -> None:
         if (self.chain is None) != (self.apply_action is None):

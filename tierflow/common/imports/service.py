@@ -18,8 +18,8 @@ from tierflow.common.db import is_sqlite
 from tierflow.common.imports import handing_over, outcome, reading
 from tierflow.common.imports.importer import Importer, folded, guess, importer_of
 from tierflow.common.imports.tables import ImportBatch, ImportChunk, ImportMapping, ImportRow, ImportRowError
+from tierflow.common.imports.waking import wake
 from tierflow.common.policies import policy_on
-from tierflow.common.runs import JobRequest
 from tierflow.common.uploads import clean_name
 from tierflow.common.users import User
 from tierflow.kernel.approval import EDITABLE, State, Verdict, digest
@@ -29,7 +29,6 @@ from tierflow.kernel.roles import SYSTEM, Actor, is_allowed, require
 from tierflow.kernel.text import Text, text
 
 SUBJECT = "import"
-DUTY = "imports"
 CLAUSE = "house"
 SAMPLE_MOST = 60  # characters of a cell kept as a sample
 
@@ -105,11 +104,6 @@ def heads_hash(heads: Sequence[str]) -> str:
     return digest([folded(head) for head in heads])
 
 
-def wake(session: Session, user_id: int, now: datetime) -> None:
-    """Ask the scheduler to look at once; it would within a minute."""
-    session.add(JobRequest(kind="run", job=DUTY, period="", requested_by_id=user_id, requested_at=now))
-
-
 def visible(actor: Actor, importer: Importer) -> Any:
     """SQL condition: the batches of a kind the actor may see: the own ones; all, for who decides on them."""
     mine = {actor.user_id, *(principal.user_id for principal in actor.principals)}
@@ -121,12 +115,13 @@ def visible(actor: Actor, importer: Importer) -> Any:
 def batches(actor: Actor, importer: Importer) -> Any:
     """The imports of a kind with whose they are, and whether the actor may open them; to be paged by id.
 
-    What colleagues of the same office prepare is named too, to be taken over; what stands in it is not shown.
+    What the actor may take over of colleagues is named too; what stands in it is not shown.
     """
     seen: Any = visible(actor, importer)
     query = select(ImportBatch, User.name, seen.label("is_visible")).join(User, User.id == ImportBatch.created_by_id)
     if is_allowed(actor, importer.action):
-        seen |= (ImportBatch.kind == importer.kind) & ImportBatch.state.in_(handing_over.OPEN)
+        theirs = (ImportBatch.kind == importer.kind) & ImportBatch.state.in_(handing_over.FREE)
+        seen |= theirs & handing_over.is_covered(actor, importer)
     return query.where(seen)
 
 

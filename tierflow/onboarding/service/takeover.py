@@ -381,5 +381,6 @@ CUSTOMERS = register(
         settle=settle,
         undo=undo,
         tell=tell,
+        by_region=True,
     )
 )
