@@ -81,7 +81,7 @@ def postgres_database(server: str, template: str | None = None) -> Iterator[str]
 
 
 @contextmanager
-def fresh_databases(engine: str) -> Iterator[Callable[[], str]]:
+def fresh_databases(engine: str, *, outlives_power_cuts: bool = True) -> Iterator[Callable[[], str]]:
     """Empty, migrated databases of a kind, as many as are asked for."""
     if engine == "sqlite":
         with tempfile.TemporaryDirectory() as folder:
@@ -91,7 +91,7 @@ def fresh_databases(engine: str) -> Iterator[Callable[[], str]]:
 
             yield file
         return
-    with serve_postgres() as server:
+    with serve_postgres(outlives_power_cuts=outlives_power_cuts) as server:
 
         def database() -> str:
             name = f"tierflow_{uuid.uuid4().hex[:12]}"

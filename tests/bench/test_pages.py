@@ -24,12 +24,9 @@ MOST_QUERIES = {
 }
 
 
-pytestmark = pytest.mark.xdist_group("bench")  # measured once, not once in each worker
-
-
 @lru_cache
 def measured(engine: str) -> tuple[Figures, Figures]:
-    with fresh_databases(engine) as fresh:
+    with fresh_databases(engine, outlives_power_cuts=False) as fresh:
         return measure(fresh(), 10, 5, rounds=1), measure(fresh(), 1000, 200, rounds=1)
 
 

@@ -45,7 +45,6 @@ def app(planted: Flask) -> Flask:
     return planted
 
 
-@pytest.mark.xdist_group("demo")
 @pytest.mark.timeout(900)  # a minute on a machine of its own
 def test_every_page_fits_reads_and_keeps_quiet(app: Flask, seat: Seat) -> None:
     me = places.holder_of_everything(app)

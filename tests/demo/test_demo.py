@@ -46,7 +46,6 @@ from tierflow.onboarding.service import scans
 TODAY = local_day(NOW)
 
 # Planting takes seconds: one worker does it once.
-pytestmark = pytest.mark.xdist_group("demo")
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from datetime import date, timedelta
 from pathlib import Path
 from urllib.error import HTTPError
 
-import pytest
 from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -162,7 +161,6 @@ def get(address: str) -> tuple[int, str]:
         return error.code, error.read().decode()
 
 
-@pytest.mark.xdist_group("demo")
 def test_make_run_starts_the_demo_and_ctrl_c_ends_it_without_leftovers(tmp_path: Path) -> None:
     """What `make run` calls: on a fresh directory, twice; the second start keeps the data."""
     command = (ROOT / "Makefile").read_text().split("\nrun:")[1].splitlines()[1]
