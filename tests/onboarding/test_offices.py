@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
-from jobs import handovers as duty
-from jobs.duty import Errand
 from tests import builders
 from tests.conftest import NOW
 from tests.onboarding.test_handover import TODAY, House
-from tests.onboarding.test_lists_in_hand import received
 from tierflow.admin.service import granting, people
 from tierflow.common import desks, portfolios
 from tierflow.common.approvals import ApprovalCase, ApprovalSeat
-from tierflow.common.customers import Customer
 from tierflow.common.db import Base, db, transaction
-from tierflow.common.notices import Notice
 from tierflow.common.policies import PolicyVersion
 from tierflow.common.reference import Department, Product, ProductLine
 from tierflow.common.users import RoleGrant, User
@@ -29,7 +24,6 @@ from tierflow.complaints.models import Complaint, Consultation
 from tierflow.complaints.service import handling, intake
 from tierflow.grading.models import GradingRun, Review
 from tierflow.kernel.errors import Invalid, Refused
-from tierflow.kernel.months import local_day
 from tierflow.kernel.roles import Role
 from tierflow.lifting.models import BankLine, BankStatement
 from tierflow.onboarding.models import Distribution, Inspection, InspectionRound
@@ -94,7 +88,7 @@ def test_of_every_table_with_something_open_it_is_said_whom_it_waits_for(app: Fl
     assert said - {"approvals.*"} | approvals == portfolios.known() | desks.known()
 
 
-def _case(house: House) -> None:
+def case_before_the_manager(house: House) -> None:
     """An application waits for the general manager: both other steps stand."""
     with transaction() as session:
         case = session.scalars(select(ApprovalCase).where(ApprovalCase.subject_id == house.waiting)).one()
@@ -188,7 +182,7 @@ def _draft(house: House) -> None:
 
 
 WAITING: list[tuple[str, str, Callable[[House], Any]]] = [
-    ("approvals.general_manager", "gm", _case),
+    ("approvals.general_manager", "gm", case_before_the_manager),
     ("receipts.finance", "finance", _receipt),
     ("inspections", "sales", _inspection),
     ("complaints", "sales", _complaint),
@@ -254,7 +248,7 @@ def test_levels_to_confirm_keep_whoever_of_sales_and_management_is_last(app: Fla
 def test_a_colleague_who_sits_elsewhere_in_the_case_is_nobody_who_could_decide_it(app: Flask) -> None:
     with app.app_context():
         house = House()
-        _case(house)
+        case_before_the_manager(house)
         with transaction() as session:
             deputy = builders.user(session, "deputy", Role.GENERAL_MANAGER)
             case = session.scalars(select(ApprovalCase).where(ApprovalCase.subject_id == house.waiting)).one()
@@ -358,54 +352,3 @@ def test_a_department_without_anybody_is_not_asked(app: Flask) -> None:
 
 
 # Offices that end by themselves.
-
-
-@pytest.mark.rule("CHEM-3.3")
-@pytest.mark.parametrize(("days", "stage"), [(8, None), (7, "ahead"), (1, "ahead"), (0, "gone"), (-30, "gone")])
-def test_an_office_that_ends_with_work_waiting_is_warned_of_once_a_stage(
-    both_app: Flask, days: int, stage: str | None
-) -> None:
-    with both_app.app_context():
-        house = House()
-        gm, admin, end = house.place.id_of("gm"), house.place.id_of("admin"), TODAY + timedelta(days=days)
-        _case(house)
-        with transaction() as session:
-            grant = session.scalars(select(RoleGrant).where(RoleGrant.user_id == gm)).one()
-            grant.to_on = end
-            items = [f"desk.{grant.id}.{end.isoformat()}.{stage}"] if stage else []
-        setup: Any = None
-        errand = Errand(None, NOW, setup)
-        assert list(duty.ending(db.session(), errand)) == items
-        db.session().rollback()
-        for item in items:
-            with transaction() as session:
-                duty.warn(session, errand.on(item))
-        told = set(db.session().scalars(select(Notice.user_id).where(Notice.kind == "office.ending")))
-        assert told == ({gm, admin} if stage else set())
-        assert duty.ending(db.session(), errand) == []
-        db.session().rollback()
-        with transaction() as session:  # somebody else in that office: nothing to warn of
-            session.execute(update(RoleGrant).where(RoleGrant.user_id == gm).values(to_on=end + timedelta(days=1)))
-            builders.user(session, "deputy", Role.GENERAL_MANAGER)
-        assert duty.ending(db.session(), errand) == []
-
-
-@pytest.mark.rule("CHEM-3.3")
-def test_who_keeps_work_and_no_office_is_warned_of(app: Flask) -> None:
-    with app.app_context():
-        house = House()
-        received(house)
-        sales, end = house.place.id_of("sales"), TODAY + timedelta(days=3)
-        with transaction() as session:
-            builders.user(session, "colleague", (Role.SALES_MANAGER, house.place.region))
-            session.execute(update(RoleGrant).where(RoleGrant.user_id == sales).values(to_on=end))
-        setup: Any = None
-        errand = Errand(None, NOW, setup)
-        assert local_day(NOW) == TODAY
-        (item,) = duty.ending(db.session(), errand)
-        assert item == f"share.{sales}.{end.isoformat()}.ahead"
-        db.session().rollback()
-        with transaction() as session:
-            duty.warn(session, errand.on(item))
-        assert sales in set(db.session().scalars(select(Notice.user_id).where(Notice.kind == "office.ending")))
-        assert db.session().scalars(select(Customer.id)).all() == [house.customer]
