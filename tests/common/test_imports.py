@@ -92,7 +92,7 @@ def _importer(kind: str, apply_action: str | None = None) -> Importer:
             "Departments",
             "reference.write",
             (Column("code", "code", ("代码",), required=True), Column("name", "name", ("名称",), required=True)),
-            lambda session, actor, now: None,
+            lambda session, actor, now, makers: None,
             by_row(_parse),
             _compare,
             _apply,

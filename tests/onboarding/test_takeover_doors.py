@@ -17,6 +17,7 @@ from tierflow.common.customers import Customer
 from tierflow.common.db import db, transaction
 from tierflow.common.identifiers import credit_code
 from tierflow.common.imports import ImportBatch, work
+from tierflow.common.users import User
 from tierflow.kernel.roles import Role
 
 SEEN = {"version": 1, "step": "management"}
@@ -261,3 +262,20 @@ def test_a_list_taken_over_is_checked_again_for_whose_it_is(
     assert "colleague" in told
     assert "/takeover/1" not in told, "nobody is led to a page that is closed to them"
     assert 'href="/takeover/1"' in colleague.client.get("/notices").text
+
+
+@pytest.mark.rule("CHEM-4", "CHEM-7.2")
+def test_customers_go_to_nobody_who_had_their_list_in_hand(
+    app: Flask, clock: StandingClock, people: scenes.Company
+) -> None:
+    with app.app_context(), transaction() as session:
+        builders.grant(session, session.get_one(User, people.id_of("sales")), Role.ACCOUNT_MANAGER)
+        colleague_id = builders.user(session, "colleague", (Role.SALES_MANAGER, people.region)).id
+    sales, colleague = (Door(app, one, "api") for one in (people.id_of("sales"), colleague_id))
+    sales.upload(lists.as_csv([lists.customer(1, account_manager="sales"), lists.customer(2)]))
+    sales.map(1)
+    _work(app, clock)
+    assert (_batch(app).good, _batch(app).bad) == (1, 1)
+    colleague.post("/1/take-over")
+    _work(app, clock)
+    assert (_batch(app).good, _batch(app).bad) == (1, 1), "it was theirs"

@@ -147,15 +147,20 @@ def _case_of(batch: ImportBatch) -> tuple[Any, ...]:
     return (ApprovalCase.subject_type == subject, ApprovalCase.subject_id == batch.id)
 
 
-def seat_makers(session: Session, case: ApprovalCase, batch: ImportBatch) -> None:
-    """Give everybody who had the list in hand the submitter's seat: its maker, and whose it was in between."""
+def persons_of(session: Session, batch: ImportBatch) -> frozenset[int]:
+    """Everybody who had the list in hand: its maker, and whose it was in between."""
     had = [batch.created_by_id]
     acts = (AuditEntry.subject_type == SUBJECT, AuditEntry.subject_id == batch.id, AuditEntry.action == TAKE_OVER)
     for before in session.scalars(select(AuditEntry.before).where(*acts)):
         had.append(before["account"])
-    persons = set(session.scalars(select(User.person_id).where(User.id.in_(had))))
+    return frozenset(session.scalars(select(User.person_id).where(User.id.in_(had))))
+
+
+def seat_makers(session: Session, case: ApprovalCase, batch: ImportBatch) -> None:
+    """Give everybody who had the list in hand the submitter's seat."""
     seated = set(session.scalars(select(ApprovalSeat.person_id).where(ApprovalSeat.case_id == case.id)))
-    session.add_all(ApprovalSeat(case_id=case.id, person_id=one, step=SUBMIT_SEAT) for one in sorted(persons - seated))
+    makers = sorted(persons_of(session, batch) - seated)
+    session.add_all(ApprovalSeat(case_id=case.id, person_id=one, step=SUBMIT_SEAT) for one in makers)
 
 
 def _count(session: Session, user_id: int, _on: date) -> int:

@@ -2,10 +2,11 @@
 
     CUSTOMERS = register(Importer("customers", mark("Customers"), "takeover.write", COLUMNS, …))
 
-`begin(session, actor, now)` reads reference data once a run; `parse(numbers, columns, context)` reads a chunk of rows,
-purely (`by_row` makes it of a function that reads one); `compare(session, rows, context)` looks at a chunk against the
-database; `apply` writes everything in one transaction, a chunk at a time; `settle` does in chunks afterwards what need
-not be done at once; `undo` takes an applied batch back; `tell` says in words, by column, what rows will bring.
+`begin(session, actor, now, makers)` reads reference data once a run (`makers`: the persons who had the list in hand);
+`parse(numbers, columns, context)` reads a chunk of rows, purely (`by_row` makes it of a function that reads one);
+`compare(session, rows, context)` looks at a chunk against the database; `apply` writes everything in one transaction, a
+chunk at a time; `settle` does in chunks afterwards what need not be done at once; `undo` takes an applied batch back;
+`tell` says in words, by column, what rows will bring.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def _same(first: int) -> Text:
 
 Cells = Mapping[str, Cell]
 Columns = Mapping[str, Sequence[Cell]]
-Begin = Callable[[Session, Actor, datetime], Any]
+Begin = Callable[[Session, Actor, datetime, frozenset[int]], Any]
 Parse = Callable[[Sequence[int], Columns, Any], list[Row]]
 Compare = Callable[[Session, Sequence[Row], Any], None]
 Words = str | Text

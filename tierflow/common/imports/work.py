@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 from tierflow.common import audit
 from tierflow.common.clock import Clock
 from tierflow.common.db import db, insert_rows, transaction
-from tierflow.common.imports import reading, service
+from tierflow.common.imports import handing_over, reading, service
 from tierflow.common.imports.importer import Importer, Row, Seen, importer_of, within_file
 from tierflow.common.imports.tables import WAITING, ImportBatch, ImportChunk, ImportRow, ImportRowError
 from tierflow.common.notices import notify, plain_params
@@ -170,7 +170,7 @@ def _check(batch_id: int, importer: Importer, clock: Clock, _spoken: Callable[[s
     columns = {key: int(index) for key, index in batch.mapping.items()}
     failure, since = batch.failure, batch.claimed_at
     actor = _actor(session, batch.created_by_id, clock())
-    context = importer.begin(session, actor, clock())
+    context = importer.begin(session, actor, clock(), handing_over.persons_of(session, batch))
     with transaction() as session:
         batch = _held(session, batch_id, "to_check", ImportBatch.claimed_at == since)
         service.forget_rows(session, batch_id)

@@ -88,7 +88,7 @@ def take_batch(session: Session, actor: Actor, lines: Sequence[Mapping[str, Any]
     )
     if (known := session.scalar(same)) is not None:
         return known
-    context = begin(session, actor, now)
+    context = begin(session, actor, now, frozenset())
     columns = {column.key: [line.get(column.key) for line in lines] for column in COLUMNS}
     rows = parse(range(len(lines)), columns, context)
     seen: Seen = defaultdict(dict)

@@ -103,7 +103,7 @@ class Context:
     customers: dict[str, int | None] = field(default_factory=dict)
 
 
-def begin(session: Session, _actor: Actor, now: datetime) -> Context:
+def begin(session: Session, _actor: Actor, now: datetime, _makers: frozenset[int]) -> Context:
     """Read the products and the closed months."""
     today = local_day(now)
     products: dict[str, tuple[int, int] | None] = {}

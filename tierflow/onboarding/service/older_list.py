@@ -47,7 +47,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def begin(_session: Session, _actor: Actor, now: datetime) -> date:
+def begin(_session: Session, _actor: Actor, now: datetime, _makers: frozenset[int]) -> date:
     """The day rows are read on."""
     return local_day(now)
 

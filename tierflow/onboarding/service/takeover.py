@@ -52,7 +52,7 @@ NO_SCAN = (
 )
 
 
-def begin(session: Session, actor: Actor, now: datetime) -> Context:
+def begin(session: Session, actor: Actor, now: datetime, makers: frozenset[int]) -> Context:
     """What the rows refer to: regions, account managers of today, product lines."""
     on = local_day(now)
     regions = regions_on(session, on)
@@ -69,7 +69,7 @@ def begin(session: Session, actor: Actor, now: datetime) -> Context:
             lines[folded(word)] = (line.id, line.name, line.scheme)
     return Context(
         on=on,
-        importer_person=actor.person_id,
+        makers=makers,
         regions={folded(word): row.id for row in regions for word in (row.name, row.code)},
         own_regions=frozenset(scope for scope in scopes if scope is not None)
         if scopes and None not in scopes

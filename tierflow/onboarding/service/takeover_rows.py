@@ -134,7 +134,7 @@ class Context:
     """What rows refer to, read once. `managers`: by folded name or login, (user, person); None for two of a name."""
 
     on: date
-    importer_person: int
+    makers: frozenset[int]  # the persons who had the list in hand
     regions: Mapping[str, int]
     own_regions: frozenset[int] | None  # None: all
     managers: Mapping[str, tuple[int, int] | None]
@@ -242,7 +242,7 @@ class _Reader:
         self.data["region_id"] = region
         manager = self._manager()
         self.data["account_manager_id"] = manager[0] if manager else None
-        if manager and manager[1] == context.importer_person:
+        if manager and manager[1] in context.makers:
             self._find("account_manager", text("Customers are not taken over to who imports them."))
         try:
             self.data["lines"] = read_lines(self.cells.get("lines"), context.lines)
